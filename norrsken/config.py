@@ -1,0 +1,311 @@
+"""The configuration: what `config.yaml` may say, checked before any job starts.
+
+Only pydantic and the standard library are imported here: the Snakefile is parsed again for every job.
+"""
+
+import difflib
+import math
+import os
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from norrsken.directories import DirectoryPattern
+
+#: Side of the processed frame in blocks (Kvammen et al. 2020, section 2.1, step 4).
+CROP = 128
+
+#: North pole of the geomagnetic dipole, degrees (IGRF-13, epoch 2015).
+DIPOLE_POLE = (80.4, -72.6)
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
+
+
+class ConfigError(ValueError):
+    """The configuration, or what it points to, cannot be worked with; the message is for the user."""
+
+
+class Settings(BaseModel):
+    """Base of all parts: unknown keys are errors, values do not change after the check."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def plain(self) -> dict[str, Any]:
+        """As plain dicts, lists, strings and numbers with sorted keys, for Snakemake's params and JSON."""
+        return _sorted(self.model_dump(mode="json"))
+
+
+class Site(Settings):
+    """Where the camera stands."""
+
+    name: str = Field(description="Name of the place, for titles")
+    station: Annotated[str, Field(pattern=r"^[A-Z0-9]+$")] = Field(description="Code that frame ids begin with")
+    latitude: float = Field(ge=-90, le=90, description="Degrees north")
+    longitude: float = Field(ge=-180, le=180, description="Degrees east")
+    elevation: float = Field(ge=-500, le=9000, description="Metres above sea level")
+
+    @model_validator(mode="after")
+    def _not_exchanged(self) -> Self:
+        here = dipole_latitude(self.latitude, self.longitude)
+        there = dipole_latitude(self.longitude, self.latitude) if abs(self.longitude) <= 90 else 0.0
+        if abs(here) < 45 < abs(there):
+            raise ValueError(
+                f"latitude {self.latitude} and longitude {self.longitude} look exchanged: the magnetic latitude there "
+                f"is {here:.0f}°, where no aurora is seen, and {there:.0f}° the other way round"
+            )
+        return self
+
+
+class Camera(Settings):
+    """One camera of the archive, in force from `valid_from` until the next camera's date."""
+
+    valid_from: date = Field(description="First UTC date on which this camera's frames are taken")
+    name: str = Field(description="Make and lens, for people")
+    width: int = Field(gt=0, description="Pixels of the archived JPEG")
+    height: int = Field(gt=0, description="Pixels of the archived JPEG")
+    rotate: Literal[0, 90, 180, 270] = Field(description="Degrees clockwise that bring north to the top")
+    flip: bool = Field(description="Mirror east-west after the rotation, so that east is right")
+    block: int = Field(ge=1, le=64, description="Side in pixels of the blocks that are averaged")
+    pattern: str = Field(description="File name, in trollsift's notation; {time:…} is needed, {exposure_ms:…} read")
+
+    @field_validator("pattern")
+    @classmethod
+    def _has_time(cls, pattern: str) -> str:
+        if "{time:%" not in pattern:
+            raise ValueError(f"{pattern!r} has no time field, such as {{time:%Y%m%dT%H%M%S}}")
+        if "/" in pattern:
+            raise ValueError(f"{pattern!r} describes a file name; directories belong to archive.directories")
+        return pattern
+
+    @model_validator(mode="after")
+    def _reaches_the_crop(self) -> Self:
+        blocks = min(self.width, self.height) // self.block
+        if blocks < CROP:
+            raise ValueError(
+                f"{self.width} × {self.height} pixels in blocks of {self.block} give {blocks} blocks on the short "
+                f"side; the crop needs {CROP}"
+            )
+        return self
+
+
+class Archive(Settings):
+    """Where the JPEGs lie."""
+
+    root: str = Field(description="Folder of the archive")
+    directories: str = Field(default="%Y/%m/%d", description="Leaf directories below root; %Y, %m, %d, %j, %H, in UTC")
+
+    @field_validator("directories")
+    @classmethod
+    def _pattern(cls, pattern: str) -> str:
+        DirectoryPattern(pattern)
+        return pattern
+
+
+class Filter(Settings):
+    """Which frames are kept (section 2.1). Degrees, apparent altitude without refraction."""
+
+    sun_altitude_max: float = Field(default=-15.0, ge=-90, le=90, description="Frames with the Sun above are left out")
+    moon_altitude_max: float = Field(default=0.0, ge=-90, le=90, description="Frames with the Moon above are left out")
+
+
+class KeogramSettings(Settings):
+    """Which frames a keogram shows."""
+
+    sun_altitude_max: float = Field(default=-10.0, ge=-90, le=90, description="Frames with the Sun above are left out")
+
+
+class NightSettings(Settings):
+    """What shapes the night tables and keograms of a month; `Config.nights` gathers it."""
+
+    site: Site
+    cameras: list[Camera]
+    directories: str
+    filter: Filter
+    keogram: KeogramSettings
+
+
+class Split(Settings):
+    """How the clean frames of a release are divided into train and test."""
+
+    method: Literal["random", "stratified", "night"] = Field(
+        description="random: any frame (the paper); stratified: by class; night: no night in both parts"
+    )
+    test_share: float = Field(default=0.22, gt=0, lt=1, description="Share of frames for the test (the paper: 846/3846)")
+    seed: int = Field(default=0, ge=0, description="Seed of the division")
+
+
+class Release(Settings):
+    """A named labelled data set."""
+
+    years: list[int] = Field(min_length=1, description="UTC years of its frames")
+    labels: list[str] = Field(min_length=1, description="One table an annotator; the file's name is the annotator's")
+    splits: dict[Name, Split] = Field(min_length=1, description="Named divisions; every model is run on each")
+    frozen: bool = Field(default=False, description="Made once and for all; thaw it by deleting its labelled.parquet")
+
+    @field_validator("labels")
+    @classmethod
+    def _annotators(cls, labels: list[str]) -> list[str]:
+        names = [Path(path).stem for path in labels]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two tables have the same annotator's name: {', '.join(names)}")
+        return labels
+
+
+class Hog(Settings):
+    """Histograms of oriented gradients (Dalal & Triggs 2005), as scikit-image computes them on colour frames."""
+
+    kind: Literal["hog"]
+    orientations: int = Field(default=9, ge=1, description="Bins of direction")
+    pixels_per_cell: int = Field(default=16, ge=2, le=64, description="Side of a cell")
+    cells_per_block: int = Field(default=2, ge=1, description="Side of a block that is normalised together")
+
+
+class ModelSettings(Settings):
+    """What every model has: what its runs ask of the machine."""
+
+    gpu: int = Field(default=0, ge=0, description="GPUs that a run asks for")
+    threads: int = Field(default=1, ge=1, description="CPU threads that a run uses; fixed, so that results repeat")
+
+
+class NearestNeighbours(ModelSettings):
+    """k nearest neighbours on features."""
+
+    kind: Literal["nearest-neighbours"]
+    features: Name = Field(description="An entry of features")
+    neighbours: int = Field(ge=1, description="k")
+
+
+class LinearSvm(ModelSettings):
+    """Linear support vector machine, one class against the rest, on features."""
+
+    kind: Literal["linear-svm"]
+    features: Name = Field(description="An entry of features")
+    c: float = Field(default=1.0, gt=0, description="Inverse strength of the regularisation")
+
+
+class Network(ModelSettings):
+    """A torchvision classification network from random weights, trained with cross-entropy and Adam."""
+
+    kind: Literal["network"]
+    gpu: int = Field(default=1, ge=0, description="GPUs that a run asks for; without one it runs on the CPU")
+    threads: int = Field(default=4, ge=1, description="CPU threads that a run uses; fixed, so that results repeat")
+    architecture: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] = Field(description="torchvision's name, e.g. resnet18")
+    epochs: int = Field(ge=1, description="Passes over the training frames")
+    batch_size: int = Field(default=32, ge=2, description="Frames a step")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Highest rate of Adam; it rises and falls over the run")
+    validation_share: float = Field(
+        default=0.1, ge=0, lt=1, description="Share of the training frames kept out to follow the training"
+    )
+
+
+Model = Annotated[NearestNeighbours | LinearSvm | Network, Field(discriminator="kind")]
+
+
+class Config(Settings):
+    """The whole of `config.yaml`."""
+
+    site: Site
+    cameras: list[Camera] = Field(min_length=1)
+    archive: Archive
+    filter: Filter = Filter()
+    keogram: KeogramSettings = KeogramSettings()
+    release: Name = Field(description="The release to work on; --config release=NAME picks another")
+    releases: dict[Name, Release] = Field(min_length=1)
+    features: dict[Name, Hog] = {}
+    models: dict[Name, Model] = Field(min_length=1)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="One run of each model a seed")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        dates = [camera.valid_from for camera in self.cameras]
+        if dates != sorted(set(dates)):
+            raise ValueError("cameras must stand in order of valid_from, each date once")
+        if self.release not in self.releases:
+            raise ValueError(f"release {self.release!r} is not under releases, which has {_listed(self.releases)}")
+        for name, model in self.models.items():
+            features = getattr(model, "features", None)
+            if features is not None and features not in self.features:
+                raise ValueError(
+                    f"models.{name}.features is {features!r}, which is not under features: {_listed(self.features)}"
+                )
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds has the same seed twice")
+        return self
+
+
+def check(raw: dict[str, Any], source: str = "config.yaml") -> Config:
+    """Return the checked configuration; raise `ConfigError` with a plain sentence for each thing that is wrong."""
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentence(source, problem) for problem in error.errors())) from None
+
+
+def load(path: str | os.PathLike[str]) -> Config:
+    """Read and check a configuration file."""
+    import yaml
+
+    try:
+        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file; name the configuration with --config") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: expected keys and values, such as site: and cameras:, found {type(raw).__name__}")
+    return check(raw, str(path))
+
+
+def dipole_latitude(latitude: float, longitude: float) -> float:
+    """Latitude in degrees in the geomagnetic dipole's frame: good to a few degrees, enough to know the auroral zone."""
+    phi, pole = math.radians(latitude), math.radians(DIPOLE_POLE[0])
+    away = math.radians(longitude - DIPOLE_POLE[1])
+    sine = math.sin(phi) * math.sin(pole) + math.cos(phi) * math.cos(pole) * math.cos(away)
+    return math.degrees(math.asin(max(-1.0, min(1.0, sine))))
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema that editors check `config.yaml` with."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+
+
+def _sentence(source: str, problem: Any) -> str:
+    """One pydantic problem as a sentence that names the key, what was found and what was expected."""
+    # pydantic puts the discriminator's value into the path of a union: models.resnet18.network.epochs.
+    kinds = {"nearest-neighbours", "linear-svm", "network"}
+    location = [part for i, part in enumerate(problem["loc"]) if not (i == 2 and part in kinds)]
+    key = ".".join(str(part) for part in location) or "the whole"
+    found = problem["input"]
+    match problem["type"]:
+        case "extra_forbidden":
+            close = difflib.get_close_matches(str(location[-1]), _known_keys(), n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            return f"{source}: {key}: there is no such key{hint}"
+        case "missing":
+            return f"{source}: {key}: this key is missing"
+        case "value_error":
+            return f"{source}: {key}: {problem['ctx']['error']}"
+        case _:
+            shown = f", found {found!r}" if not isinstance(found, dict | list) else ""
+            return f"{source}: {key}: {problem['msg'][0].lower()}{problem['msg'][1:]}{shown}"
+
+
+def _known_keys() -> set[str]:
+    """All keys of all parts, for the hint at a misspelled one."""
+    schema = Config.model_json_schema()
+    parts = [schema, *schema["$defs"].values()]
+    return {key for part in parts for key in part.get("properties", {})}
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(map(repr, names)) or "nothing"
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_sorted(item) for item in value]
+    return value

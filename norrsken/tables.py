@@ -1,0 +1,196 @@
+"""The schema of every Parquet table, and the one way to write and read them.
+
+`docs/tables.md` is made from these schemas (`norrsken tables`). Images are 128 × 128 × 3 uint8, row-major RGB, north
+up, east right. Every file carries its table's name and schema version, the program's version and the settings that
+shaped it, as JSON under the metadata key `norrsken`.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from norrsken import __version__
+from norrsken.classes import CLASSES
+from norrsken.config import CROP
+from norrsken.files import written_aside
+
+SCHEMA_VERSION = 1
+METADATA_KEY = b"norrsken"
+
+#: Frames a row group: 3 MB of images, so that a reader streams and finds single frames without reading a night.
+ROW_GROUP = 64
+
+IMAGE_SHAPE = (CROP, CROP, 3)
+IMAGE = pa.binary(CROP * CROP * 3)
+
+STATUSES = ("kept", "sun", "moon", "unreadable", "geometry", "duplicate")
+VERDICTS = ("agreed", "unknown", "rejected", "disagreement", "incomplete")
+
+
+def _field(name: str, kind: pa.DataType, meaning: str, nullable: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"meaning": meaning})
+
+
+FRAME_ID = _field("frame_id", pa.string(), "station and UTC second, e.g. KRN20150112T183000")
+TIME = _field("time", pa.timestamp("ms", tz="UTC"), "start of the exposure as the file name gives it")
+NIGHT = _field("night", pa.date32(), "local mean solar noon to noon, named by the date of its evening")
+
+NIGHT_TABLE = pa.schema(
+    [
+        FRAME_ID,
+        TIME,
+        NIGHT,
+        _field("path", pa.string(), "relative to the archive's root"),
+        _field("bytes", pa.int64(), "size of the file"),
+        _field("exposure_ms", pa.int32(), "from the file name, where it is there", nullable=True),
+        _field("sun_altitude", pa.float32(), "degrees, apparent, without refraction"),
+        _field("moon_altitude", pa.float32(), "degrees, apparent, without refraction"),
+        _field("status", pa.dictionary(pa.int8(), pa.string()), "the first that applies: " + ", ".join(STATUSES)),
+        _field("image", IMAGE, "the processed frame; null unless kept", nullable=True),
+    ]
+)
+
+
+def labelled_table(annotators: Iterable[str]) -> pa.Schema:
+    """Schema of `labelled.parquet`: every labelled frame of a release; the file that a frozen release keeps."""
+    return pa.schema(
+        [
+            FRAME_ID,
+            TIME,
+            NIGHT,
+            *(_field(f"label_{a}", pa.string(), f"label by {a}; null: not labelled", nullable=True) for a in annotators),
+            _field("verdict", pa.string(), "what the annotators say together: " + ", ".join(VERDICTS)),
+            _field("label", pa.string(), "the agreed class; null unless agreed", nullable=True),
+            _field("image", IMAGE, "the processed frame"),
+        ]
+    )
+
+
+def dataset_table(splits: Iterable[str]) -> pa.Schema:
+    """Schema of `dataset.parquet`: the clean frames, a column for each split."""
+    return pa.schema(
+        [
+            FRAME_ID,
+            TIME,
+            NIGHT,
+            _field("label", pa.string(), "one of the seven classes"),
+            _field("image", IMAGE, "the processed frame"),
+            *(_field(f"split_{split}", pa.string(), "train or test") for split in splits),
+        ]
+    )
+
+
+FEATURES_TABLE = pa.schema([FRAME_ID, _field("features", pa.list_(pa.float32()), "in the frames' order of dataset.parquet")])
+
+PREDICTIONS_TABLE = pa.schema(
+    [
+        FRAME_ID,
+        _field("label", pa.string(), "the agreed class"),
+        _field("predicted", pa.string(), "the most probable class"),
+        *(_field(f"p_{name}", pa.float32(), f"probability of {name}; the seven sum to 1") for name in CLASSES),
+        _field("embedding", pa.list_(pa.float32()), "before the last layer; null where there is none", nullable=True),
+    ]
+)
+
+
+class TableError(ValueError):
+    """A file is not the table that was expected."""
+
+
+@contextmanager
+def writer(path: str | os.PathLike[str], schema: pa.Schema, settings: Mapping[str, Any]) -> Iterator[pq.ParquetWriter]:
+    """A Parquet writer that streams row groups to a temporary file and moves it to `path` at the end."""
+    about = {"schema_version": SCHEMA_VERSION, "program_version": __version__, "settings": settings}
+    described = schema.with_metadata({METADATA_KEY: json.dumps(about, sort_keys=True)})
+    # Images hardly repeat and are never searched: no dictionary, no minimum and maximum for them.
+    searched = [name for name in schema.names if name not in ("image", "embedding", "features")]
+    options: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "use_dictionary": searched}
+    with (
+        written_aside(path) as temporary,
+        pq.ParquetWriter(temporary, described, write_statistics=searched, **options) as output,
+    ):
+        yield output
+
+
+def write(path: str | os.PathLike[str], table: pa.Table, schema: pa.Schema, settings: Mapping[str, Any]) -> None:
+    """Write a whole table."""
+    with writer(path, schema, settings) as output:
+        output.write_table(table.select(schema.names).cast(schema), row_group_size=ROW_GROUP)
+
+
+def read(path: str | os.PathLike[str], schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table, or some of its columns; raise `TableError` where the file is another table.
+
+    The file may have columns that the schema does not name.
+    """
+    with opened(path, schema, columns) as file:
+        return file.read(columns=list(columns or schema.names))
+
+
+@contextmanager
+def opened(
+    path: str | os.PathLike[str], schema: pa.Schema, columns: Sequence[str] | None = None
+) -> Iterator[pq.ParquetFile]:
+    """Open a table to read its row groups one by one."""
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise TableError(f"{path}: not a Parquet file: {error}") from None
+    with file:
+        for name in columns or schema.names:
+            expected = schema.field(name).type
+            position = file.schema_arrow.get_field_index(name)
+            if position < 0:
+                raise TableError(f"{path}: the column {name!r} ({expected}) is missing")
+            found = file.schema_arrow.field(position).type
+            if found != expected:
+                raise TableError(f"{path}: the column {name!r} is {found}, expected {expected}")
+        yield file
+
+
+def about(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a file says of itself: schema version, program version, settings."""
+    metadata: dict[bytes, bytes] = pq.read_schema(path).metadata or {}
+    result: dict[str, Any] = json.loads(metadata.get(METADATA_KEY, b"{}"))
+    return result
+
+
+def images(column: pa.ChunkedArray) -> NDArray[np.uint8]:
+    """An image column without nulls as an array (n, 128, 128, 3) uint8."""
+    size = IMAGE.byte_width
+    chunks = [
+        np.frombuffer(chunk.buffers()[1], np.uint8, len(chunk) * size, chunk.offset * size)
+        for chunk in column.chunks
+        if len(chunk)
+    ]
+    joined = np.concatenate(chunks) if chunks else np.empty(0, np.uint8)
+    return joined.reshape(-1, *IMAGE_SHAPE)
+
+
+def image_column(frames: NDArray[np.uint8]) -> pa.Array:
+    """Images (n, 128, 128, 3) uint8 as a column."""
+    return pa.FixedSizeBinaryArray.from_buffers(IMAGE, len(frames), [None, pa.py_buffer(np.ascontiguousarray(frames))])
+
+
+def markdown() -> str:
+    """The page that describes all tables, `docs/tables.md`."""
+    tables = {
+        "results/nights/{month}/{night}.parquet": NIGHT_TABLE,
+        "results/{release}/labelled.parquet": labelled_table(["{annotator}"]),
+        "results/{release}/dataset.parquet": dataset_table(["{split}"]),
+        "results/{release}/features/{features}.parquet": FEATURES_TABLE,
+        "results/{release}/{split}/{model}/{seed}/predictions.parquet": PREDICTIONS_TABLE,
+    }
+    lines = ["# Tables", "", "Made from `norrsken/tables.py` by `norrsken tables`.", "", *(__doc__ or "").splitlines()[2:]]
+    for path, schema in tables.items():
+        lines += ["", f"## `{Path(path).as_posix()}`", "", "| column | type | null | meaning |", "|---|---|---|---|"]
+        lines += [f"| {f.name} | {f.type} | {'yes' if f.nullable else ''} | {f.metadata[b'meaning'].decode()} |" for f in schema]
+    return "\n".join(lines) + "\n"
