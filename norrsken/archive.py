@@ -113,24 +113,27 @@ class NameReader:
     """Reads file names with the pattern of the camera that was in force at the time that the name gives."""
 
     def __init__(self, cameras: Sequence[Camera]) -> None:
-        self.cameras = [(camera, Parser(camera.pattern)) for camera in cameras]
+        self.cameras, self.parsers = cameras, [Parser(camera.pattern) for camera in cameras]
 
     def read(self, name: str) -> FrameName | str:
         """What the name tells, or, as a string, why it is not a frame's name."""
         if not name.isprintable():
             return "the name has characters that cannot be printed"
-        for i, (camera, parser) in enumerate(self.cameras):
+        for i, parser in enumerate(self.parsers):
             try:
                 fields = parser.parse(name)
             except ValueError:
                 continue
             time = fields["time"].replace(tzinfo=UTC)
-            ended = i + 1 < len(self.cameras) and time.date() >= self.cameras[i + 1][0].valid_from
-            if time.date() < camera.valid_from or ended:
-                continue
-            exposure = fields.get("exposure_ms")
-            return FrameName(time, None if exposure is None else int(exposure), i)
+            if camera_in_force(self.cameras, time) is self.cameras[i]:
+                exposure = fields.get("exposure_ms")
+                return FrameName(time, None if exposure is None else int(exposure), i)
         return "the name does not fit the pattern of the camera in force"
+
+
+def camera_in_force(cameras: Sequence[Camera], time: datetime) -> Camera | None:
+    """The camera of a time: the last whose `valid_from` has come. None before the first."""
+    return next((camera for camera in reversed(cameras) if camera.valid_from <= time.date()), None)
 
 
 def cameras_between(cameras: Sequence[Camera], start: datetime, end: datetime) -> list[Camera]:

@@ -88,3 +88,8 @@ PAPER_LABELS: dict[str, tuple[int | None, int | None, int]] = {
     "rejected": (None, None, 1078),
     "disagreement": (None, None, 6476),
 }
+
+
+def model_title(model: str) -> str:
+    """The paper's name of a model, or its own."""
+    return PAPER_TABLE2[model].title if model in PAPER_TABLE2 else model

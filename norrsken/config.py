@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from norrsken.directories import DirectoryPattern
+from norrsken.errors import NorrskenError
 
 #: Side of the processed frame in blocks (Kvammen et al. 2020, section 2.1, step 4).
 CROP = 128
@@ -20,10 +21,15 @@ CROP = 128
 #: North pole of the geomagnetic dipole, degrees (IGRF-13, epoch 2015).
 DIPOLE_POLE = (80.4, -72.6)
 
+#: Names become folders and parts of file names.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
 
+#: Folders of `results/` and of a release that are something else than a release and a split.
+RESERVED_RELEASES = {"nights", "keograms", "logs", "benchmarks", "curation"}
+RESERVED_SPLITS = {"features", "report", "catalogue"}
 
-class ConfigError(ValueError):
+
+class ConfigError(NorrskenError):
     """The configuration, or what it points to, cannot be worked with; the message is for the user."""
 
 
@@ -139,6 +145,7 @@ class Split(Settings):
 class Release(Settings):
     """A named labelled data set."""
 
+    title: str = Field(description="What it is, for the head of the report")
     years: list[int] = Field(min_length=1, description="UTC years of its frames")
     labels: list[str] = Field(min_length=1, description="One table an annotator; the file's name is the annotator's")
     splits: dict[Name, Split] = Field(min_length=1, description="Named divisions; every model is run on each")
@@ -153,6 +160,14 @@ class Release(Settings):
         return labels
 
 
+class LabelSettings(Settings):
+    """What shapes the labelled frames of a release; `Config.labels_of` gathers it."""
+
+    station: str
+    longitude: float
+    years: list[int]
+
+
 class Hog(Settings):
     """Histograms of oriented gradients (Dalal & Triggs 2005), as scikit-image computes them on colour frames."""
 
@@ -165,7 +180,7 @@ class Hog(Settings):
 class ModelSettings(Settings):
     """What every model has: what its runs ask of the machine."""
 
-    gpu: int = Field(default=0, ge=0, description="GPUs that a run asks for")
+    gpu: int = Field(default=0, ge=0, exclude=True, description="GPUs that a run asks for; changes no result")
     threads: int = Field(default=1, ge=1, description="CPU threads that a run uses; fixed, so that results repeat")
 
 
@@ -189,7 +204,7 @@ class Network(ModelSettings):
     """A torchvision classification network from random weights, trained with cross-entropy and Adam."""
 
     kind: Literal["network"]
-    gpu: int = Field(default=1, ge=0, description="GPUs that a run asks for; without one it runs on the CPU")
+    gpu: int = Field(default=1, ge=0, exclude=True, description="GPUs that a run asks for; it runs on the CPU as well")
     threads: int = Field(default=4, ge=1, description="CPU threads that a run uses; fixed, so that results repeat")
     architecture: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] = Field(description="torchvision's name, e.g. resnet18")
     epochs: int = Field(ge=1, description="Passes over the training frames")
@@ -201,6 +216,24 @@ class Network(ModelSettings):
 
 
 Model = Annotated[NearestNeighbours | LinearSvm | Network, Field(discriminator="kind")]
+
+
+class RunSettings(Settings):
+    """What shapes the runs of one model: its name and its own entry, no other's."""
+
+    name: Name
+    model: Model
+
+
+class ReportSettings(Settings):
+    """What the report says of a release besides its tables."""
+
+    site: Site
+    name: Name
+    title: str
+    years: list[int]
+    frozen: bool
+    splits: dict[Name, Split]
 
 
 class Config(Settings):
@@ -222,6 +255,10 @@ class Config(Settings):
         dates = [camera.valid_from for camera in self.cameras]
         if dates != sorted(set(dates)):
             raise ValueError("cameras must stand in order of valid_from, each date once")
+        for name, release in self.releases.items():
+            taken = [n for n in [name] if n in RESERVED_RELEASES] + [n for n in release.splits if n in RESERVED_SPLITS]
+            if taken:
+                raise ValueError(f"releases.{name}: {taken[0]!r} is the name of another folder of the results")
         if self.release not in self.releases:
             raise ValueError(f"release {self.release!r} is not under releases, which has {_listed(self.releases)}")
         for name, model in self.models.items():
@@ -233,6 +270,40 @@ class Config(Settings):
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds has the same seed twice")
         return self
+
+    # Each rule of the workflow sees only its own part, so that nothing else repeats it.
+
+    def night_settings(self, cameras: list[Camera]) -> NightSettings:
+        """For night tables of a time in which these cameras were in force."""
+        return NightSettings(
+            site=self.site,
+            cameras=cameras,
+            directories=self.archive.directories,
+            filter=self.filter,
+            keogram=self.keogram,
+        )
+
+    def label_settings(self, release: str) -> LabelSettings:
+        """For the labelled frames of a release."""
+        return LabelSettings(
+            station=self.site.station, longitude=self.site.longitude, years=sorted(self.releases[release].years)
+        )
+
+    def run_settings(self, model: str) -> RunSettings:
+        """For the runs of a model."""
+        return RunSettings(name=model, model=self.models[model])
+
+    def report_settings(self, release: str) -> ReportSettings:
+        """For the report of a release."""
+        chosen = self.releases[release]
+        return ReportSettings(
+            site=self.site,
+            name=release,
+            title=chosen.title,
+            years=sorted(chosen.years),
+            frozen=chosen.frozen,
+            splits=chosen.splits,
+        )
 
 
 def check(raw: dict[str, Any], source: str = "config.yaml") -> Config:

@@ -5,6 +5,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -34,3 +38,9 @@ def directory_written_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_csv(table: "pd.DataFrame", path: str | os.PathLike[str]) -> None:
+    """Write a table as CSV, without its index; numbers with six digits, what is missing empty."""
+    with written_aside(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")

@@ -50,7 +50,7 @@ def ingest_month(
 ) -> Counter[str]:
     """Write a table and a keogram of each night of a month, and `unrecognised.csv`; return the frames by status.
 
-    root: of the archive; directories: the leaf directories that the month's nights reach into, below root.
+    root: of the archive; directories: the leaf directories, root included, that the month's nights reach into.
     nights, keograms: the directories to write. workers: processes, each works on whole nights.
     """
     frames, unrecognised = list_frames(root, directories, month, settings)
@@ -79,7 +79,7 @@ def list_frames(
     longitude = settings.site.longitude
     nights: dict[date, list[FrameFile]] = defaultdict(list)
     unrecognised: list[tuple[str, str]] = []
-    for directory in directories:
+    for directory in (Path(path).relative_to(root).as_posix() for path in directories):
         leaf = pattern.leaf(directory)
         if leaf is None or not is_inside(os.path.join(root, directory), root):
             raise ConfigError(f"{directory!r} is not a directory of the archive {root!r} like {settings.directories!r}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -20,10 +21,12 @@ from numpy.typing import NDArray
 from norrsken import __version__
 from norrsken.classes import CLASSES
 from norrsken.config import CROP
+from norrsken.errors import NorrskenError
 from norrsken.files import written_aside
 
 SCHEMA_VERSION = 1
 METADATA_KEY = b"norrsken"
+LEFT_OUT_KEY = b"norrsken.left_out"
 
 #: Frames a row group: 3 MB of images, so that a reader streams and finds single frames without reading a night.
 ROW_GROUP = 64
@@ -101,7 +104,7 @@ PREDICTIONS_TABLE = pa.schema(
 )
 
 
-class TableError(ValueError):
+class TableError(NorrskenError):
     """A file is not the table that was expected."""
 
 
@@ -109,7 +112,7 @@ class TableError(ValueError):
 def writer(path: str | os.PathLike[str], schema: pa.Schema, settings: Mapping[str, Any]) -> Iterator[pq.ParquetWriter]:
     """A Parquet writer that streams row groups to a temporary file and moves it to `path` at the end."""
     about = {"schema_version": SCHEMA_VERSION, "program_version": __version__, "settings": settings}
-    described = schema.with_metadata({METADATA_KEY: json.dumps(about, sort_keys=True)})
+    described = schema.with_metadata({METADATA_KEY: to_json(about)})
     # Images hardly repeat and are never searched: no dictionary, no minimum and maximum for them.
     searched = [name for name in schema.names if name not in ("image", "embedding", "features")]
     options: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "use_dictionary": searched}
@@ -133,6 +136,17 @@ def read(path: str | os.PathLike[str], schema: pa.Schema, columns: Sequence[str]
     """
     with opened(path, schema, columns) as file:
         return file.read(columns=list(columns or schema.names))
+
+
+def read_without_images(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """All columns of a table but the images."""
+    names = [name for name in pq.read_schema(path).names if name != "image"]
+    return pq.read_table(path, columns=names).to_pandas()
+
+
+def read_where(path: str | os.PathLike[str], column: str, values: Sequence[Any], columns: Sequence[str]) -> pa.Table:
+    """The rows whose `column` is one of the values, reading only row groups that can hold them."""
+    return pq.read_table(path, columns=list(columns), filters=[(column, "in", values)])
 
 
 @contextmanager
@@ -161,6 +175,18 @@ def about(path: str | os.PathLike[str]) -> dict[str, Any]:
     metadata: dict[bytes, bytes] = pq.read_schema(path).metadata or {}
     result: dict[str, Any] = json.loads(metadata.get(METADATA_KEY, b"{}"))
     return result
+
+
+def left_out(path: str | os.PathLike[str]) -> dict[str, int]:
+    """How many labelled frames did not enter `labelled.parquet`, by reason."""
+    metadata: dict[bytes, bytes] = pq.read_metadata(path).metadata or {}
+    counts: dict[str, int] = json.loads(metadata.get(LEFT_OUT_KEY, b"{}"))
+    return counts
+
+
+def to_json(value: Mapping[str, Any]) -> str:
+    """JSON that is the same for the same content."""
+    return json.dumps(value, sort_keys=True)
 
 
 def images(column: pa.ChunkedArray) -> NDArray[np.uint8]:

@@ -1,0 +1,63 @@
+"""Norrsken: from the archive of an all-sky camera to honestly classified aurora.
+
+`snakemake` makes everything that `config.yaml` asks for; `nights`, `labels`, `dataset`, `train`, `train_{model}` and
+`report` make a part of it. A configuration given with `--configfile` stands alone: it replaces `config.yaml`.
+"""
+
+import sys
+
+# The package lies beside this file, on every node and in every environment.
+sys.path.insert(0, workflow.basedir)
+
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/nights.smk"
+include: "workflow/rules/labels.smk"
+include: "workflow/rules/dataset.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        plan.up_to("nights"),
+        plan.up_to("report"),
+
+
+rule nights:
+    input:
+        plan.up_to("nights"),
+
+
+rule labels:
+    input:
+        plan.up_to("labels"),
+
+
+rule dataset:
+    input:
+        plan.up_to("dataset"),
+
+
+rule train:
+    input:
+        plan.up_to("train"),
+
+
+rule report:
+    input:
+        plan.up_to("report"),
+
+
+for model in plan.config.models:
+
+    rule:
+        name:
+            f"train_{model}"
+        input:
+            plan.up_to("train", model),

@@ -1,0 +1,7 @@
+"""`python -m norrsken`."""
+
+import sys
+
+from norrsken.cli import main
+
+sys.exit(main())

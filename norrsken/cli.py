@@ -1,0 +1,86 @@
+"""The command `norrsken`: what people do beside the workflow."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import date
+
+from norrsken import __version__
+from norrsken.config import json_schema, load
+from norrsken.errors import NorrskenError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.command(options)
+    except (NorrskenError, OSError) as error:
+        print(f"norrsken: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="norrsken", description=__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    rescan = commands.add_parser("rescan", help="find directories whose files differ from the night tables")
+    rescan.add_argument("--config", default="config.yaml", help="the configuration (%(default)s)")
+    rescan.add_argument("--touch", action="store_true", help="set their times to now, so that the workflow repeats them")
+    rescan.set_defaults(command=_rescan)
+
+    simulate = commands.add_parser("simulate", help="write a made-up archive and label tables, for trying things out")
+    simulate.add_argument("nights", nargs="+", type=date.fromisoformat, metavar="NIGHT", help="such as 2018-01-15")
+    simulate.add_argument("--config", default="config.yaml", help="the configuration (%(default)s)")
+    simulate.add_argument("--seed", type=int, default=0, help="the same seed gives the same archive (%(default)s)")
+    simulate.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
+    simulate.set_defaults(command=_simulate)
+
+    schema = commands.add_parser("schema", help="print the JSON schema of the configuration")
+    schema.set_defaults(command=_schema)
+
+    tables = commands.add_parser("tables", help="print the description of all tables")
+    tables.set_defaults(command=_tables)
+    return parser
+
+
+def _rescan(options: argparse.Namespace) -> int:
+    from norrsken import rescan
+
+    config = load(options.config)
+    changed = rescan.changed_directories(config)
+    for directory, paths in changed.items():
+        print(f"{directory}: {len(paths)} files differ, the first is {paths[0]}")
+    if not changed:
+        print("All files are as in the night tables.")
+    elif options.touch:
+        rescan.touch(config, list(changed))
+        print(f"{len(changed)} directories touched: the next run repeats their months.")
+    else:
+        print("With --touch the next run repeats their months.")
+    return 0
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from norrsken.simulation import simulate
+
+    config = load(options.config)
+    frames = simulate(config, options.nights, options.seed, options.workers)
+    print(f"{frames} simulated frames of {len(options.nights)} nights in {config.archive.root}")
+    return 0
+
+
+def _schema(options: argparse.Namespace) -> int:
+    print(json.dumps(json_schema(), indent=2))
+    return 0
+
+
+def _tables(options: argparse.Namespace) -> int:
+    from norrsken.tables import markdown
+
+    print(markdown(), end="")
+    return 0

@@ -1,0 +1,117 @@
+"""Labelled frames → the clean data set: the frames on which all annotators agree, divided into train and test.
+
+Section 2.2: "Only the images with agreeing labels were used for training the network."
+"""
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from norrsken import tables
+from norrsken.classes import CLASSES
+from norrsken.config import Split
+from norrsken.errors import NorrskenError
+
+log = logging.getLogger(__name__)
+
+#: Divisions by night that are drawn; the one that divides the classes most evenly is taken.
+NIGHT_DRAWS = 200
+
+
+class DatasetError(NorrskenError):
+    """The clean frames cannot be divided as asked."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Train or test frames of a split: ids (n,), class codes (n,) int64 in class order, images (n, 128, 128, 3) uint8."""
+
+    frame_ids: NDArray[np.str_]
+    labels: NDArray[np.int64]
+    images: NDArray[np.uint8]
+
+
+def split_dataset(labelled: str, splits: Mapping[str, Split], output: str) -> None:
+    """Write `dataset.parquet`: the agreed frames of `labelled.parquet` with a column for each split."""
+    columns = ["frame_id", "time", "night", "label", "image"]
+    clean = tables.read_where(labelled, "verdict", ["agreed"], columns)
+    if clean.num_rows == 0:
+        raise DatasetError(f"{labelled}: there is no frame on which all annotators agree")
+    labels = np.array(clean["label"].to_pylist())
+    nights = np.array(clean["night"].to_pylist(), dtype="datetime64[D]")
+    for name, split in splits.items():
+        test = divide(labels, nights, split)
+        if test.all() or not test.any():
+            raise DatasetError(
+                f"split {name!r}: {test.sum()} of {len(test)} clean frames ({len(np.unique(nights))} nights) "
+                "fell to the test; it needs some frames on both sides"
+            )
+        for label in CLASSES:
+            chosen = labels == label
+            if chosen.any() and not (chosen & ~test).any():
+                log.warning("split %r has no training frame of the class %r", name, label)
+            if chosen.any() and not (chosen & test).any():
+                log.warning("split %r has no test frame of the class %r", name, label)
+        clean = clean.append_column(f"split_{name}", pa.array(np.where(test, "test", "train")))
+    tables.write(output, clean, tables.dataset_table(splits), {name: split.plain() for name, split in splits.items()})
+
+
+def divide(labels: NDArray[np.str_], nights: NDArray[np.datetime64], split: Split) -> NDArray[np.bool_]:
+    """Which frames are for the test. labels, nights: (n,); returns (n,) bool; the same for the same seed."""
+    random = np.random.default_rng(split.seed)
+    test = np.zeros(len(labels), bool)
+    match split.method:
+        case "random":
+            test[random.permutation(len(labels))[: _share(len(labels), split)]] = True
+        case "stratified":
+            for label in CLASSES:
+                (members,) = np.nonzero(labels == label)
+                test[random.permutation(members)[: _share(len(members), split)]] = True
+        case "night":
+            test = np.isin(nights, _test_nights(labels, nights, split, random))
+    return test
+
+
+def _test_nights(
+    labels: NDArray[np.str_], nights: NDArray[np.datetime64], split: Split, random: np.random.Generator
+) -> NDArray[np.datetime64]:
+    """Whole nights for the test that hold about the asked share of every class: the best of many random draws."""
+    names, night = np.unique(nights, return_inverse=True)
+    classes, code = np.unique(labels, return_inverse=True)
+    counts = np.zeros((len(names), len(classes)), int)
+    np.add.at(counts, (night, code), 1)
+    goal = split.test_share * counts.sum(axis=0)
+    best, best_error = names[:1], np.inf
+    for _ in range(NIGHT_DRAWS):
+        order = random.permutation(len(names))
+        held = counts[order].cumsum(axis=0)
+        # Where to stop: the number of nights whose frames come nearest to the share asked for, one night at least
+        # on either side.
+        size = int(np.abs(held.sum(axis=1)[: max(len(names) - 1, 1)] - goal.sum()).argmin()) + 1
+        error = float((np.abs(held[size - 1] - goal) / counts.sum(axis=0)).sum())
+        if error < best_error:
+            best, best_error = names[order[:size]], error
+    return best
+
+
+def read_split(path: str | os.PathLike[str], split: str) -> tuple[Part, Part]:
+    """The train and the test frames of a split of `dataset.parquet`."""
+    column = f"split_{split}"
+    table = tables.read(path, tables.dataset_table([split]), ["frame_id", "label", "image", column])
+    return _part(table, column, "train"), _part(table, column, "test")
+
+
+def _part(table: pa.Table, column: str, part: str) -> Part:
+    rows = table.filter(pc.equal(table[column], part))
+    codes = [CLASSES.index(label) for label in rows["label"].to_pylist()]
+    return Part(np.array(rows["frame_id"].to_pylist()), np.array(codes, np.int64), tables.images(rows["image"]))
+
+
+def _share(frames: int, split: Split) -> int:
+    return round(split.test_share * frames)

@@ -1,0 +1,71 @@
+"""The baselines of section 3.1: nearest neighbours and a linear support vector machine, with scikit-learn."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skops.io
+from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import LinearSVC
+
+from norrsken.classes import CLASSES
+from norrsken.config import LinearSvm, NearestNeighbours
+from norrsken.models.interface import Prediction
+
+
+class ScikitClassifier:
+    """A scikit-learn estimator as a `Classifier`."""
+
+    suffix = ".skops"
+    device = "cpu"
+
+    def __init__(
+        self,
+        estimator: Any,
+        probabilities: Callable[[Any, NDArray[np.float32]], NDArray[Any]],
+        parameters: Callable[[Any], int],
+    ) -> None:
+        """probabilities: what gives (n, number of classes seen) from the estimator and the inputs."""
+        self.estimator, self._probabilities, self._parameters = estimator, probabilities, parameters
+
+    @property
+    def parameters(self) -> int:
+        return self._parameters(self.estimator)
+
+    def fit(self, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> Sequence[Mapping[str, float]]:
+        self.estimator.fit(inputs, labels)
+        return []
+
+    def predict(self, inputs: NDArray[np.float32]) -> Prediction:
+        # A class without a training frame has probability 0.
+        found = np.zeros((len(inputs), len(CLASSES)), np.float32)
+        found[:, self.estimator.classes_] = self._probabilities(self.estimator, inputs)
+        return Prediction(found, None)
+
+    def save(self, path: Path, about: Mapping[str, str]) -> None:
+        skops.io.dump(self.estimator, path)
+
+
+def nearest_neighbours(settings: NearestNeighbours) -> ScikitClassifier:
+    """k nearest neighbours; the probability of a class is its share of the neighbours. No seed changes anything."""
+    estimator = KNeighborsClassifier(settings.neighbours, n_jobs=settings.threads)
+    return ScikitClassifier(estimator, lambda fitted, inputs: fitted.predict_proba(inputs), lambda fitted: 0)
+
+
+def linear_svm(settings: LinearSvm, seed: int) -> ScikitClassifier:
+    """A linear SVM for each class against the rest; the probabilities are the softmax of their distances.
+
+    They order the classes as the machine does, but are not calibrated.
+    """
+    estimator = LinearSVC(C=settings.c, random_state=seed)
+    return ScikitClassifier(estimator, _softmax, lambda fitted: int(fitted.coef_.size + fitted.intercept_.size))
+
+
+def _softmax(fitted: LinearSVC, inputs: NDArray[np.float32]) -> NDArray[Any]:
+    distances = fitted.decision_function(inputs)
+    if distances.ndim == 1:  # two classes only
+        distances = np.column_stack([-distances, distances])
+    return np.asarray(softmax(distances, axis=1))

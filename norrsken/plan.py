@@ -1,0 +1,126 @@
+"""What the workflow has to make for a configuration: months of the archive, files of a release.
+
+Nothing heavy is imported here: the Snakefile is parsed again for every job.
+"""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from norrsken import paths
+from norrsken.archive import (
+    cameras_between,
+    directories_by_month,
+    find_directories,
+    month_span,
+    months_of_years,
+    require_images,
+    years_without_data,
+)
+from norrsken.config import Config, ConfigError, Model, Release
+
+
+class Plan:
+    """The files that a configuration asks for. Lists are complete: see `up_to`."""
+
+    def __init__(self, config: Config) -> None:
+        """Raises `ConfigError` where the archive, or every year of the release, has no data."""
+        self.config = config
+        self.name = config.release
+        self.release: Release = config.releases[config.release]
+        self.leaves = find_directories(config.archive.root, config.archive.directories)
+        self.months = directories_by_month(self.leaves, config.site.longitude)
+        self.empty_years = years_without_data(self.release.years, self.leaves)
+        if set(self.empty_years) == set(self.release.years):
+            raise ConfigError(
+                f"releases.{self.name}.years: the archive {config.archive.root!r} has no directory of any of these years; "
+                f"it reaches from {self.leaves[0].path} to {self.leaves[-1].path}"
+            )
+
+    def require_images(self) -> None:
+        """Raise `ConfigError` where the archive holds no image with a camera's file name."""
+        require_images(self.config, self.leaves)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the release's labelled frames are a source now, which nothing remakes."""
+        return self.release.frozen and os.path.exists(self.labelled)
+
+    # One month
+
+    def directories(self, month: str) -> list[str]:
+        """The leaf directories that the nights of a month reach into."""
+        return [os.path.join(self.config.archive.root, path) for path in self.months[month]]
+
+    def night_settings(self, month: str) -> dict[str, Any]:
+        """The settings of a month's tables: a camera that comes later changes nothing for it."""
+        cameras = cameras_between(self.config.cameras, *month_span(month, self.config.site.longitude))
+        return self.config.night_settings(cameras).plain()
+
+    # One release
+
+    @property
+    def labelled(self) -> str:
+        return paths.LABELLED.format(release=self.name)
+
+    @property
+    def dataset(self) -> str:
+        return paths.DATASET.format(release=self.name)
+
+    @property
+    def release_months(self) -> list[str]:
+        """The directories of the night tables that the release's years reach into."""
+        wanted = months_of_years(self.release.years)
+        return [paths.NIGHTS.format(month=month) for month in self.months if month in wanted]
+
+    def model(self, name: str) -> Model:
+        return self.config.models[name]
+
+    def features(self, model: str) -> list[str]:
+        """The features that a model needs: one file or none."""
+        name = getattr(self.config.models[model], "features", None)
+        return [paths.FEATURES.format(release=self.name, features=name)] if name else []
+
+    def metrics(self, model: str, split: str) -> list[str]:
+        """The metrics of a model's runs on a split."""
+        return [
+            paths.METRICS.format(release=self.name, split=split, model=model, seed=seed) for seed in self.config.seeds
+        ]
+
+    def scores(self, models: Iterable[str]) -> list[str]:
+        return [
+            paths.SCORES.format(release=self.name, split=split, model=model)
+            for split in self.release.splits
+            for model in models
+        ]
+
+    def confusions(self) -> list[str]:
+        return [
+            paths.CONFUSION.format(release=self.name, split=split, model=model)
+            for split in self.release.splits
+            for model in self.config.models
+        ]
+
+    def up_to(self, stage: str, model: str | None = None) -> list[str]:
+        """All files that a target stands on, its own included: of all models, or of one.
+
+        Snakemake deletes the outputs of a job that failed but takes what was made from them before for done. A
+        target that names every file on the way finds the hole; one that names only its last file does not.
+        """
+        if stage == "nights":
+            return [pattern.format(month=month) for month in self.months for pattern in (paths.NIGHTS, paths.KEOGRAMS)]
+        models = list(self.config.models) if model is None else [model]
+        files = [] if self.frozen else self.release_months
+        files = [*files, self.labelled]
+        if stage == "labels":
+            return files
+        files = [*files, self.dataset]
+        if stage == "dataset":
+            return files
+        files += sorted({path for name in models for path in self.features(name)})
+        files += [path for name in models for split in self.release.splits for path in self.metrics(name, split)]
+        files += self.scores(models)
+        if stage == "train":
+            return files
+        report = [paths.TABLE1, paths.AGREEMENT, paths.TABLE2, paths.INDEX]
+        return [*files, *(path.format(release=self.name) for path in report), *self.confusions()]

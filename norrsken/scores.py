@@ -1,0 +1,75 @@
+"""Precision, recall and F1 as the paper reports them (section 3, equations 1–3), of runs and over runs."""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from norrsken.classes import CLASSES, PAPER_TABLE2
+
+SCORE_NAMES = ("precision", "recall", "f1")
+
+
+def scores_by_class(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> dict[str, dict[str, float]]:
+    """Precision, recall, F1 and number of frames of each class. labels, predicted: (n,) codes in class order.
+
+    A score with nothing to divide by is 0.
+    """
+    found = precision_recall_fscore_support(labels, predicted, labels=range(len(CLASSES)), zero_division=0)
+    return {
+        name: {"precision": float(p), "recall": float(r), "f1": float(f), "frames": int(n)}
+        for name, p, r, f, n in zip(CLASSES, *found, strict=True)
+    }
+
+
+def macro_scores(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> dict[str, float]:
+    """Mean over the seven classes of the class's precision, recall and F1."""
+    by_class = scores_by_class(labels, predicted)
+    return {score: float(np.mean([by_class[name][score] for name in CLASSES])) for score in SCORE_NAMES}
+
+
+def confusion(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> list[list[int]]:
+    """Counts, rows: truth, columns: prediction, in class order."""
+    matrix: list[list[int]] = confusion_matrix(labels, predicted, labels=range(len(CLASSES))).tolist()
+    return matrix
+
+
+def read_metrics(paths: Iterable[str | os.PathLike[str]]) -> list[dict[str, Any]]:
+    """The `metrics.json` of several runs."""
+    metrics = []
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            metrics.append(json.load(file))
+    return metrics
+
+
+def collect_scores(metrics: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """The runs of a model on a split, a row a seed: the table `scores.csv`."""
+    columns = ["model", "split", "seed", *SCORE_NAMES, "parameters", "seconds"]
+    return pd.DataFrame([{name: run[name] for name in columns} for run in metrics]).sort_values("seed")
+
+
+def table2(scores: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Mean and standard deviation over the runs of each model and split, beside the paper's Table 2.
+
+    The deviation divides by n − 1 and is empty for one run; `paper_parameters` are millions, rounded by the paper.
+    """
+    rows = []
+    for runs in scores:
+        model = runs["model"].iloc[0]
+        row: dict[str, Any] = {"model": model, "split": runs["split"].iloc[0]}
+        for name in SCORE_NAMES:
+            row |= {f"{name}_mean": runs[name].mean(), f"{name}_sd": runs[name].std(ddof=1)}
+        row |= {"runs": len(runs), "parameters": runs["parameters"].iloc[0]}
+        paper = PAPER_TABLE2.get(model)
+        for name in (*SCORE_NAMES, "parameters"):
+            row[f"paper_{name}"] = getattr(paper, name, None)
+            if name in SCORE_NAMES:
+                row[f"paper_{name}_sd"] = getattr(paper, f"{name}_sd", None)
+        rows.append(row)
+    return pd.DataFrame(rows)

@@ -1,0 +1,91 @@
+"""One run: a model, a seed, a split → the trained model, its history, its predictions on the test frames, its scores."""
+
+import csv
+import json
+import logging
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from norrsken import __version__, models, scores, tables
+from norrsken.classes import CLASSES
+from norrsken.config import RunSettings
+from norrsken.dataset import Part, read_split
+from norrsken.features import read_features
+from norrsken.files import written_aside
+
+log = logging.getLogger(__name__)
+
+HISTORY_COLUMNS = ("epoch", "learning_rate", "train_loss", "validation_loss", "validation_f1", "seconds")
+LIBRARIES = ("numpy", "scikit-image", "scikit-learn", "torch", "torchvision")
+
+
+def train_run(
+    dataset: str, features: str | None, split: str, seed: int, settings: RunSettings, history: str, predictions: str, metrics: str
+) -> None:
+    """Train on the split's train frames, predict its test frames, and write the run's files.
+
+    The model's file lies beside `metrics`, which names it and is written last.
+    """
+    train, test = read_split(dataset, split)
+    classifier = models.build(settings.model, seed)
+    log.info("%s, seed %d: %d train and %d test frames", settings.name, seed, len(train.labels), len(test.labels))
+    start = time.perf_counter()
+    rows = classifier.fit(_inputs(train, features), train.labels)
+    seconds = time.perf_counter() - start
+    prediction = classifier.predict(_inputs(test, features))
+    predicted = prediction.probabilities.argmax(axis=1)
+    versions = {"norrsken": __version__, "python": platform.python_version()}
+    versions |= {library: version(library) for library in LIBRARIES}
+    record = {
+        "model": settings.name,
+        "split": split,
+        "seed": seed,
+        **scores.macro_scores(test.labels, predicted),
+        "per_class": scores.scores_by_class(test.labels, predicted),
+        "confusion": scores.confusion(test.labels, predicted),
+        "parameters": classifier.parameters,
+        "seconds": round(seconds, 3),
+        "device": classifier.device,
+        "train_frames": len(train.labels),
+        "test_frames": len(test.labels),
+        "model_file": f"model{classifier.suffix}",
+        "settings": settings.plain(),
+        "versions": versions,
+    }
+    with written_aside(Path(metrics).with_name(f"model{classifier.suffix}")) as temporary:
+        classifier.save(temporary, {"settings": tables.to_json(settings.plain()), "norrsken": __version__})
+    _write_history(history, rows)
+    _write_predictions(predictions, test, prediction, settings)
+    with written_aside(metrics) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    log.info("macro precision %.3f, recall %.3f, F1 %.3f", *(record[name] for name in scores.SCORE_NAMES))
+
+
+def _inputs(part: Part, features: str | None) -> np.ndarray:
+    return part.images if features is None else read_features(features, part.frame_ids.tolist())
+
+
+def _write_history(path: str, rows: Sequence[Mapping[str, float]]) -> None:
+    with written_aside(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, HISTORY_COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+
+
+def _write_predictions(path: str, test: Part, prediction: models.Prediction, settings: RunSettings) -> None:
+    names = np.array(CLASSES)
+    columns = {
+        "frame_id": pa.array(test.frame_ids),
+        "label": pa.array(names[test.labels]),
+        "predicted": pa.array(names[prediction.probabilities.argmax(axis=1)]),
+        **{f"p_{name}": pa.array(prediction.probabilities[:, i]) for i, name in enumerate(CLASSES)},
+    }
+    embedding = None if prediction.embeddings is None else list(prediction.embeddings)
+    columns["embedding"] = pa.array(embedding or [None] * len(test.labels), pa.list_(pa.float32()))
+    tables.write(path, pa.table(columns), tables.PREDICTIONS_TABLE, settings.plain())

@@ -1,0 +1,27 @@
+"""Night tables and label tables → the labelled frames of a release."""
+
+# A frozen release is a source: while its labelled frames are there, no rule makes them.
+if not plan.frozen:
+
+    rule merge_labels:
+        """Merge what the annotators saw and put it beside the frames."""
+        input:
+            labels=plan.release.labels,
+            months=plan.release_months,
+        output:
+            paths.LABELLED,
+        params:
+            settings=plan.config.label_settings(plan.name).plain(),
+            version=stages.LABELS,
+        log:
+            "results/logs/merge_labels/{release}.log",
+        benchmark:
+            "results/benchmarks/merge_labels/{release}.tsv"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=60,
+        conda:
+            "../../envs/norrsken.yaml"
+        script:
+            "../scripts/merge_labels.py"

@@ -1,0 +1,26 @@
+"""Archive → night tables and keograms, a month a job."""
+
+
+rule ingest_month:
+    """Filter and process the frames of a month's nights; draw their keograms."""
+    input:
+        lambda wildcards: plan.directories(wildcards.month),
+    output:
+        nights=directory(paths.NIGHTS),
+        keograms=directory(paths.KEOGRAMS),
+    params:
+        root=lambda wildcards: plan.config.archive.root,
+        settings=lambda wildcards: plan.night_settings(wildcards.month),
+        version=stages.NIGHTS,
+    log:
+        "results/logs/ingest_month/{month}.log",
+    benchmark:
+        "results/benchmarks/ingest_month/{month}.tsv"
+    threads: 4
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    conda:
+        "../../envs/norrsken.yaml"
+    script:
+        "../scripts/ingest_month.py"

@@ -1,0 +1,126 @@
+"""Scores and labels → the paper's tables, figures, and one page that shows them."""
+
+
+rule tabulate_labels:
+    """Table 1 of the paper, and how far the annotators agree."""
+    input:
+        labelled=paths.LABELLED,
+        dataset=paths.DATASET,
+    output:
+        table1=report(
+            paths.TABLE1,
+            caption="../captions/table1.rst",
+            category="Labels",
+            labels={"table": "Table 1: frames by year and label"},
+        ),
+        agreement=report(
+            paths.AGREEMENT,
+            caption="../captions/agreement.rst",
+            category="Labels",
+            labels={"table": "Agreement of the annotators"},
+        ),
+    params:
+        years=sorted(plan.release.years),
+        version=stages.REPORT,
+    log:
+        "results/logs/tabulate_labels/{release}.log",
+    benchmark:
+        "results/benchmarks/tabulate_labels/{release}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../../envs/norrsken.yaml"
+    script:
+        "../scripts/tabulate_labels.py"
+
+
+rule tabulate_scores:
+    """Table 2 of the paper: mean and deviation over the runs of every model."""
+    input:
+        plan.scores(plan.config.models),
+    output:
+        report(
+            paths.TABLE2,
+            caption="../captions/table2.rst",
+            category="Scores",
+            labels={"table": "Table 2: precision, recall, F1"},
+        ),
+    params:
+        version=stages.REPORT,
+    log:
+        "results/logs/tabulate_scores/{release}.log",
+    benchmark:
+        "results/benchmarks/tabulate_scores/{release}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../../envs/norrsken.yaml"
+    script:
+        "../scripts/tabulate_scores.py"
+
+
+rule draw_confusion:
+    """Confusion matrix of a model, mean over its runs: Figure 4 of the paper."""
+    input:
+        lambda wildcards: plan.metrics(wildcards.model, wildcards.split),
+    output:
+        report(
+            paths.CONFUSION,
+            caption="../captions/confusion.rst",
+            category="Confusion",
+            labels={"model": "{model}", "split": "{split}"},
+        ),
+    params:
+        version=stages.REPORT,
+    log:
+        "results/logs/draw_confusion/{release}/{split}_{model}.log",
+    benchmark:
+        "results/benchmarks/draw_confusion/{release}/{split}_{model}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../../envs/norrsken.yaml"
+    script:
+        "../scripts/draw_confusion.py"
+
+
+rule write_report:
+    """One self-contained page to lay beside the paper."""
+    input:
+        labelled=paths.LABELLED,
+        dataset=paths.DATASET,
+        table1=paths.TABLE1,
+        table2=paths.TABLE2,
+        agreement=paths.AGREEMENT,
+        figures=plan.confusions(),
+    output:
+        report(
+            paths.INDEX,
+            caption="../captions/index.rst",
+            category="Report",
+            labels={"page": "The release in one page"},
+        ),
+    params:
+        settings=plan.config.report_settings(plan.name).plain(),
+        # Only read to say how far a frozen release has drifted from them; they must not remake it.
+        labels=plan.release.labels,
+        label_settings=plan.config.label_settings(plan.name).plain(),
+        version=stages.REPORT,
+    log:
+        "results/logs/write_report/{release}.log",
+    benchmark:
+        "results/benchmarks/write_report/{release}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    conda:
+        "../../envs/norrsken.yaml"
+    script:
+        "../scripts/write_report.py"

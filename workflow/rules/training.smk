@@ -1,0 +1,49 @@
+"""Data set → trained models and their scores, a run a job."""
+
+
+rule train_run:
+    """Train one model with one seed on one split, and test it."""
+    input:
+        dataset=paths.DATASET,
+        features=lambda wildcards: plan.features(wildcards.model),
+    output:
+        # The model's file, whose suffix is the model's own, is written before the metrics, which name it.
+        metrics=paths.METRICS,
+        predictions=paths.PREDICTIONS,
+        history=paths.HISTORY,
+    params:
+        settings=lambda wildcards: plan.config.run_settings(wildcards.model).plain(),
+        version=stages.TRAINING,
+    log:
+        "results/logs/train_run/{release}/{split}/{model}/{seed}.log",
+    benchmark:
+        "results/benchmarks/train_run/{release}/{split}/{model}/{seed}.tsv"
+    threads: lambda wildcards: plan.model(wildcards.model).threads
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=lambda wildcards: plan.model(wildcards.model).gpu,
+    conda:
+        "../../envs/norrsken.yaml"
+    script:
+        "../scripts/train_run.py"
+
+
+rule collect_scores:
+    """Gather the scores of a model's runs on a split."""
+    input:
+        lambda wildcards: plan.metrics(wildcards.model, wildcards.split),
+    output:
+        paths.SCORES,
+    log:
+        "results/logs/collect_scores/{release}/{split}/{model}.log",
+    benchmark:
+        "results/benchmarks/collect_scores/{release}/{split}/{model}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../../envs/norrsken.yaml"
+    script:
+        "../scripts/collect_scores.py"
