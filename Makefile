@@ -1,14 +1,50 @@
 # make demo   a simulated archive through the whole workflow, on this machine
 # make test   all checks
-# make lock   newest versions that pyproject.toml allows, into envs/
+# make bench  the benchmarks; see benchmarks/README.md
+# make lock   the newest versions that pyproject.toml allows, into envs/
 
 PYTHON ?= python3
-BIN := .venv/bin
-# Byte code is made when a module is first imported: compiling all of torch takes longer than the demo's training.
-PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check
+VENV := .venv/bin
+# Byte code is made when a module is first imported: compiling all of torch would take a minute.
+PIP := $(VENV)/python -m pip install --quiet --no-compile --disable-pip-version-check
 DEMO_NIGHTS := 2018-01-15 2018-01-16 2018-01-23 2019-01-04 2019-01-05 2019-01-06
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test check bench lock clean
 
-demo: .venv/installed
-	$(BIN)/norrsken simulate --config demo/config.yaml $(DEMO_NIGHTS)
+demo: .venv/run demo/labels/bertil.csv
+	$(VENV)/snakemake --directory demo --cores all --quiet rules
+	@echo
+	@echo "Done. Open demo/results/demo/report/index.html; keograms are in demo/results/keograms/."
+
+# The label tables are written last: where they are, the archive is whole.
+demo/labels/bertil.csv: | .venv/run
+	cd demo && ../$(VENV)/norrsken simulate $(DEMO_NIGHTS)
+
+test: check
+	$(VENV)/python -m pytest
+
+check: .venv/test
+	$(VENV)/ruff check
+	$(VENV)/ruff format --check
+	$(VENV)/snakefmt --check Snakefile workflow/rules
+	$(VENV)/mypy
+
+bench: .venv/test
+	$(VENV)/python benchmarks/ingest.py
+
+# What runs the workflow, and what only the checks need.
+.venv/run: envs/requirements.txt pyproject.toml
+	test -x $(VENV)/python || $(PYTHON) -m venv .venv
+	$(PIP) -r envs/requirements.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/test: .venv/run envs/requirements-dev.txt
+	$(PIP) -r envs/requirements-dev.txt
+	touch $@
+
+lock:
+	$(VENV)/python envs/lock.py
+
+clean:
+	rm -rf demo/archive demo/labels demo/results demo/truth.csv demo/.snakemake

@@ -15,6 +15,7 @@ from trollsift import Parser
 from norrsken.config import Camera, Config, ConfigError
 from norrsken.directories import DirectoryPattern, LeafDirectory
 
+
 def find_directories(root: str | os.PathLike[str], directories: str) -> list[LeafDirectory]:
     """All leaf directories below `root`, by time. Only directories above the leaves are listed.
 
@@ -44,7 +45,7 @@ def _matching(root: str | os.PathLike[str], inside: str, above: str, level: re.P
             if entry.is_symlink() and not is_inside(entry.path, inside):
                 raise ConfigError(
                     f"archive.root: {entry.path!r} is a link that leads out of the archive, to "
-                    f"{os.path.realpath(entry.path)!r}; mount that folder inside the archive or make it a root of its own"
+                    f"{os.path.realpath(entry.path)!r}; mount that folder inside the archive"
                 )
             yield f"{above}/{entry.name}" if above else entry.name
 
@@ -170,15 +171,15 @@ def require_images(config: Config, leaves: Sequence[LeafDirectory]) -> None:
 
 def years_without_data(years: Iterable[int], leaves: Iterable[LeafDirectory]) -> list[int]:
     """Those of the years that no directory reaches into."""
-    covered = {year for leaf in leaves for year in range(leaf.start.year, (leaf.end - timedelta(microseconds=1)).year + 1)}
+    covered = {
+        year for leaf in leaves for year in range(leaf.start.year, (leaf.end - timedelta(microseconds=1)).year + 1)
+    }
     return [year for year in years if year not in covered]
 
 
 def months_of_years(years: Iterable[int]) -> set[str]:
-    """The months whose nights hold frames of these UTC years: theirs and the December (or January) beside each.
+    """The months whose nights hold frames of these UTC years: theirs, and the December before each.
 
-    East of Greenwich a year's first hours belong to the December before, by the night's name; far west its
-    last hours may, from 180° W on, belong to no later month. Months outside the archive are for the caller to drop.
+    A year's first hours belong to the night of the last evening before it.
     """
     return {f"{year - 1}-12" for year in years} | {f"{year}-{month:02d}" for year in years for month in range(1, 13)}
-

@@ -1,5 +1,6 @@
 """Altitudes of the Sun and Moon, with Skyfield and the ephemeris de421 (section 2.1). Nothing is downloaded."""
 
+import atexit
 import logging
 import warnings
 from functools import cache
@@ -24,7 +25,9 @@ def _ephemeris() -> tuple[Any, Any]:
     if caught:
         # Earth's orientation changes an altitude by far less than 0.01°; Skyfield's built-in table serves.
         logging.getLogger(__name__).debug("skyfield-data: %s", caught[0].message)
-    return load.timescale(builtin=True), load("de421.bsp")
+    ephemeris = load("de421.bsp")
+    atexit.register(ephemeris.close)
+    return load.timescale(builtin=True), ephemeris
 
 
 def sun_and_moon_altitude(times: NDArray[np.int64], site: Site) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -30,7 +30,9 @@ def _parser() -> argparse.ArgumentParser:
 
     rescan = commands.add_parser("rescan", help="find directories whose files differ from the night tables")
     rescan.add_argument("--config", default="config.yaml", help="the configuration (%(default)s)")
-    rescan.add_argument("--touch", action="store_true", help="set their times to now, so that the workflow repeats them")
+    rescan.add_argument(
+        "--touch", action="store_true", help="set their times to now, so that the workflow repeats them"
+    )
     rescan.set_defaults(command=_rescan)
 
     simulate = commands.add_parser("simulate", help="write a made-up archive and label tables, for trying things out")

@@ -40,7 +40,8 @@ class Settings(BaseModel):
 
     def plain(self) -> dict[str, Any]:
         """As plain dicts, lists, strings and numbers with sorted keys, for Snakemake's params and JSON."""
-        return _sorted(self.model_dump(mode="json"))
+        result: dict[str, Any] = _sorted(self.model_dump(mode="json"))
+        return result
 
 
 class Site(Settings):
@@ -138,7 +139,9 @@ class Split(Settings):
     method: Literal["random", "stratified", "night"] = Field(
         description="random: any frame (the paper); stratified: by class; night: no night in both parts"
     )
-    test_share: float = Field(default=0.22, gt=0, lt=1, description="Share of frames for the test (the paper: 846/3846)")
+    test_share: float = Field(
+        default=0.22, gt=0, lt=1, description="Share of frames for the test (the paper: 846/3846)"
+    )
     seed: int = Field(default=0, ge=0, description="Seed of the division")
 
 
@@ -206,10 +209,14 @@ class Network(ModelSettings):
     kind: Literal["network"]
     gpu: int = Field(default=1, ge=0, exclude=True, description="GPUs that a run asks for; it runs on the CPU as well")
     threads: int = Field(default=4, ge=1, description="CPU threads that a run uses; fixed, so that results repeat")
-    architecture: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] = Field(description="torchvision's name, e.g. resnet18")
+    architecture: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] = Field(
+        description="torchvision's name, e.g. resnet18"
+    )
     epochs: int = Field(ge=1, description="Passes over the training frames")
     batch_size: int = Field(default=32, ge=2, description="Frames a step")
-    learning_rate: float = Field(default=1e-3, gt=0, description="Highest rate of Adam; it rises and falls over the run")
+    learning_rate: float = Field(
+        default=1e-3, gt=0, description="Highest rate of Adam; it rises and falls over the run"
+    )
     validation_share: float = Field(
         default=0.1, ge=0, lt=1, description="Share of the training frames kept out to follow the training"
     )
@@ -232,7 +239,6 @@ class ReportSettings(Settings):
     name: Name
     title: str
     years: list[int]
-    frozen: bool
     splits: dict[Name, Split]
 
 
@@ -301,7 +307,6 @@ class Config(Settings):
             name=release,
             title=chosen.title,
             years=sorted(chosen.years),
-            frozen=chosen.frozen,
             splits=chosen.splits,
         )
 

@@ -30,7 +30,7 @@ class DatasetError(NorrskenError):
 
 @dataclass(frozen=True)
 class Part:
-    """Train or test frames of a split: ids (n,), class codes (n,) int64 in class order, images (n, 128, 128, 3) uint8."""
+    """Train or test frames: ids (n,), class codes (n,) int64 in class order, images (n, 128, 128, 3) uint8."""
 
     frame_ids: NDArray[np.str_]
     labels: NDArray[np.int64]

@@ -77,7 +77,7 @@ def first_block(pixels: int, block: int) -> int:
 
 
 def _crop_in_archive(camera: Camera) -> tuple[slice, slice]:
-    """Rows and columns of the archived frame that the crop's blocks cover. Blocks count from the turned frame's corner."""
+    """Rows and columns of the archived frame under the crop; blocks count from the turned frame's corner."""
     swapped = camera.rotate in (90, 270)
     height, width = (camera.width, camera.height) if swapped else (camera.height, camera.width)
     side = CROP * camera.block
@@ -101,6 +101,6 @@ def _block_mean(part: Image, block: int) -> Image:
         return part
     side = part.shape[0] // block
     if block == 2:  # OpenCV's area mean computes (a + b + c + d + 2) >> 2 for this factor, and for this factor only
-        return cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        return np.asarray(cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
     sums = part.reshape(side, block, side, block, 3).sum(axis=(1, 3), dtype=np.uint32)
-    return ((2 * sums + block * block) // (2 * block * block)).astype(np.uint8)
+    return np.asarray((2 * sums + block * block) // (2 * block * block), np.uint8)

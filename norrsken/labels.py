@@ -6,16 +6,13 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from itertools import combinations
 from pathlib import Path
 
-import pandas as pd
 import pyarrow as pa
-from sklearn.metrics import cohen_kappa_score
 
 from norrsken import tables
 from norrsken.archive import night_of
-from norrsken.classes import CLASSES, EXCLUSIONS, LABELS, PAPER_LABELS, PAPER_YEARS
+from norrsken.classes import EXCLUSIONS, LABELS
 from norrsken.config import LabelSettings
 from norrsken.errors import NorrskenError
 
@@ -43,7 +40,9 @@ def read_labels(path: str | os.PathLike[str]) -> LabelTable:
         rows = csv.DictReader(file)
         missing = [name for name in ("frame_id", "label") if name not in (rows.fieldnames or [])]
         if missing:
-            raise LabelError(f"{path}: the column {missing[0]!r} is missing; found {rows.fieldnames or 'an empty file'}")
+            raise LabelError(
+                f"{path}: the column {missing[0]!r} is missing; found {rows.fieldnames or 'an empty file'}"
+            )
         for row in rows:
             frame, label = (row["frame_id"] or "").strip(), (row["label"] or "").strip()
             if (row.get("repeat") or "").strip() == "1":
@@ -72,14 +71,16 @@ def merge_labels(label_paths: Sequence[str], months: Iterable[str], settings: La
         for path, table in reversed(list(zip(label_paths, labels.values(), strict=True)))
         for frame, (_, line) in table.items()
     }
-    wanted, outside = _by_night(lines, settings)
+    wanted, outside = frames_by_night(lines, settings)
     left_out = Counter({"outside the release's years": outside} if outside else {})
     schema = tables.labelled_table(labels)
     problems = []
     with tables.writer(output, schema, settings.plain()) as writer:
         for night, frames in sorted(wanted.items()):
             found, rejected = find_frames(months, night, frames)
-            problems += [f"{lines[f]}: {f} is not in the archive" for f in sorted(frames - rejected.keys() - _ids(found))]
+            problems += [
+                f"{lines[f]}: {f} is not in the archive" for f in sorted(frames - rejected.keys() - frame_ids(found))
+            ]
             left_out.update(rejected.values())
             if found is not None and not problems:
                 writer.write_table(_with_labels(found, labels).select(schema.names).cast(schema))
@@ -99,7 +100,8 @@ def find_frames(months: Iterable[str], night: date, frames: set[str]) -> tuple[p
     path = month / f"{night}.parquet" if month else None
     if path is None or not path.exists():
         return None, {}
-    parts, statuses = [], {}
+    parts: list[pa.Table] = []
+    statuses: dict[str, str] = {}
     with tables.opened(path, tables.NIGHT_TABLE) as file:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, ["frame_id", "status"])
@@ -109,7 +111,7 @@ def find_frames(months: Iterable[str], night: date, frames: set[str]) -> tuple[p
             if chosen:
                 parts.append(file.read_row_group(group, ["frame_id", "time", "night", "image"]).take(chosen))
     found = pa.concat_tables(parts) if parts else None
-    return found, {frame: status for frame, status in statuses.items() if frame not in _ids(found)}
+    return found, {frame: status for frame, status in statuses.items() if frame not in frame_ids(found)}
 
 
 def verdict(labels: Iterable[str | None]) -> str:
@@ -123,106 +125,11 @@ def verdict(labels: Iterable[str | None]) -> str:
     return label if label in EXCLUSIONS else "agreed"
 
 
-def agreement(labelled: pd.DataFrame) -> pd.DataFrame:
-    """Cohen's kappa and the share of agreement of each pair of annotators.
+def frames_by_night(lines: Mapping[str, str], settings: LabelSettings) -> tuple[dict[date, set[str]], int]:
+    """Frames of the release's years by night, and how many belong to other years.
 
-    labelled: the columns `label_{annotator}` of `labelled.parquet`. `_suitable`: over the frames to which both gave one of
-    the seven classes (95 % agreement in the paper, section 2.2). Kappa is empty where it is not defined.
+    lines: frame id → where it stands, for the error. Raises `LabelError` for what is not a frame id of the archive.
     """
-    names = [name.removeprefix("label_") for name in labelled if name.startswith("label_")]
-    rows = []
-    for a, b in combinations(names, 2):
-        both = labelled[[f"label_{a}", f"label_{b}"]].dropna()
-        suitable = both[both.isin(CLASSES).all(axis=1)]
-        row: dict[str, object] = {"annotator_a": a, "annotator_b": b}
-        for suffix, pairs in (("", both), ("_suitable", suitable)):
-            first, second = pairs.iloc[:, 0], pairs.iloc[:, 1]
-            row |= {f"frames{suffix}": len(pairs), f"agreement{suffix}": (first == second).mean()}
-            defined = len(set(first) | set(second)) > 1
-            row[f"kappa{suffix}"] = cohen_kappa_score(first, second) if defined else None
-        rows.append(row)
-    columns = ["annotator_a", "annotator_b"]
-    columns += [f"{name}{suffix}" for suffix in ("", "_suitable") for name in ("frames", "agreement", "kappa")]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def table1(labelled: pd.DataFrame, dataset: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
-    """The counts of the paper's Table 1: by UTC year (its left half) and by label with train and test (its right half).
-
-    labelled: `time`, `verdict`, `label`; dataset: `label` and the `split_{split}` columns.
-    """
-    outcome = labelled["label"].where(labelled["verdict"] == "agreed", labelled["verdict"])
-    by_year, by_label = labelled["time"].dt.year.value_counts(), outcome.value_counts()
-    splits = [name for name in dataset if name.startswith("split_")]
-    rows: list[dict[str, object]] = []
-    for year in years:
-        rows.append({"part": "year", "name": year, "images": by_year.get(year, 0), "paper_images": PAPER_YEARS.get(year)})
-    rows.append({"part": "year", "name": "total", "images": len(labelled), "paper_images": sum(PAPER_YEARS.values())})
-    for label in (*CLASSES, *EXCLUSIONS, "disagreement", "incomplete"):
-        if label == "incomplete" and label not in by_label:
-            continue
-        row = {"part": "label", "name": label, "images": by_label.get(label, 0)}
-        if label in CLASSES:
-            row |= _train_and_test(dataset[dataset["label"] == label], splits)
-        paper = PAPER_LABELS.get(label, (None, None, None))
-        rows.append(row | {"paper_train": paper[0], "paper_test": paper[1], "paper_images": paper[2]})
-    total = {"part": "label", "name": "total", "images": len(labelled), **_train_and_test(dataset, splits)}
-    rows.append(total | {"paper_train": 3000, "paper_test": 846, "paper_images": 14030})
-    table = pd.DataFrame(rows)
-    table["percent"] = (100 * table["images"] / max(len(labelled), 1)).round(2)
-    counts = [f"{part}_{name.removeprefix('split_')}" for name in splits for part in ("train", "test")]
-    ordered = ["part", "name", *counts, "images", "percent", "paper_train", "paper_test", "paper_images"]
-    return table[ordered].astype({name: "Int64" for name in ordered if name not in ("part", "name", "percent")})
-
-
-def drift(labelled_path: str, label_paths: Sequence[str], nights: str, settings: LabelSettings) -> list[str]:
-    """How the label tables and the night tables differ today from what a release was made of, in plain sentences.
-
-    nights: the directory of the months. What is not there to compare with is said, not passed over.
-    """
-    names = [Path(path).stem for path in label_paths]
-    frozen = tables.read(
-        labelled_path, tables.labelled_table(names), ["frame_id", "night", *(f"label_{name}" for name in names)]
-    ).to_pandas()
-    sentences = []
-    for path, name in zip(label_paths, names, strict=True):
-        if not Path(path).exists():
-            sentences.append(f"{path} is not there to compare with.")
-            continue
-        wanted, _ = _by_night(read_labels(path), settings, strict=False)
-        today = {frame: label for frame, (label, _) in read_labels(path).items() if frame in set().union(*wanted.values())}
-        then = frozen.set_index("frame_id")[f"label_{name}"].dropna().to_dict()
-        added, gone = len(today.keys() - then.keys()), len(then.keys() - today.keys())
-        changed = sum(today[frame] != then[frame] for frame in today.keys() & then.keys())
-        if added or gone or changed:
-            sentences.append(f"{path}: {added} labels added, {gone} removed, {changed} changed since the release was frozen.")
-    differing = missing = 0
-    months = [str(path) for path in Path(nights).glob("????-??")]
-    for night, rows in frozen.groupby("night"):
-        frames = set(rows["frame_id"])
-        found, _ = find_frames(months, night, frames)
-        missing += len(frames - _ids(found))
-        if found is not None:
-            differing += _differing(labelled_path, found)
-    if differing:
-        sentences.append(f"{differing} frames have other pixels in the night tables now than when the release was frozen.")
-    if missing:
-        sentences.append(f"{missing} frames are not among the kept frames of the night tables now.")
-    return sentences
-
-
-def _differing(labelled_path: str, found: pa.Table) -> int:
-    """How many of the found frames have another image in `labelled.parquet`."""
-    frozen = tables.read_where(labelled_path, "frame_id", found["frame_id"].to_pylist(), ["frame_id", "image"])
-    then = dict(zip(frozen["frame_id"].to_pylist(), frozen["image"].to_pylist(), strict=True))
-    now = zip(found["frame_id"].to_pylist(), found["image"].to_pylist(), strict=True)
-    return sum(then.get(frame) != image for frame, image in now)
-
-
-def _by_night(
-    lines: Mapping[str, object], settings: LabelSettings, strict: bool = True
-) -> tuple[dict[date, set[str]], int]:
-    """Frames of the release's years by night, and how many belong to other years."""
     wanted: dict[date, set[str]] = defaultdict(set)
     outside, problems = 0, []
     for frame, line in lines.items():
@@ -231,14 +138,15 @@ def _by_night(
                 raise ValueError
             time = datetime.strptime(frame.removeprefix(settings.station), "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
         except ValueError:
-            problems.append(f"{line}: {frame!r} is not a frame id of this archive, such as {settings.station}20150112T183000")
+            problems.append(
+                f"{line}: {frame!r} is not a frame id of this archive, such as {settings.station}20150112T183000"
+            )
             continue
         if time.year in settings.years:
             wanted[night_of(time, settings.longitude)].add(frame)
         else:
             outside += 1
-    if strict:
-        _raise_if_any(problems)
+    _raise_if_any(problems)
     return wanted, outside
 
 
@@ -252,15 +160,7 @@ def _with_labels(found: pa.Table, labels: Mapping[str, LabelTable]) -> pa.Table:
     return found.append_column("verdict", pa.array(verdicts)).append_column("label", pa.array(agreed, pa.string()))
 
 
-def _train_and_test(dataset: pd.DataFrame, splits: Iterable[str]) -> dict[str, int]:
-    return {
-        f"{part}_{split.removeprefix('split_')}": int((dataset[split] == part).sum())
-        for split in splits
-        for part in ("train", "test")
-    }
-
-
-def _ids(found: pa.Table | None) -> set[str]:
+def frame_ids(found: pa.Table | None) -> set[str]:
     return set(found["frame_id"].to_pylist()) if found is not None else set()
 
 

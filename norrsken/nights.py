@@ -202,9 +202,7 @@ class _RowGroups:
         self.statuses.clear()
 
 
-def _columns(
-    night: date, frames: Sequence[FrameFile], sun: NDArray[np.float64], moon: NDArray[np.float64]
-) -> pa.Table:
+def _columns(night: date, frames: Sequence[FrameFile], sun: NDArray[np.float64], moon: NDArray[np.float64]) -> pa.Table:
     """All columns of the night table but status and image."""
     values = {
         "frame_id": [frame.frame_id for frame in frames],

@@ -33,7 +33,7 @@ class Plan:
         self.empty_years = years_without_data(self.release.years, self.leaves)
         if set(self.empty_years) == set(self.release.years):
             raise ConfigError(
-                f"releases.{self.name}.years: the archive {config.archive.root!r} has no directory of any of these years; "
+                f"releases.{self.name}.years: the archive {config.archive.root!r} has no directory of these years; "
                 f"it reaches from {self.leaves[0].path} to {self.leaves[-1].path}"
             )
 

@@ -15,8 +15,8 @@ from PIL import Image
 from norrsken import __version__, tables
 from norrsken.classes import CLASSES, COLOURS, TITLES, model_title
 from norrsken.config import LabelSettings, ReportSettings
+from norrsken.drift import drift
 from norrsken.files import written_aside
-from norrsken.labels import drift
 from norrsken.paths import NIGHTS
 from norrsken.scores import SCORE_NAMES
 
@@ -35,7 +35,7 @@ def write_report(
 ) -> None:
     """Write `index.html` from the tables and figures of the report, all given by their paths.
 
-    labels: the annotators' tables, read only to say how far a frozen release has drifted from them.
+    labels: the annotators' tables, read only to say how far the release has drifted from them.
     """
     scores = pd.read_csv(table2)
     environment = jinja2.Environment(
@@ -52,7 +52,7 @@ def write_report(
         samples=_samples(dataset),
         figures=[_figure(path, scores) for path in figures],
         left_out=tables.left_out(labelled),
-        drifted=drift(labelled, labels, os.path.dirname(NIGHTS), label_settings) if settings.frozen else [],
+        drifted=drift(labelled, labels, os.path.dirname(NIGHTS), label_settings),
         score_names=SCORE_NAMES,
         folder=Path(output).parent.as_posix(),
         version=__version__,

@@ -37,13 +37,19 @@ def changed_directories(config: Config, results: str = ".") -> dict[str, list[st
         with (folder / "unrecognised.csv").open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 recorded[os.path.dirname(row["path"])][row["path"]] = None
-    unmade = {d for month, ds in plan.months.items() for d in ds if not Path(results, NIGHTS.format(month=month)).is_dir()}
+    unmade = {
+        d for month, ds in plan.months.items() for d in ds if not Path(results, NIGHTS.format(month=month)).is_dir()
+    }
     changed = {}
     for directory in sorted(made - unmade):
         now = _listing(config.archive.root, directory)
         then = recorded[directory]
         # An unrecognised file has no recorded size: that it is still there is all that can be compared.
-        differing = [p for p in sorted(now.keys() | then.keys()) if p not in now or p not in then or then[p] not in (None, now[p])]
+        differing = [
+            p
+            for p in sorted(now.keys() | then.keys())
+            if p not in now or p not in then or then[p] not in (None, now[p])
+        ]
         if differing:
             changed[directory] = differing
     return changed
@@ -58,6 +64,8 @@ def touch(config: Config, directories: list[str]) -> None:
 def _listing(root: str, directory: str) -> dict[str, int]:
     with os.scandir(os.path.join(root, directory)) as entries:
         return {
-            f"{directory}/{entry.name}".encode("utf-8", "backslashreplace").decode(): entry.stat(follow_symlinks=False).st_size
+            f"{directory}/{entry.name}".encode("utf-8", "backslashreplace").decode(): entry.stat(
+                follow_symlinks=False
+            ).st_size
             for entry in entries
         }

@@ -4,10 +4,8 @@ It is no model of the aurora. What it writes has the camera's size, orientation,
 Sun and Moon, a few broken files, and the tables of two made-up annotators.
 """
 
-import csv
 import logging
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -16,6 +14,7 @@ from pathlib import Path
 import cv2
 import joblib
 import numpy as np
+import pandas as pd
 import simplejpeg
 from numpy.typing import NDArray
 from trollsift import Parser
@@ -24,7 +23,7 @@ from norrsken.archive import camera_in_force, frame_id
 from norrsken.astronomy import sun_and_moon_altitude
 from norrsken.classes import CLASSES, EXCLUSIONS
 from norrsken.config import CROP, Camera, Config, ConfigError
-from norrsken.files import written_aside
+from norrsken.files import write_csv, written_aside
 
 log = logging.getLogger(__name__)
 
@@ -48,19 +47,20 @@ class Episode:
 
 
 def simulate(config: Config, nights: Sequence[date], seed: int, workers: int) -> int:
-    """Write the frames of these nights into the configured archive, and the release's label tables; return the frames.
+    """Write the frames of these nights into the archive, and the label tables; return how many frames.
 
-    The same seed gives the same bytes. Truth is written beside the archive, as `truth.csv`; the workflow never reads it.
+    The same seed gives the same bytes. Truth is written beside the archive, as `truth.csv`, never read again.
     """
     made = joblib.Parallel(n_jobs=workers)(joblib.delayed(_simulate_night)(config, night, seed) for night in nights)
     truth = [row for rows in made for row in rows]
     _break_files(config, truth)
-    with written_aside(Path(config.archive.root).parent / "truth.csv") as path:
-        _write_csv(path, ("frame_id", "truth"), ((row[0], row[1]) for row in truth))
+    write_csv(
+        pd.DataFrame(truth, columns=["frame_id", "truth", "path"]), Path(config.archive.root).parent / "truth.csv"
+    )
     labelled = [(frame, kind) for frame, kind, _ in _dark(config, truth)][::3]
     for i, table in enumerate(config.releases[config.release].labels):
-        with written_aside(table) as path:
-            _write_csv(path, ("frame_id", "label"), _annotate(labelled, np.random.default_rng([seed, i])))
+        rows = _annotate(labelled, np.random.default_rng([seed, i]))
+        write_csv(pd.DataFrame(rows, columns=["frame_id", "label"]), table)
     return len(truth)
 
 
@@ -103,11 +103,14 @@ def _frame(camera: Camera, episode: Episode, time: datetime, sun: float, moon: f
     width, height = (camera.height, camera.width) if swapped else (camera.width, camera.height)
     half_crop = CROP * camera.block / 2  # the unit of length: the crop reaches from −1 to 1
     u, v = np.meshgrid(
-        ((np.arange(width // 3) * 3 + 1) - width / 2) / half_crop, (height / 2 - (np.arange(height // 3) * 3 + 1)) / half_crop
+        ((np.arange(width // 3) * 3 + 1) - width / 2) / half_crop,
+        (height / 2 - (np.arange(height // 3) * 3 + 1)) / half_crop,
     )
     random = np.random.default_rng(episode.seed)
     age = (time - episode.start) / timedelta(minutes=1)
-    light = _sky(u, v, sun, moon, random) + _shape(episode.kind, u.astype(np.float32), v.astype(np.float32), age, random)
+    light = _sky(u, v, sun, moon, random) + _shape(
+        episode.kind, u.astype(np.float32), v.astype(np.float32), age, random
+    )
     light *= (np.hypot(u, v) < 1.8)[..., None]
     full = cv2.resize(light.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     noise = np.random.default_rng([seed, int(time.timestamp())])
@@ -177,7 +180,7 @@ def _band(u: Array, v: Array, at: float, width: float, bend: float, wave: NDArra
 def _clouds(shape: tuple[int, ...], cells: int, random: np.random.Generator) -> Array:
     """Smooth noise of 0…1 with about so many bumps along the frame."""
     coarse = random.uniform(0, 1, (cells, cells)).astype(np.float32)
-    return np.clip(cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC), 0, 1), np.float32)
 
 
 def _light(brightness: Array | int, scale: float, colour: tuple[float, float, float]) -> Array:
@@ -206,27 +209,22 @@ def _break_files(config: Config, truth: Sequence[tuple[str, str, str]]) -> None:
 def _dark(config: Config, truth: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
     """The frames that the filter keeps."""
     station = config.site.station
-    times = [datetime.strptime(frame.removeprefix(station), "%Y%m%dT%H%M%S").replace(tzinfo=UTC) for frame, _, _ in truth]
+    times = [
+        datetime.strptime(frame.removeprefix(station), "%Y%m%dT%H%M%S").replace(tzinfo=UTC) for frame, _, _ in truth
+    ]
     sun, moon = sun_and_moon_altitude(np.array([int(t.timestamp() * 1000) for t in times], np.int64), config.site)
     kept = (sun <= config.filter.sun_altitude_max) & (moon <= config.filter.moon_altitude_max)
     return [row for row, keep in zip(truth, kept, strict=True) if keep]
 
 
 def _annotate(truth: Sequence[tuple[str, str]], random: np.random.Generator) -> list[tuple[str, str]]:
-    """Labels of an annotator who is right mostly, unsure at times, and mistakes a class for its neighbour now and then."""
+    """Labels of an annotator who is mostly right, at times unsure, and now and then takes a class for the next."""
     rows = []
     for frame, kind in truth:
-        chance = random.uniform()
+        label, chance = kind, random.uniform()
         if kind in CLASSES and chance < 0.12:
-            kind = EXCLUSIONS[0]
+            label = EXCLUSIONS[0]
         elif kind in CLASSES and chance < 0.16:
-            kind = CLASSES[(CLASSES.index(kind) + 1) % len(CLASSES)]
-        rows.append((frame, kind))
+            label = CLASSES[(CLASSES.index(kind) + 1) % len(CLASSES)]
+        rows.append((frame, label))
     return rows
-
-
-def _write_csv(path: str | os.PathLike[str], header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(header)
-        table.writerows(rows)

@@ -69,7 +69,10 @@ def labelled_table(annotators: Iterable[str]) -> pa.Schema:
             FRAME_ID,
             TIME,
             NIGHT,
-            *(_field(f"label_{a}", pa.string(), f"label by {a}; null: not labelled", nullable=True) for a in annotators),
+            *(
+                _field(f"label_{a}", pa.string(), f"label by {a}; null: not labelled", nullable=True)
+                for a in annotators
+            ),
             _field("verdict", pa.string(), "what the annotators say together: " + ", ".join(VERDICTS)),
             _field("label", pa.string(), "the agreed class; null unless agreed", nullable=True),
             _field("image", IMAGE, "the processed frame"),
@@ -91,7 +94,9 @@ def dataset_table(splits: Iterable[str]) -> pa.Schema:
     )
 
 
-FEATURES_TABLE = pa.schema([FRAME_ID, _field("features", pa.list_(pa.float32()), "in the frames' order of dataset.parquet")])
+FEATURES_TABLE = pa.schema(
+    [FRAME_ID, _field("features", pa.list_(pa.float32()), "in the frames' order of dataset.parquet")]
+)
 
 PREDICTIONS_TABLE = pa.schema(
     [
@@ -141,7 +146,8 @@ def read(path: str | os.PathLike[str], schema: pa.Schema, columns: Sequence[str]
 def read_without_images(path: str | os.PathLike[str]) -> pd.DataFrame:
     """All columns of a table but the images."""
     names = [name for name in pq.read_schema(path).names if name != "image"]
-    return pq.read_table(path, columns=names).to_pandas()
+    frame: pd.DataFrame = pq.read_table(path, columns=names).to_pandas()
+    return frame
 
 
 def read_where(path: str | os.PathLike[str], column: str, values: Sequence[Any], columns: Sequence[str]) -> pa.Table:
@@ -215,8 +221,17 @@ def markdown() -> str:
         "results/{release}/features/{features}.parquet": FEATURES_TABLE,
         "results/{release}/{split}/{model}/{seed}/predictions.parquet": PREDICTIONS_TABLE,
     }
-    lines = ["# Tables", "", "Made from `norrsken/tables.py` by `norrsken tables`.", "", *(__doc__ or "").splitlines()[2:]]
+    lines = [
+        "# Tables",
+        "",
+        "Made from `norrsken/tables.py` by `norrsken tables`.",
+        "",
+        *(__doc__ or "").splitlines()[2:],
+    ]
     for path, schema in tables.items():
         lines += ["", f"## `{Path(path).as_posix()}`", "", "| column | type | null | meaning |", "|---|---|---|---|"]
-        lines += [f"| {f.name} | {f.type} | {'yes' if f.nullable else ''} | {f.metadata[b'meaning'].decode()} |" for f in schema]
+        lines += [
+            f"| {f.name} | {f.type} | {'yes' if f.nullable else ''} | {f.metadata[b'meaning'].decode()} |"
+            for f in schema
+        ]
     return "\n".join(lines) + "\n"

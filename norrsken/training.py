@@ -1,4 +1,4 @@
-"""One run: a model, a seed, a split → the trained model, its history, its predictions on the test frames, its scores."""
+"""One run: a model, a seed, a split → the trained model, its history, its predictions on test frames, its scores."""
 
 import csv
 import json
@@ -26,7 +26,14 @@ LIBRARIES = ("numpy", "scikit-image", "scikit-learn", "torch", "torchvision")
 
 
 def train_run(
-    dataset: str, features: str | None, split: str, seed: int, settings: RunSettings, history: str, predictions: str, metrics: str
+    dataset: str,
+    features: str | None,
+    split: str,
+    seed: int,
+    settings: RunSettings,
+    history: str,
+    predictions: str,
+    metrics: str,
 ) -> None:
     """Train on the split's train frames, predict its test frames, and write the run's files.
 
@@ -59,7 +66,7 @@ def train_run(
         "versions": versions,
     }
     with written_aside(Path(metrics).with_name(f"model{classifier.suffix}")) as temporary:
-        classifier.save(temporary, {"settings": tables.to_json(settings.plain()), "norrsken": __version__})
+        classifier.save(temporary, {"settings": settings.plain(), "version": __version__})
     _write_history(history, rows)
     _write_predictions(predictions, test, prediction, settings)
     with written_aside(metrics) as temporary:

@@ -38,5 +38,5 @@ class Classifier(Protocol):
 
     def predict(self, inputs: NDArray[Any]) -> Prediction: ...
 
-    def save(self, path: Path, about: Mapping[str, str]) -> None:
+    def save(self, path: Path, about: Mapping[str, Any]) -> None:
         """Write the trained model; `about` goes into the file where its format has a place for it."""

@@ -40,7 +40,7 @@ class TrainingError(NorrskenError):
 
 
 class Normalised(nn.Module):
-    """A network behind its normalisation, so that the model's file holds both. Takes uint8 or float 0…255 (n, 3, h, w)."""
+    """A network behind its normalisation, so that the model's file holds both. Takes 0…255, (n, 3, h, w)."""
 
     mean: Tensor
     std: Tensor
@@ -57,7 +57,7 @@ class Normalised(nn.Module):
 
 
 class NetworkClassifier:
-    """A torchvision network as a `Classifier`. Weights, validation frames, order and augmentation come from the seed."""
+    """A torchvision network as a `Classifier`. Weights, validation frames, order, augmentation come from the seed."""
 
     suffix = ".safetensors"
 
@@ -86,7 +86,7 @@ class NetworkClassifier:
         if len(frames) < 2:
             raise TrainingError(f"{len(frames)} training frames; a network needs two at least")
         mean, std = _mean_and_std(inputs[~chosen])
-        model = Normalised(self._network, mean, std).to(self._device, memory_format=torch.channels_last)
+        model = Normalised(self._network, mean, std).to(self._device).to(memory_format=torch.channels_last)
         self._model = model
         optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate)
         # Batches of equal size, so that none is too small for batch normalisation.
@@ -95,11 +95,11 @@ class NetworkClassifier:
             optimizer, settings.learning_rate, total_steps=batches * settings.epochs
         )
         random = torch.Generator(self._device).manual_seed(self.seed)
-        history = []
+        history: list[dict[str, float]] = []
         for epoch in range(1, settings.epochs + 1):
             start, rate = time.perf_counter(), schedule.get_last_lr()[0]
             loss = train_one_epoch(model, frames, targets, batches, optimizer, schedule, random)
-            row = {"epoch": epoch, "learning_rate": rate, "train_loss": loss}
+            row: dict[str, float] = {"epoch": epoch, "learning_rate": float(rate), "train_loss": loss}
             if chosen.any():
                 row |= self._validate(inputs[chosen], labels[chosen])
             row["seconds"] = time.perf_counter() - start
@@ -111,10 +111,11 @@ class NetworkClassifier:
         scores, embeddings = self._forward(inputs)
         return Prediction(scores.softmax(dim=1).numpy(), embeddings.numpy())
 
-    def save(self, path: Path, about: Mapping[str, str]) -> None:
+    def save(self, path: Path, about: Mapping[str, Any]) -> None:
         model = self._trained()
         tensors = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
-        save_file(tensors, path, {"architecture": self.settings.architecture, "classes": json.dumps(CLASSES), **about})
+        # One key: safetensors writes several in any order, and the same weights shall be the same file.
+        save_file(tensors, path, {"norrsken": json.dumps({"classes": CLASSES, **about}, sort_keys=True)})
 
     def _validate(self, inputs: NDArray[np.uint8], labels: NDArray[np.int64]) -> dict[str, float]:
         scores, _ = self._forward(inputs)
@@ -152,14 +153,14 @@ def train_one_epoch(
     schedule: Any,
     random: torch.Generator,
 ) -> float:
-    """One pass over all training frames in a new order; the mean loss. Raises `TrainingError` where it is not finite."""
+    """One pass over all training frames in a new order; the mean loss. Raises `TrainingError` if that is not finite."""
     model.train()
     total = torch.zeros((), device=frames.device)
     order = torch.randperm(len(frames), generator=random, device=frames.device)
     for batch in order.tensor_split(batches):
         loss = nn.functional.cross_entropy(model(augment(frames[batch], random)), targets[batch])
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
         total += loss.detach() * len(batch)

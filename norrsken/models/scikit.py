@@ -45,12 +45,12 @@ class ScikitClassifier:
         found[:, self.estimator.classes_] = self._probabilities(self.estimator, inputs)
         return Prediction(found, None)
 
-    def save(self, path: Path, about: Mapping[str, str]) -> None:
+    def save(self, path: Path, about: Mapping[str, Any]) -> None:
         skops.io.dump(self.estimator, path)
 
 
 def nearest_neighbours(settings: NearestNeighbours) -> ScikitClassifier:
-    """k nearest neighbours; the probability of a class is its share of the neighbours. No seed changes anything."""
+    """K nearest neighbours; the probability of a class is its share of the neighbours. No seed changes anything."""
     estimator = KNeighborsClassifier(settings.neighbours, n_jobs=settings.threads)
     return ScikitClassifier(estimator, lambda fitted, inputs: fitted.predict_proba(inputs), lambda fitted: 0)
 

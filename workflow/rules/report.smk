@@ -108,7 +108,7 @@ rule write_report:
         ),
     params:
         settings=plan.config.report_settings(plan.name).plain(),
-        # Only read to say how far a frozen release has drifted from them; they must not remake it.
+        # Only read to say how far a frozen release has drifted from them: as inputs they would remake the report.
         labels=plan.release.labels,
         label_settings=plan.config.label_settings(plan.name).plain(),
         version=stages.REPORT,

@@ -1,0 +1,203 @@
+"""A small project to run the workflow on: a camera of 264 × 260 pixels, five nights at the turn of a year."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import simplejpeg
+import yaml
+
+from norrsken.classes import CLASSES
+
+ROOT = Path(__file__).parent.parent
+REAL_FRAMES = ROOT.parent / "shared" / "real" / "nipr-longyearbyen-2014"
+WIDTH, HEIGHT = 264, 260
+
+CONFIG: dict[str, Any] = {
+    "site": {"name": "Kiruna", "station": "KRN", "latitude": 67.84, "longitude": 20.42, "elevation": 425},
+    "cameras": [
+        {
+            "valid_from": "2009-01-01",
+            "name": "small",
+            "width": WIDTH,
+            "height": HEIGHT,
+            "rotate": 90,
+            "flip": True,
+            "block": 2,
+            "pattern": "KRN{time:%Y%m%dT%H%M%S}E{exposure_ms:05d}Q.JPG",
+        }
+    ],
+    "archive": {"root": "archive"},
+    "filter": {"moon_altitude_max": 90},
+    "release": "small",
+    "releases": {
+        "small": {
+            "title": "A small release",
+            "years": [2014, 2015],
+            "labels": ["labels/anna.csv", "labels/bertil.csv"],
+            "splits": {"random": {"method": "random", "test_share": 0.25}},
+        }
+    },
+    "features": {"hog": {"kind": "hog"}},
+    "models": {
+        "3nn": {"kind": "nearest-neighbours", "features": "hog", "neighbours": 3},
+        "svm-linear": {"kind": "linear-svm", "features": "hog"},
+        "shufflenet": {
+            "kind": "network",
+            "architecture": "shufflenet_v2_x0_5",
+            "epochs": 1,
+            "threads": 2,
+        },
+    },
+    "seeds": [0, 1],
+}
+
+#: Evenings with frames: 28 minutes each, all in the dark. The last one reaches into 2015.
+EVENINGS = ("2014-12-20T18:00", "2014-12-31T23:50", "2015-01-15T18:00", "2015-01-16T18:00")
+
+
+def picture(kind: str, seed: int) -> np.ndarray:
+    """A frame of a class: bands whose direction, number and colour tell it, with noise. (260, 264, 3) uint8."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH] / 40
+    k = CLASSES.index(kind)
+    wave = np.sin((k + 1) * (x * np.cos(k) + y * np.sin(k)) + random.uniform(0, 0.5))
+    colours = [[1, 1, 1], [1, 0.2, 0.6], [0.2, 1, 0.3], [0.3, 0.8, 0.4], [0.2, 0.5, 0.2], [0, 0.6, 1], [0.1] * 3]
+    light = 90 + 80 * wave[..., None] * np.array(colours[k]) + random.normal(0, 6, (HEIGHT, WIDTH, 3))
+    return np.clip(light, 0, 255).astype(np.uint8)
+
+
+def jpeg(image: np.ndarray) -> bytes:
+    return simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality=90)
+
+
+def write_frame(root: Path, time: datetime, kind: str, seed: int = 0) -> Path:
+    path = root / f"{time:%Y/%m/%d}" / f"KRN{time:%Y%m%dT%H%M%S}E06000Q.JPG"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(jpeg(picture(kind, seed)))
+    return path
+
+
+def write_evening(root: Path, start: str, minutes: int = 28) -> list[tuple[str, str]]:
+    """Write an evening's frames; return frame id and class of each."""
+    first, rows = datetime.fromisoformat(start).replace(tzinfo=UTC), []
+    for i in range(minutes):
+        time, kind = first + timedelta(minutes=i), CLASSES[i % len(CLASSES)]
+        write_frame(root, time, kind, i)
+        rows.append((f"KRN{time:%Y%m%dT%H%M%S}", kind))
+    return rows
+
+
+def write_labels(path: Path, rows: Iterable[tuple[str, str]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("frame_id,label\n" + "".join(f"{frame},{label}\n" for frame, label in rows))
+
+
+class Project:
+    """A folder in which the workflow runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config: dict[str, Any] = yaml.safe_load((folder / "config.yaml").read_text())
+
+    def save(self) -> None:
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(self.config, sort_keys=False))
+
+    def command(self, *arguments: str, root: Path = ROOT) -> list[str]:
+        snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
+        return [*snakemake, "--directory", str(self.folder), "--cores", "2", *arguments]
+
+    def snakemake(self, *arguments: str, root: Path = ROOT, check: bool = True) -> str:
+        """Run Snakemake; return what it printed."""
+        command = self.command(*arguments, root=root)
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        output = done.stdout + done.stderr
+        if check and done.returncode:
+            logs = "\n".join(f"{p}:\n{p.read_text()[-2000:]}" for p in self.folder.glob("results/logs/**/*.log"))
+            pytest.fail(f"snakemake ended with {done.returncode}\n{output[-5000:]}\n{logs[-5000:]}")
+        if not check:
+            assert done.returncode != 0, output[-3000:]
+        return output
+
+    def planned(self, *arguments: str, root: Path = ROOT) -> dict[str, int]:
+        """The jobs that a dry run would start, by rule, target rules left out."""
+        return jobs(self.snakemake("--dry-run", *arguments, root=root))
+
+    def run(self, *arguments: str, root: Path = ROOT) -> dict[str, int]:
+        """Run; return the jobs that were started, by rule."""
+        return jobs(self.snakemake(*arguments, root=root))
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start Snakemake in a process group of its own, to be killed."""
+        with (self.folder / "killed.log").open("ab") as log:
+            return subprocess.Popen(
+                self.command(*arguments), cwd=self.folder, start_new_session=True, stdout=log, stderr=log
+            )
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def jobs(output: str) -> dict[str, int]:
+    """The table "Job stats" of Snakemake's output."""
+    if "Nothing to be done" in output:
+        return {}
+    table = output.split("Job stats:")[1].split("total", maxsplit=1)[0]
+    found = {rule: int(count) for rule, count in re.findall(r"^(\S+)\s+(\d+)\s*$", table, re.MULTILINE)}
+    targets = {"all", "nights", "labels", "dataset", "train", "report"}
+    return {rule: n for rule, n in found.items() if rule not in targets and not re.match(r"train_(?!run$)", rule)}
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that has not run yet."""
+    folder = tmp_path_factory.mktemp("fresh")
+    (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=False))
+    rows = [row for evening in EVENINGS for row in write_evening(folder / "archive", evening)]
+    write_labels(folder / "labels" / "anna.csv", rows)
+    doubts = [(frame, "unknown" if i % 10 == 9 else label) for i, (frame, label) in enumerate(rows)]
+    write_labels(folder / "labels" / "bertil.csv", doubts)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project after a whole run."""
+    folder = tmp_path_factory.mktemp("finished") / "project"
+    shutil.copytree(fresh, folder)
+    Project(folder).snakemake()
+    return folder
+
+
+@pytest.fixture
+def new_project(fresh: Path, tmp_path: Path) -> Project:
+    """A copy of the project that has not run yet."""
+    return Project(Path(shutil.copytree(fresh, tmp_path / "project")))
+
+
+@pytest.fixture
+def project(finished: Path, tmp_path: Path) -> Project:
+    """A copy of the project after a whole run, times included."""
+    return Project(Path(shutil.copytree(finished, tmp_path / "project")))
+
+
+@pytest.fixture
+def frozen_project(project: Project) -> Project:
+    """The same, its release frozen."""
+    project.config["releases"]["small"]["frozen"] = True
+    project.save()
+    return project

@@ -1,0 +1,209 @@
+"""Label tables are read strictly, merged as the paper did, and counted as in its Table 1."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from conftest import CONFIG, write_evening, write_frame, write_labels
+from sklearn.metrics import cohen_kappa_score
+
+from norrsken import nights, tables
+from norrsken.agreement import agreement, table1
+from norrsken.classes import CLASSES, PAPER_LABELS, PAPER_YEARS
+from norrsken.config import Config, LabelSettings
+from norrsken.drift import drift
+from norrsken.labels import LabelError, merge_labels, read_labels, verdict
+
+CONFIGURATION = Config.model_validate(CONFIG)
+SETTINGS = CONFIGURATION.label_settings("small")
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """A folder with the night tables of one evening: 14 frames, two of each class."""
+    write_evening(tmp_path / "archive", "2015-01-15T18:00", 14)
+    root = tmp_path / "archive"
+    (root / "2015/01/15/KRN20150115T184000E06000Q.JPG").write_bytes(b"broken")
+    nights.ingest_month(
+        str(root),
+        [str(root / "2015/01/15")],
+        "2015-01",
+        CONFIGURATION.night_settings(CONFIGURATION.cameras),
+        str(tmp_path / "nights/2015-01"),
+        str(tmp_path / "keograms/2015-01"),
+        1,
+    )
+    return tmp_path
+
+
+def frame(minute: int) -> str:
+    return f"KRN20150115T18{minute:02d}00"
+
+
+def merge(folder: Path, settings: LabelSettings = SETTINGS, **labels: list[tuple[str, str]]) -> Path:
+    paths = []
+    for annotator, rows in labels.items():
+        paths.append(folder / "labels" / f"{annotator}.csv")
+        write_labels(paths[-1], rows)
+    output = folder / "labelled.parquet"
+    merge_labels([str(path) for path in paths], [str(folder / "nights/2015-01")], settings, str(output))
+    return output
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["arcs", "arcs"], "agreed"),
+        (["arcs", "patchy"], "disagreement"),
+        (["unknown", "unknown"], "unknown"),
+        (["rejected", "rejected"], "rejected"),
+        (["unknown", "rejected"], "disagreement"),
+        (["arcs", None], "incomplete"),
+        (["arcs"], "agreed"),
+        (["arcs", "arcs", "arcs"], "agreed"),
+        (["arcs", "arcs", "edge"], "disagreement"),
+    ],
+)
+def test_verdicts(labels: list[str | None], expected: str) -> None:
+    assert verdict(labels) == expected
+
+
+def test_labelled_frames_have_labels_verdict_and_image(made: Path) -> None:
+    path = merge(
+        made,
+        anna=[(frame(0), "arcs"), (frame(1), "arcs"), (frame(2), "unknown"), (frame(3), "edge")],
+        bertil=[(frame(0), "arcs"), (frame(1), "patchy"), (frame(2), "unknown")],
+    )
+    table = pq.read_table(path)
+    assert table.schema.names == [field.name for field in tables.labelled_table(["anna", "bertil"])]
+    rows = table.to_pylist()
+    assert [row["verdict"] for row in rows] == ["agreed", "disagreement", "unknown", "incomplete"]
+    assert [row["label"] for row in rows] == ["arcs", None, None, None]
+    assert rows[3]["label_bertil"] is None
+    night = pq.read_table(made / "nights/2015-01/2015-01-15.parquet")
+    assert table["image"].to_pylist() == night["image"].to_pylist()[:4]
+
+
+def test_repeats_do_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "anna.csv"
+    path.write_text("frame_id,label,repeat\nKRN1,arcs,0\nKRN1,patchy,1\n")
+    assert read_labels(path) == {"KRN1": ("arcs", 2)}
+
+
+def test_a_table_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "anna.csv"
+    path.write_bytes('\ufefflabel,remark,frame_id\r\narcs,"two\r\nlines",KRN1\r\nedge,,KRN2\r\n'.encode())
+    assert read_labels(path) == {"KRN1": ("arcs", 3), "KRN2": ("edge", 4)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("frame_id,label\nKRN1,arc\n", r"anna.csv:2: the label 'arc' is none of breakup"),
+        ("frame_id,label\nKRN1,arcs\nKRN1,edge\n", r"anna.csv:3: KRN1 is 'edge' here and 'arcs' in line 2"),
+        ("frame,label\n", "the column 'frame_id' is missing"),
+        ("", "an empty file"),
+        ("frame_id,label\n" + "KRN1,x\n" * 8, "and 3 more"),
+    ],
+)
+def test_a_wrong_table_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "anna.csv").write_text(text)
+    with pytest.raises(LabelError, match=message):
+        read_labels(tmp_path / "anna.csv")
+
+
+def test_frames_that_are_not_in_the_archive_are_an_error(made: Path) -> None:
+    with pytest.raises(LabelError, match=r"anna.csv:3: KRN20150115T233000 is not in the archive"):
+        merge(made, anna=[(frame(0), "arcs"), ("KRN20150115T233000", "arcs")])
+    assert not (made / "labelled.parquet").exists()
+
+
+@pytest.mark.parametrize("bad", ["LYR20150115T180000", "KRN2015", "", "KRN20150115T180000.JPG"])
+def test_what_is_no_frame_id_is_an_error(made: Path, bad: str) -> None:
+    with pytest.raises(LabelError, match="is not a frame id of this archive, such as KRN20150112T183000"):
+        merge(made, anna=[(bad, "arcs")])
+
+
+def test_frames_of_other_years_and_rejected_frames_are_left_out_and_counted(made: Path) -> None:
+    path = merge(made, anna=[(frame(0), "arcs"), ("KRN20180115T180000", "arcs"), (frame(40), "arcs")])
+    assert pq.read_metadata(path).num_rows == 1
+    assert tables.left_out(path) == {"outside the release's years": 1, "unreadable": 1}
+
+
+def test_agreement_is_cohens_kappa_over_nine_labels_and_over_seven() -> None:
+    random = np.random.default_rng(0)
+    names = np.array([*CLASSES, "unknown", "rejected"])
+    anna = names[random.integers(0, 9, 400)]
+    bertil = np.where(random.uniform(size=400) < 0.7, anna, names[random.integers(0, 9, 400)])
+    labelled = pd.DataFrame({"label_anna": anna, "label_bertil": bertil})
+    labelled.loc[:9, "label_bertil"] = None
+    row = agreement(labelled).iloc[0]
+    both = labelled.dropna()
+    assert row["frames"] == 390
+    assert row["kappa"] == pytest.approx(cohen_kappa_score(both["label_anna"], both["label_bertil"]))
+    suitable = both[both["label_anna"].isin(CLASSES) & both["label_bertil"].isin(CLASSES)]
+    assert row["frames_suitable"] == len(suitable)
+    assert row["agreement_suitable"] == pytest.approx((suitable["label_anna"] == suitable["label_bertil"]).mean())
+
+
+def test_agreement_has_a_row_for_each_pair() -> None:
+    labelled = pd.DataFrame({f"label_{name}": ["arcs", "edge"] for name in "abc"})
+    assert len(agreement(labelled)) == 3
+    assert len(agreement(labelled[["label_a"]])) == 0
+
+
+def test_table_1_counts_as_the_paper_does() -> None:
+    """The paper's own counts, as frames, give the paper's Table 1."""
+    labelled, dataset = [], []
+    for label, (train, test, frames) in PAPER_LABELS.items():
+        agreed = label in CLASSES
+        verdicts = "agreed" if agreed else label
+        labelled += [(verdicts, label if agreed else None)] * frames
+        dataset += [(label, "train")] * (train or 0) + [(label, "test")] * (test or 0)
+    frame = pd.DataFrame(labelled, columns=["verdict", "label"])
+    years = [year for year, frames in PAPER_YEARS.items() for _ in range(frames)]
+    frame["time"] = pd.to_datetime([f"{year}-02-01" for year in years], utc=True)
+    table = table1(frame, pd.DataFrame(dataset, columns=["label", "split_random"]), list(PAPER_YEARS))
+    assert (table["images"] == table["paper_images"]).all()
+    labels = table[(table["part"] == "label") & table["paper_train"].notna()]
+    assert (labels["train_random"] == labels["paper_train"]).all()
+    assert (labels["test_random"] == labels["paper_test"]).all()
+    percent = table.set_index("name")["percent"]
+    assert (percent["patchy"], percent["disagreement"], percent["breakup"]) == (15.32, 46.16, 1.04)
+
+
+def test_drift_from_a_frozen_release_is_told(made: Path) -> None:
+    rows = [(frame(i), "arcs") for i in range(6)]
+    path = merge(made, anna=rows)
+    tables_now = [str(made / "labels/anna.csv")]
+
+    def told() -> list[str]:
+        return drift(str(path), tables_now, str(made / "nights"), SETTINGS)
+
+    assert told() == []
+    write_labels(made / "labels/anna.csv", [(frame(0), "edge"), *rows[1:], (frame(7), "arcs"), (frame(40), "arcs")])
+    assert told() == [
+        f"{tables_now[0]} has other labels for 1 of its frames now.",
+        "1 more frames of its years are labelled now.",
+    ]
+    write_labels(made / "labels/anna.csv", rows)
+    write_frame(made / "archive", pd.Timestamp("2015-01-15T18:02Z").to_pydatetime(), "edge", 99)
+    (made / "archive/2015/01/15/KRN20150115T180300E06000Q.JPG").unlink()
+    root = made / "archive"
+    nights.ingest_month(
+        str(root),
+        [str(root / "2015/01/15")],
+        "2015-01",
+        CONFIGURATION.night_settings(CONFIGURATION.cameras),
+        str(made / "nights/2015-01"),
+        str(made / "keograms/2015-01"),
+        1,
+    )
+    assert told() == [
+        "1 of its frames have other pixels in the night tables now.",
+        "1 of its frames are not among the kept frames of the night tables now.",
+    ]
+    (made / "labels/anna.csv").unlink()
+    assert told()[0] == f"{tables_now[0]} is not there to compare with."

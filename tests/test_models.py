@@ -1,0 +1,188 @@
+"""Every kind of model, through the one interface, on a data set that can be told apart."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import skops.io
+import torch
+from conftest import CONFIG, picture
+from safetensors import safe_open
+
+from norrsken import models, tables
+from norrsken.classes import CLASSES
+from norrsken.config import Config, Network, RunSettings
+from norrsken.dataset import read_split
+from norrsken.errors import NorrskenError
+from norrsken.features import extract_features, histogram_of_gradients, read_features
+from norrsken.models.network import augment
+from norrsken.training import HISTORY_COLUMNS, train_run
+
+CONFIGURATION = Config.model_validate(CONFIG)
+FRAMES = 84
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("release") / "dataset.parquet"
+    labels = [CLASSES[i % 7] for i in range(FRAMES)]
+    images = np.stack([picture(label, i)[:256:2, :256:2] for i, label in enumerate(labels)])
+    table = pa.table(
+        {
+            "frame_id": [f"KRN{i:04d}" for i in range(FRAMES)],
+            "time": pa.array([i * 60_000 for i in range(FRAMES)], pa.timestamp("ms", "UTC")),
+            "night": pa.array([0] * FRAMES, pa.date32()),
+            "label": labels,
+            "image": tables.image_column(images),
+            "split_random": ["test" if i % 4 == 3 else "train" for i in range(FRAMES)],
+        }
+    )
+    tables.write(path, table, tables.dataset_table(["random"]), {})
+    extract_features(str(path), CONFIGURATION.features["hog"], str(path.with_name("hog.parquet")), 1)
+    return path
+
+
+def run(dataset: Path, folder: Path, name: str, seed: int = 0, settings: RunSettings | None = None) -> dict:
+    settings = settings or CONFIGURATION.run_settings(name)
+    features = str(dataset.with_name("hog.parquet")) if hasattr(settings.model, "features") else None
+    paths = [str(folder / file) for file in ("history.csv", "predictions.parquet", "metrics.json")]
+    folder.mkdir(parents=True, exist_ok=True)
+    train_run(str(dataset), features, "random", seed, settings, *paths)
+    return json.loads((folder / "metrics.json").read_text())
+
+
+@pytest.mark.parametrize("name", list(CONFIG["models"]))
+def test_a_run_writes_settings_history_predictions_and_scores(dataset: Path, tmp_path: Path, name: str) -> None:
+    metrics = run(dataset, tmp_path, name, seed=3)
+    assert (metrics["model"], metrics["split"], metrics["seed"]) == (name, "random", 3)
+    assert metrics["settings"] == CONFIGURATION.run_settings(name).plain()
+    assert {"norrsken", "python", "torch"} <= set(metrics["versions"])
+    assert metrics["f1"] == pytest.approx(np.mean([scores["f1"] for scores in metrics["per_class"].values()]))
+    assert np.sum(metrics["confusion"]) == metrics["test_frames"] == FRAMES // 4
+    with (tmp_path / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0] if rows else HISTORY_COLUMNS) == HISTORY_COLUMNS
+    assert len(rows) == CONFIG["models"][name].get("epochs", 0)
+    table = pq.read_table(tmp_path / "predictions.parquet")
+    assert table.schema.names == tables.PREDICTIONS_TABLE.names
+    probabilities = np.column_stack([table[f"p_{name}"].to_numpy() for name in CLASSES])
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert table["predicted"].to_pylist() == [CLASSES[i] for i in probabilities.argmax(axis=1)]
+    has_embedding = name == "shufflenet"
+    assert (table["embedding"][0].as_py() is not None) == has_embedding
+    assert (tmp_path / metrics["model_file"]).exists()
+
+
+@pytest.mark.parametrize("name", list(CONFIG["models"]))
+def test_a_seed_gives_the_same_predictions_again(dataset: Path, tmp_path: Path, name: str) -> None:
+    for folder in ("once", "again"):
+        run(dataset, tmp_path / folder, name, seed=1)
+    once, again = (pq.read_table(tmp_path / folder / "predictions.parquet") for folder in ("once", "again"))
+    assert once == again
+
+
+def test_a_network_depends_on_its_seed(dataset: Path, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        run(dataset, tmp_path / str(seed), "shufflenet", seed)
+    one, two = (pq.read_table(tmp_path / str(seed) / "predictions.parquet") for seed in (1, 2))
+    assert one["p_arcs"] != two["p_arcs"]
+
+
+def test_the_same_seed_saves_the_same_weights_to_the_byte(dataset: Path, tmp_path: Path) -> None:
+    files = []
+    for folder in ("once", "again"):
+        run(dataset, tmp_path / folder, "shufflenet", seed=1)
+        files.append((tmp_path / folder / "model.safetensors").read_bytes())
+    assert files[0] == files[1]
+
+
+def test_a_network_learns(dataset: Path, tmp_path: Path) -> None:
+    settings = RunSettings.model_validate(
+        {"name": "net", "model": {"kind": "network", "architecture": "resnet18", "epochs": 10, "batch_size": 16}}
+    )
+    metrics = run(dataset, tmp_path, "net", settings=settings)
+    assert metrics["f1"] > 0.8
+    with (tmp_path / "history.csv").open() as file:
+        losses = [float(row["train_loss"]) for row in csv.DictReader(file)]
+    assert losses[-1] < losses[0] / 3
+
+
+def test_nearest_neighbours_find_what_scikit_learn_finds(dataset: Path, tmp_path: Path) -> None:
+    assert run(dataset, tmp_path, "3nn")["f1"] > 0.9
+    loaded = skops.io.load(tmp_path / "model.skops")
+    _, test = read_split(dataset, "random")
+    features = read_features(dataset.with_name("hog.parquet"), test.frame_ids.tolist())
+    predicted = [CLASSES[code] for code in loaded.predict(features)]
+    assert pq.read_table(tmp_path / "predictions.parquet")["predicted"].to_pylist() == predicted
+
+
+def test_the_svms_probabilities_order_the_classes_as_the_svm_does(dataset: Path, tmp_path: Path) -> None:
+    run(dataset, tmp_path, "svm-linear")
+    loaded = skops.io.load(tmp_path / "model.skops")
+    _, test = read_split(dataset, "random")
+    features = read_features(dataset.with_name("hog.parquet"), test.frame_ids.tolist())
+    predicted = [CLASSES[code] for code in loaded.predict(features)]
+    assert pq.read_table(tmp_path / "predictions.parquet")["predicted"].to_pylist() == predicted
+
+
+def test_a_models_file_knows_its_classes_settings_and_normalisation(dataset: Path, tmp_path: Path) -> None:
+    run(dataset, tmp_path, "shufflenet")
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        about = json.loads(file.metadata()["norrsken"])
+        assert about["classes"] == list(CLASSES)
+        assert about["settings"]["name"] == "shufflenet"
+        assert file.get_tensor("mean").shape == (1, 3, 1, 1)
+
+
+def test_resnet18_has_eleven_million_parameters() -> None:
+    settings = Network(kind="network", architecture="resnet18", epochs=1)
+    assert models.build(settings, 0).parameters == 11_180_103  # with seven outputs
+
+
+def test_a_class_without_training_frames_has_probability_zero(dataset: Path) -> None:
+    train, test = read_split(dataset, "random")
+    features = read_features(dataset.with_name("hog.parquet"), train.frame_ids.tolist())
+    for name in ("3nn", "svm-linear"):
+        for seen in (range(1, 6), range(1, 3)):
+            chosen = np.isin(train.labels, list(seen))
+            classifier = models.build(CONFIGURATION.models[name], 0)
+            classifier.fit(features[chosen], train.labels[chosen])
+            probabilities = classifier.predict(features).probabilities
+            assert probabilities[:, [0, 6]].max() == 0
+            np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    assert len(test.labels)
+
+
+def test_augmentation_flips_east_west_only_and_keeps_the_hue() -> None:
+    image = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
+    image[0, 0, 0, 0] = 100  # a red pixel in the north-west
+    results = [augment(image, torch.Generator().manual_seed(seed)) for seed in range(60)]
+    places = {tuple(result.nonzero()[0].tolist()) for result in results}
+    assert places == {(0, 0, 0, 0), (0, 0, 0, 3)}
+    assert all(90 <= result.max() <= 110 for result in results)
+
+
+def test_an_unknown_architecture_is_named() -> None:
+    with pytest.raises(NorrskenError, match="'resnet19'"):
+        models.build(Network(kind="network", architecture="resnet19", epochs=1), 0)
+
+
+def test_a_loss_that_is_not_finite_is_a_clear_error_and_leaves_no_model(dataset: Path, tmp_path: Path) -> None:
+    network = {"kind": "network", "architecture": "alexnet", "epochs": 3, "learning_rate": 1e30}
+    with pytest.raises(NorrskenError, match="lower learning_rate"):
+        run(dataset, tmp_path, "net", settings=RunSettings.model_validate({"name": "net", "model": network}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_features_are_in_the_order_asked_for_and_complete(dataset: Path) -> None:
+    path = dataset.with_name("hog.parquet")
+    train, _ = read_split(dataset, "random")
+    wanted = train.frame_ids[::-1].tolist()
+    features = read_features(path, wanted)
+    np.testing.assert_array_equal(features[0], histogram_of_gradients(train.images[-1], CONFIGURATION.features["hog"]))
+    with pytest.raises(tables.TableError, match="no features of KRN9999 and 0 more"):
+        read_features(path, ["KRN9999"])

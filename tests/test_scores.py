@@ -1,0 +1,65 @@
+"""Macro scores, tables of scores."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from norrsken.classes import CLASSES, PAPER_TABLE2
+from norrsken.scores import collect_scores, confusion, macro_scores, scores_by_class, table2
+
+LABELS = np.array([0, 0, 0, 1, 1, 2, 3, 4, 5, 6])
+PREDICTED = np.array([0, 0, 1, 1, 0, 2, 3, 4, 5, 0])
+
+
+def test_macro_scores_are_the_mean_over_seven_classes() -> None:
+    # breakup: 2 of 4 predicted and 2 of 3 true; colored: 1 of 2 and 1 of 2; faint: never predicted.
+    scores = macro_scores(LABELS, PREDICTED)
+    assert scores["precision"] == pytest.approx((0.5 + 0.5 + 4) / 7)
+    assert scores["recall"] == pytest.approx((2 / 3 + 0.5 + 4) / 7)
+    breakup = 2 * 0.5 * (2 / 3) / (0.5 + 2 / 3)
+    assert scores["f1"] == pytest.approx((breakup + 0.5 + 4) / 7)
+
+
+def test_a_class_that_is_not_there_counts_as_zero() -> None:
+    assert macro_scores(np.zeros(4, int), np.zeros(4, int))["f1"] == pytest.approx(1 / 7)
+
+
+def test_scores_by_class_name_their_frames() -> None:
+    by_class = scores_by_class(LABELS, PREDICTED)
+    assert list(by_class) == list(CLASSES)
+    assert by_class["breakup"]["frames"] == 3
+    assert by_class["faint"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "frames": 1}
+
+
+def test_confusion_rows_are_truth() -> None:
+    matrix = confusion(LABELS, PREDICTED)
+    assert matrix[0][:2] == [2, 1]
+    assert matrix[6][0] == 1
+    assert np.sum(matrix) == len(LABELS)
+
+
+def runs(model: str, scores: list[float]) -> pd.DataFrame:
+    fields = {"model": model, "split": "random", "recall": 0.5, "f1": 0.5, "parameters": 11, "seconds": 1.0}
+    return collect_scores([{**fields, "seed": 9 - i, "precision": p} for i, p in enumerate(scores)])
+
+
+def test_scores_are_sorted_by_seed() -> None:
+    table = runs("resnet18", [0.1, 0.2, 0.3])
+    assert list(table.columns) == ["model", "split", "seed", "precision", "recall", "f1", "parameters", "seconds"]
+    assert table["seed"].tolist() == [7, 8, 9]
+
+
+def test_table_2_has_mean_and_sample_deviation_beside_the_papers() -> None:
+    table = table2([runs("resnet18", [0.8, 0.9, 1.0]), runs("my-model", [0.7])])
+    row = table.iloc[0]
+    assert row["precision_mean"] == pytest.approx(0.9)
+    assert row["precision_sd"] == pytest.approx(0.1)
+    assert (row["runs"], row["parameters"]) == (3, 11)
+    assert (row["paper_precision"], row["paper_f1_sd"], row["paper_parameters"]) == (0.92, 0.04, 11)
+    other = table.iloc[1]
+    assert pd.isna(other["precision_sd"])
+    assert pd.isna(other["paper_precision"])
+
+
+def test_the_papers_best_is_resnet50() -> None:
+    assert max(PAPER_TABLE2, key=lambda name: PAPER_TABLE2[name].f1) == "resnet50"
