@@ -153,8 +153,8 @@ def frame_id(station: str, time: datetime) -> str:
     return f"{station}{time:%Y%m%dT%H%M%S}"
 
 
-def require_images(config: Config, leaves: Sequence[LeafDirectory]) -> None:
-    """Raise `ConfigError` where no file of the archive is named like a frame; stop at the first that is."""
+def why_without_images(config: Config, leaves: Sequence[LeafDirectory]) -> str:
+    """Why no file of the archive is named like a frame; empty at the first that is."""
     reader = NameReader(config.cameras)
     example, reason = None, ""
     for leaf in leaves:
@@ -162,11 +162,11 @@ def require_images(config: Config, leaves: Sequence[LeafDirectory]) -> None:
             for entry in entries:
                 result = reader.read(entry.name)
                 if isinstance(result, FrameName):
-                    return
+                    return ""
                 example, reason = example or entry.path, reason or result
     found = f"found {example!r}: {reason}" if example else f"its {len(leaves)} directories are empty"
     patterns = ", ".join(repr(camera.pattern) for camera in config.cameras)
-    raise ConfigError(f"archive.root: {config.archive.root!r} has no image named like {patterns}; {found}")
+    return f"archive.root: {config.archive.root!r} has no image named like {patterns}; {found}"
 
 
 def years_without_data(years: Iterable[int], leaves: Iterable[LeafDirectory]) -> list[int]:

@@ -5,6 +5,7 @@ Nothing heavy is imported here: the Snakefile is parsed again for every job.
 
 import os
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 from norrsken import paths
@@ -14,7 +15,7 @@ from norrsken.archive import (
     find_directories,
     month_span,
     months_of_years,
-    require_images,
+    why_without_images,
     years_without_data,
 )
 from norrsken.config import Config, ConfigError, Model, Release
@@ -37,9 +38,16 @@ class Plan:
                 f"it reaches from {self.leaves[0].path} to {self.leaves[-1].path}"
             )
 
-    def require_images(self) -> None:
-        """Raise `ConfigError` where the archive holds no image with a camera's file name."""
-        require_images(self.config, self.leaves)
+    @cached_property
+    def without_images(self) -> str:
+        """That the archive holds no image with a camera's file name, as a sentence; empty where it holds one."""
+        return why_without_images(self.config, self.leaves)
+
+    def warnings(self) -> list[str]:
+        """What does not stop a dry run but should be known, in sentences."""
+        years = ", ".join(map(str, self.empty_years))
+        empty = [f"The archive has no data of {years}, which the release {self.name} names."] if years else []
+        return empty + ([self.without_images] if self.without_images else [])
 
     @property
     def frozen(self) -> bool:

@@ -197,7 +197,7 @@ def _break_files(config: Config, truth: Sequence[tuple[str, str, str]]) -> None:
     """What every archive has: files cut off, empty, of another size, HTML named as an image, doubles, strays."""
     dark = [path for _, _, path in _dark(config, truth)]
     cut, empty, html, small, double = (Path(dark[len(dark) * k // 7]) for k in range(1, 6))
-    cut.write_bytes(cut.read_bytes()[:20_000])
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
     empty.write_bytes(b"")
     html.write_text("<html><body>404 Not Found</body></html>\n")
     small.write_bytes(simplejpeg.encode_jpeg(np.zeros((120, 160, 3), np.uint8)))

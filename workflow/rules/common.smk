@@ -9,15 +9,18 @@ from norrsken.plan import Plan
 
 try:
     plan = Plan(check(config))
-    if workflow.is_main_process:
-        if plan.empty_years:
-            logger.warning(
-                f"The archive has no data of {', '.join(map(str, plan.empty_years))}, "
-                f"which the release {plan.name} names."
-            )
-        plan.require_images()
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
+
+if workflow.is_main_process:
+    for warning in plan.warnings():
+        logger.warning(warning)
+
+
+# A dry run may look at directories that wait for their images; a run may not.
+onstart:
+    if plan.without_images:
+        raise WorkflowError(plan.without_images)
 
 
 wildcard_constraints:

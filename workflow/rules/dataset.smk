@@ -7,21 +7,21 @@ rule split_dataset:
         paths.LABELLED,
     output:
         paths.DATASET,
+    log:
+        "results/logs/split_dataset/{release}.log",
+    benchmark:
+        "results/benchmarks/split_dataset/{release}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
     params:
         splits={
             name: split.plain() for name, split in sorted(plan.release.splits.items())
         },
         version=stages.DATASET,
-    log:
-        "results/logs/split_dataset/{release}.log",
-    benchmark:
-        "results/benchmarks/split_dataset/{release}.tsv"
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=20,
-    conda:
-        "../../envs/norrsken.yaml"
     script:
         "../scripts/split_dataset.py"
 
@@ -32,18 +32,18 @@ rule extract_features:
         paths.DATASET,
     output:
         paths.FEATURES,
-    params:
-        settings=lambda wildcards: plan.config.features[wildcards.features].plain(),
-        version=stages.FEATURES,
     log:
         "results/logs/extract_features/{release}/{features}.log",
     benchmark:
         "results/benchmarks/extract_features/{release}/{features}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
     threads: 4
     resources:
         mem_mb=4000,
         runtime=30,
-    conda:
-        "../../envs/norrsken.yaml"
+    params:
+        settings=lambda wildcards: plan.config.features[wildcards.features].plain(),
+        version=stages.FEATURES,
     script:
         "../scripts/extract_features.py"

@@ -10,18 +10,18 @@ if not plan.frozen:
             months=plan.release_months,
         output:
             paths.LABELLED,
-        params:
-            settings=plan.config.label_settings(plan.name).plain(),
-            version=stages.LABELS,
         log:
             "results/logs/merge_labels/{release}.log",
         benchmark:
             "results/benchmarks/merge_labels/{release}.tsv"
+        conda:
+            "../../envs/norrsken.yaml"
         threads: 1
         resources:
             mem_mb=2000,
             runtime=60,
-        conda:
-            "../../envs/norrsken.yaml"
+        params:
+            settings=plan.config.label_settings(plan.name).plain(),
+            version=stages.LABELS,
         script:
             "../scripts/merge_labels.py"

@@ -8,19 +8,19 @@ rule ingest_month:
     output:
         nights=directory(paths.NIGHTS),
         keograms=directory(paths.KEOGRAMS),
-    params:
-        root=lambda wildcards: plan.config.archive.root,
-        settings=lambda wildcards: plan.night_settings(wildcards.month),
-        version=stages.NIGHTS,
     log:
         "results/logs/ingest_month/{month}.log",
     benchmark:
         "results/benchmarks/ingest_month/{month}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
     threads: 4
     resources:
         mem_mb=4000,
         runtime=60,
-    conda:
-        "../../envs/norrsken.yaml"
+    params:
+        root=lambda wildcards: plan.config.archive.root,
+        settings=lambda wildcards: plan.night_settings(wildcards.month),
+        version=stages.NIGHTS,
     script:
         "../scripts/ingest_month.py"

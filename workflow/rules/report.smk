@@ -19,19 +19,19 @@ rule tabulate_labels:
             category="Labels",
             labels={"table": "Agreement of the annotators"},
         ),
-    params:
-        years=sorted(plan.release.years),
-        version=stages.REPORT,
     log:
         "results/logs/tabulate_labels/{release}.log",
     benchmark:
         "results/benchmarks/tabulate_labels/{release}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/norrsken.yaml"
+    params:
+        years=sorted(plan.release.years),
+        version=stages.REPORT,
     script:
         "../scripts/tabulate_labels.py"
 
@@ -47,18 +47,18 @@ rule tabulate_scores:
             category="Scores",
             labels={"table": "Table 2: precision, recall, F1"},
         ),
-    params:
-        version=stages.REPORT,
     log:
         "results/logs/tabulate_scores/{release}.log",
     benchmark:
         "results/benchmarks/tabulate_scores/{release}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/norrsken.yaml"
+    params:
+        version=stages.REPORT,
     script:
         "../scripts/tabulate_scores.py"
 
@@ -74,18 +74,18 @@ rule draw_confusion:
             category="Confusion",
             labels={"model": "{model}", "split": "{split}"},
         ),
-    params:
-        version=stages.REPORT,
     log:
         "results/logs/draw_confusion/{release}/{split}_{model}.log",
     benchmark:
         "results/benchmarks/draw_confusion/{release}/{split}_{model}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/norrsken.yaml"
+    params:
+        version=stages.REPORT,
     script:
         "../scripts/draw_confusion.py"
 
@@ -106,21 +106,21 @@ rule write_report:
             category="Report",
             labels={"page": "The release in one page"},
         ),
+    log:
+        "results/logs/write_report/{release}.log",
+    benchmark:
+        "results/benchmarks/write_report/{release}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
     params:
         settings=plan.config.report_settings(plan.name).plain(),
         # Only read to say how far a frozen release has drifted from them: as inputs they would remake the report.
         labels=plan.release.labels,
         label_settings=plan.config.label_settings(plan.name).plain(),
         version=stages.REPORT,
-    log:
-        "results/logs/write_report/{release}.log",
-    benchmark:
-        "results/benchmarks/write_report/{release}.tsv"
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=30,
-    conda:
-        "../../envs/norrsken.yaml"
     script:
         "../scripts/write_report.py"

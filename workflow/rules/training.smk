@@ -11,20 +11,20 @@ rule train_run:
         metrics=paths.METRICS,
         predictions=paths.PREDICTIONS,
         history=paths.HISTORY,
-    params:
-        settings=lambda wildcards: plan.config.run_settings(wildcards.model).plain(),
-        version=stages.TRAINING,
     log:
         "results/logs/train_run/{release}/{split}/{model}/{seed}.log",
     benchmark:
         "results/benchmarks/train_run/{release}/{split}/{model}/{seed}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
     threads: lambda wildcards: plan.model(wildcards.model).threads
     resources:
         mem_mb=8000,
         runtime=240,
         gpu=lambda wildcards: plan.model(wildcards.model).gpu,
-    conda:
-        "../../envs/norrsken.yaml"
+    params:
+        settings=lambda wildcards: plan.config.run_settings(wildcards.model).plain(),
+        version=stages.TRAINING,
     script:
         "../scripts/train_run.py"
 
@@ -39,11 +39,11 @@ rule collect_scores:
         "results/logs/collect_scores/{release}/{split}/{model}.log",
     benchmark:
         "results/benchmarks/collect_scores/{release}/{split}/{model}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/norrsken.yaml"
     script:
         "../scripts/collect_scores.py"

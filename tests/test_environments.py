@@ -1,0 +1,57 @@
+"""pyproject.toml, the locked requirements and the conda environment say the same."""
+
+import sys
+from importlib.metadata import requires, version
+from pathlib import Path
+
+import yaml
+from conftest import ROOT
+from packaging.requirements import Requirement
+
+sys.path.insert(0, str(ROOT / "envs"))
+import lock
+
+LOCKED = lock.locked_versions()
+
+
+def needed() -> dict[str, Requirement]:
+    found = [Requirement(line) for line in requires("norrsken") or []]
+    return {requirement.name.lower(): requirement for requirement in found if not requirement.marker}
+
+
+def conda() -> dict[str, str]:
+    environment = yaml.safe_load((ROOT / "envs/norrsken.yaml").read_text())
+    packages = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    return dict(line.split("==") for line in packages)
+
+
+def test_conda_and_requirements_name_the_same_packages_in_the_same_versions() -> None:
+    assert conda() == {name: LOCKED[name] for name in needed()}
+
+
+def test_locked_versions_lie_in_the_ranges_of_pyproject() -> None:
+    for name, requirement in needed().items():
+        assert requirement.specifier.contains(LOCKED[name]), requirement
+
+
+def test_what_runs_here_is_what_is_locked() -> None:
+    assert {name: version(name).split("+")[0] for name in needed()} == {name: LOCKED[name] for name in needed()}
+
+
+def test_every_rule_with_a_script_has_an_environment() -> None:
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        text = path.read_text()
+        assert text.count("script:") == text.count('"../../envs/norrsken.yaml"'), path
+
+
+def test_every_script_has_the_name_of_its_rule() -> None:
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    for path in (ROOT / "workflow/scripts").glob("*.py"):
+        assert f"rule {path.stem}:" in rules
+        assert f'"../scripts/{path.name}"' in rules
+
+
+def test_the_description_of_the_tables_is_in_step() -> None:
+    from norrsken.tables import markdown
+
+    assert Path(ROOT / "docs/tables.md").read_text() == markdown(), "run: norrsken tables > docs/tables.md"

@@ -1,0 +1,108 @@
+"""Outputs of each stage for a fixed input, as digests or numbers beside the stage's version number.
+
+When one differs on purpose, raise the stage's number in `norrsken/stages.py` and write the new digest here.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import CONFIG, HEIGHT, WIDTH, jpeg
+from PIL import Image
+
+from norrsken import models, nights, scores, stages, tables
+from norrsken.agreement import agreement
+from norrsken.config import Config, Hog, Split
+from norrsken.dataset import divide
+from norrsken.features import histogram_of_gradients
+from norrsken.labels import verdict
+
+CONFIGURATION = Config.model_validate(CONFIG)
+
+DIGESTS = {
+    "nights": (1, "2d89dda043f965e2"),
+    "labels": (1, "1d36a1a1e4c5ef37"),
+    "dataset": (1, "99e07ac94340a002"),
+    "report": (1, "65655b89337f5771"),
+}
+NUMBERS: dict[str, tuple[int, list[float]]] = {
+    "features": (1, [1764.0, 0.16469, 0.13427, 0.20471, 0.091306, 0.20471, 0.032777]),
+    "training": (1, [0.33333, 0.0, 0.33333, 0.58629, 0.072658, 0.07935, 4e-09, 1.9556]),
+}
+
+
+def check(stage: str, *parts: object) -> None:
+    """Compare what repeats to the bit on every machine."""
+    text = hashlib.sha256()
+    for part in parts:
+        text.update(part if isinstance(part, bytes) else repr(part).encode())
+    assert (getattr(stages, stage.upper()), text.hexdigest()[:16]) == DIGESTS[stage]
+
+
+def check_numbers(stage: str, *numbers: float) -> None:
+    """Compare what differs a little between processors."""
+    number, expected = NUMBERS[stage]
+    assert getattr(stages, stage.upper()) == number
+    assert list(numbers) == pytest.approx(expected, rel=0.01)
+
+
+def frames() -> np.ndarray:
+    return np.random.default_rng(7).integers(0, 256, (28, 128, 128, 3), dtype=np.uint8)
+
+
+def test_night_tables(tmp_path: Path) -> None:
+    day = tmp_path / "archive/2015/01/12"
+    day.mkdir(parents=True)
+    image = np.random.default_rng(5).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    for i, data in enumerate([jpeg(image), jpeg(image)[:-2], jpeg(image[:99])]):
+        for hour in (11, 18):
+            (day / f"KRN20150112T{hour}{i:02d}00E06000Q.JPG").write_bytes(data)
+    folders = [str(tmp_path / name) for name in ("nights", "keograms")]
+    settings = CONFIGURATION.night_settings(CONFIGURATION.cameras)
+    nights.ingest_month(str(tmp_path / "archive"), [str(day)], "2015-01", settings, *folders, 1)
+    table = tables.read(tmp_path / "nights/2015-01-12.parquet", tables.NIGHT_TABLE)
+    altitudes = [table[name].to_numpy().round(2).tolist() for name in ("sun_altitude", "moon_altitude")]
+    exact = table.drop_columns(["sun_altitude", "moon_altitude"]).to_pylist()
+    keogram = np.asarray(Image.open(tmp_path / "keograms/2015-01-12.png"))[30:286]  # the picture without its text
+    check("nights", altitudes, exact, keogram[:, 64 : 64 + 1440].tobytes())
+
+
+def test_labels() -> None:
+    choices = ("arcs", "edge", "unknown", "rejected", None)
+    check("labels", [verdict([a, b]) for a in choices for b in choices])
+
+
+def test_splits() -> None:
+    labels = np.array(["arcs", "edge", "faint", "patchy"] * 40)
+    days = np.datetime64("2015-01-01") + np.arange(160) // 8
+    parts = [divide(labels, days, Split(method=method)) for method in ("random", "stratified", "night")]
+    check("dataset", [part.nonzero()[0].tolist() for part in parts])
+
+
+def test_features() -> None:
+    found = histogram_of_gradients(frames()[0], Hog(kind="hog"))
+    check_numbers("features", len(found), *found[:5].tolist(), float(found.std()))
+
+
+def test_training() -> None:
+    images, labels = frames(), np.arange(28) % 7
+    features = images.reshape(28, -1)[:, :64].astype(np.float32)
+    found = []
+    for name in ("3nn", "svm-linear"):
+        classifier = models.build(CONFIGURATION.models[name], 0)
+        classifier.fit(features, labels)
+        found += classifier.predict(features).probabilities[0, :3].tolist()
+    network = models.build(CONFIGURATION.models["shufflenet"], 0)
+    (epoch,) = network.fit(images, labels)
+    check_numbers("training", *found, epoch["learning_rate"], epoch["train_loss"])
+
+
+def test_report() -> None:
+    given = {"label_a": ["arcs", "edge", "arcs", "faint"], "label_b": ["arcs", "arcs", "arcs", "unknown"]}
+    labelled = pd.DataFrame(given)
+    fields = {"model": "3nn", "split": "random", "parameters": 0, "seconds": 1.0}
+    runs = [{**fields, "seed": i, "precision": i / 7, "recall": i / 9, "f1": i / 8} for i in range(3)]
+    tables_made = [agreement(labelled), scores.table2([scores.collect_scores(runs)])]
+    check("report", [table.to_csv(index=False, float_format="%.4g") for table in tables_made])
