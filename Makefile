@@ -18,6 +18,7 @@ demo: .venv/run demo/labels/bertil.csv
 
 # The label tables are written last: where they are, the archive is whole.
 demo/labels/bertil.csv: | .venv/run
+	rm -rf demo/archive demo/labels
 	cd demo && ../$(VENV)/norrsken simulate $(DEMO_NIGHTS)
 
 test: check

@@ -15,6 +15,9 @@ from norrsken.config import Site
 
 MS_PER_DAY = 86_400_000
 
+#: The series of the Earth's nutation takes 11 kB a time: not for a whole night of a fast camera at once.
+TIMES_AT_ONCE = 256
+
 
 @cache
 def _ephemeris() -> tuple[Any, Any]:
@@ -36,11 +39,13 @@ def sun_and_moon_altitude(times: NDArray[np.int64], site: Site) -> tuple[NDArray
     times: (n,) milliseconds since 1970-01-01 UTC, between 1900 and 2053.
     Returns two (n,) arrays in degrees.
     """
-    if len(times) == 0:
-        return np.empty(0), np.empty(0)
     timescale, ephemeris = _ephemeris()
-    days, milliseconds = np.divmod(times, MS_PER_DAY)
-    time = timescale.utc(1970, 1, 1 + days, 0, 0, milliseconds / 1000)
-    observer = (ephemeris["earth"] + wgs84.latlon(site.latitude, site.longitude, site.elevation)).at(time)
-    sun, moon = (observer.observe(ephemeris[body]).apparent().altaz()[0].degrees for body in ("sun", "moon"))
-    return sun, moon
+    place = ephemeris["earth"] + wgs84.latlon(site.latitude, site.longitude, site.elevation)
+    altitudes = np.empty((2, len(times)))
+    for start in range(0, len(times), TIMES_AT_ONCE):
+        part = slice(start, start + TIMES_AT_ONCE)
+        days, milliseconds = np.divmod(times[part], MS_PER_DAY)
+        observer = place.at(timescale.utc(1970, 1, 1 + days, 0, 0, milliseconds / 1000))
+        for row, body in enumerate(("sun", "moon")):
+            altitudes[row, part] = observer.observe(ephemeris[body]).apparent().altaz()[0].degrees
+    return altitudes[0], altitudes[1]

@@ -25,9 +25,10 @@ class WrongGeometry(ValueError):
     """A readable JPEG, but not of the camera's size, or not of three colours."""
 
 
-def decode(data: bytes, camera: Camera) -> Image:
+def decode(data: bytes, camera: Camera, buffer: Image | None = None) -> Image:
     """Decode a JPEG as libjpeg-turbo does by default: (height, width, 3) uint8 RGB, as archived.
 
+    buffer: an array of that shape to decode into; new memory for every frame costs half as much as its decoding.
     EXIF orientation is ignored. Raises `UnreadableImage` at any warning of libjpeg, `WrongGeometry` for another size
     or number of colours.
     """
@@ -35,7 +36,9 @@ def decode(data: bytes, camera: Camera) -> Image:
         height, width, colourspace, _ = simplejpeg.decode_jpeg_header(data)
         if width * height > MAX_PIXELS:
             raise WrongGeometry(f"{width} × {height} pixels, expected {camera.width} × {camera.height}")
-        frame: Image = simplejpeg.decode_jpeg(data, _COLOURSPACES[colourspace], strict=True)
+        colours = _COLOURSPACES[colourspace]
+        target = buffer if (height, width, colours) == (camera.height, camera.width, "RGB") else None
+        frame: Image = simplejpeg.decode_jpeg(data, colours, strict=True, buffer=target)
     except WrongGeometry:
         raise
     except (ValueError, KeyError) as error:

@@ -38,7 +38,7 @@ class Keogram:
         minute = int((time - self.start.timestamp() * 1000) // MS_PER_MINUTE)
         if minute > self._seen:
             middle = CROP // 2
-            line = image[:, middle - 1 : middle + 1].mean(axis=1).round().astype(np.uint8)
+            line = (image[:, middle - 1].astype(np.uint16) + image[:, middle] + 1) // 2
             self.columns[:, minute : minute + self._width] = line[:, None]
             self._seen = minute
 

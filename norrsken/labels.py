@@ -96,13 +96,12 @@ def find_frames(months: Iterable[str], night: date, frames: set[str]) -> tuple[p
     Returns a table with `frame_id`, `time`, `night`, `image` of those that were kept, by time, and the status of those
     that were not. Only the row groups that hold one of the frames are read.
     """
-    month = next((Path(path) for path in months if Path(path).name == f"{night:%Y-%m}"), None)
-    path = month / f"{night}.parquet" if month else None
-    if path is None or not path.exists():
+    month = next((path for path in months if Path(path).name == f"{night:%Y-%m}"), None)
+    if month is None or not Path(month, f"{night}.parquet").exists():
         return None, {}
     parts: list[pa.Table] = []
     statuses: dict[str, str] = {}
-    with tables.opened(path, tables.NIGHT_TABLE) as file:
+    with tables.opened(Path(month, f"{night}.parquet"), tables.NIGHT_TABLE) as file:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, ["frame_id", "status"])
             ids, status = rows["frame_id"].to_pylist(), rows["status"].to_pylist()

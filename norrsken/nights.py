@@ -125,6 +125,7 @@ def ingest_night(
     rejected = np.select(
         [sun > settings.filter.sun_altitude_max, moon > settings.filter.moon_altitude_max], ["sun", "moon"], ""
     )
+    buffers = [np.empty((camera.height, camera.width, 3), np.uint8) for camera in settings.cameras]
     picture = Keogram(night_start(night, settings.site.longitude), times[shown])
     columns = _columns(night, frames, sun, moon)
     counts: Counter[str] = Counter()
@@ -138,7 +139,7 @@ def ingest_night(
                 if rejected[i] and not shown[i]:
                     statuses[i] = str(rejected[i])
                     continue
-                image, status = _open(root, frames[i], settings)
+                image, status = _open(root, frames[i], settings, buffers)
                 if rejected[i]:
                     status = str(rejected[i])
                 elif image is not None and "kept" in statuses.values():
@@ -156,7 +157,7 @@ def ingest_night(
     return counts
 
 
-def _open(root: str, frame: FrameFile, settings: NightSettings) -> tuple[Image | None, str]:
+def _open(root: str, frame: FrameFile, settings: NightSettings, buffers: Sequence[Image]) -> tuple[Image | None, str]:
     """The processed frame and `kept`, or None and why not. An error of the disk stops the night: it may pass."""
     if frame.bytes > MAX_FILE_BYTES:
         return None, "unreadable"
@@ -164,7 +165,7 @@ def _open(root: str, frame: FrameFile, settings: NightSettings) -> tuple[Image |
     with open(os.path.join(root, frame.path), "rb") as file:
         data = file.read()
     try:
-        return process(decode(data, camera), camera), "kept"
+        return process(decode(data, camera, buffers[frame.camera]), camera), "kept"
     except UnreadableImage as error:
         log.debug("%s: unreadable: %s", frame.path, error)
         return None, "unreadable"

@@ -23,6 +23,7 @@ from norrsken.archive import camera_in_force, frame_id
 from norrsken.astronomy import sun_and_moon_altitude
 from norrsken.classes import CLASSES, EXCLUSIONS
 from norrsken.config import CROP, Camera, Config, ConfigError
+from norrsken.errors import NorrskenError
 from norrsken.files import write_csv, written_aside
 
 log = logging.getLogger(__name__)
@@ -49,8 +50,13 @@ class Episode:
 def simulate(config: Config, nights: Sequence[date], seed: int, workers: int) -> int:
     """Write the frames of these nights into the archive, and the label tables; return how many frames.
 
-    The same seed gives the same bytes. Truth is written beside the archive, as `truth.csv`, never read again.
+    The same seed gives the same bytes. Truth is written beside the archive, as `truth.csv`, never read again. Raises
+    `NorrskenError` where an archive or a label table is there already.
     """
+    tables = config.releases[config.release].labels
+    for path in (config.archive.root, *tables):
+        if Path(path).exists():
+            raise NorrskenError(f"{path} exists; a simulated archive is written only where there is nothing yet")
     made = joblib.Parallel(n_jobs=workers)(joblib.delayed(_simulate_night)(config, night, seed) for night in nights)
     truth = [row for rows in made for row in rows]
     _break_files(config, truth)
@@ -58,7 +64,7 @@ def simulate(config: Config, nights: Sequence[date], seed: int, workers: int) ->
         pd.DataFrame(truth, columns=["frame_id", "truth", "path"]), Path(config.archive.root).parent / "truth.csv"
     )
     labelled = [(frame, kind) for frame, kind, _ in _dark(config, truth)][::3]
-    for i, table in enumerate(config.releases[config.release].labels):
+    for i, table in enumerate(tables):
         rows = _annotate(labelled, np.random.default_rng([seed, i]))
         write_csv(pd.DataFrame(rows, columns=["frame_id", "label"]), table)
     return len(truth)

@@ -124,6 +124,16 @@ def test_bytes_after_the_end_marker_do_no_harm() -> None:
     np.testing.assert_array_equal(decode(GOOD + b"trailer", camera()), decode(GOOD, camera()))
 
 
+def test_decoding_into_a_buffer_changes_nothing() -> None:
+    buffer = np.empty((479, 720, 3), np.uint8)
+    assert np.shares_memory(decode(GOOD, camera(), buffer), buffer)
+    np.testing.assert_array_equal(buffer, decode(GOOD, camera()))
+    with pytest.raises(WrongGeometry):  # not "buffer too small"
+        decode(jpeg(np.zeros((1000, 1000, 3), np.uint8)), camera(), buffer)
+    with pytest.raises(WrongGeometry):
+        decode(pillow_jpeg("CMYK", (720, 479)), camera(), buffer)
+
+
 def test_exif_orientation_is_ignored() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -135,7 +135,12 @@ def test_rejected_frames_that_no_keogram_shows_are_not_opened(archive: Path, mon
     write_frame(archive, EVENING.replace(hour=12), "arcs")
     opened: list[str] = []
     real: Callable[..., object] = nights._open
-    monkeypatch.setattr(nights, "_open", lambda root, frame, s: (opened.append(frame.path), real(root, frame, s))[1])
+
+    def spy(root: str, frame: nights.FrameFile, *more: object) -> object:
+        opened.append(frame.path)
+        return real(root, frame, *more)
+
+    monkeypatch.setattr(nights, "_open", spy)
     ingest(archive)
     assert opened == ["2015/01/12/KRN20150112T183000E06000Q.JPG"]
 

@@ -11,6 +11,7 @@ from conftest import CONFIG, Project
 from norrsken import rescan
 from norrsken.archive import FrameName, NameReader
 from norrsken.config import Config, load
+from norrsken.errors import NorrskenError
 from norrsken.images import UnreadableImage, WrongGeometry, decode, process, turn
 from norrsken.simulation import Episode, _turn_back, simulate
 
@@ -54,6 +55,13 @@ def test_the_same_seed_gives_the_same_bytes(archive: Path, tmp_path: Path) -> No
     simulate(configuration(tmp_path), [NIGHT], seed=1, workers=1)
     for path in [*archive.rglob("*.JPG"), archive / "labels/anna.csv"]:
         assert (tmp_path / path.relative_to(archive)).read_bytes() == path.read_bytes()
+
+
+def test_an_archive_that_is_there_is_never_written_into(archive: Path) -> None:
+    with pytest.raises(
+        NorrskenError, match="archive exists; a simulated archive is written only where there is nothing"
+    ):
+        simulate(configuration(archive), [NIGHT], seed=1, workers=1)
 
 
 def test_turning_back_undoes_the_turn() -> None:

@@ -1,0 +1,137 @@
+"""Ingest against bare decoding and against the plain version, memory by night length, two workers against one.
+
+Every figure is a ratio of two measurements in this run. Usage: python benchmarks/ingest.py
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import cv2
+import numpy as np
+import scipy.ndimage
+import simplejpeg
+
+from norrsken.config import Camera, Config, NightSettings, load
+from norrsken.simulation import Episode, _frame
+
+ROOT = Path(__file__).parent.parent
+KINDS = ("arcs", "breakup", "discrete", "patchy", "edge", "faint", "colored", "rejected")
+
+#: Ingests a month in a process of its own: prints seconds of the work and the highest memory in MB.
+CHILD = """
+import json, resource, sys, time
+from norrsken.config import NightSettings
+from norrsken.nights import ingest_month
+root, month, settings, output, workers = json.loads(sys.argv[1])
+directories = sorted({str(p.parent) for p in __import__("pathlib").Path(root).rglob("*.JPG")})
+import norrsken.astronomy; norrsken.astronomy._ephemeris()
+if workers > 1:
+    import joblib; joblib.Parallel(workers)(joblib.delayed(__import__)("norrsken.nights") for _ in range(workers))
+start = time.perf_counter()
+settings = NightSettings.model_validate(settings)
+counts = ingest_month(root, directories, month, settings, output + "/n", output + "/k", workers)
+print(json.dumps([time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, counts]))
+"""
+
+
+def settings() -> NightSettings:
+    """Kiruna's camera, every frame kept whatever the Moon does."""
+    config: Config = load(ROOT / "config.yaml")
+    dark = config.filter.model_copy(update={"moon_altitude_max": 90.0})
+    return config.night_settings(config.cameras).model_copy(update={"filter": dark})
+
+
+def jpegs(camera: Camera, number: int) -> list[bytes]:
+    """Simulated frames of all kinds, about 50 kB each."""
+    start = datetime(2015, 12, 20, 16, tzinfo=UTC)
+    return [
+        simplejpeg.encode_jpeg(
+            _frame(camera, Episode(start, KINDS[i % 8], i), start + timedelta(minutes=i % 8), -35, -30, i),
+            quality=90,
+            colorsubsampling="420",
+        )
+        for i in range(number)
+    ]
+
+
+def write_night(root: Path, files: list[bytes], day: int, frames: int) -> None:
+    """A night of so many frames between 14:30 and 04:30 UTC, on 2015-12-`day`."""
+    start = datetime(2015, 12, day, 14, 30, tzinfo=UTC)
+    for i in range(frames):
+        moment = start + timedelta(seconds=int(i * 14 * 3600 / frames))
+        path = root / f"{moment:%Y/%m/%d}" / f"KRN{moment:%Y%m%dT%H%M%S}E06000Q.JPG"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(files[i % len(files)])
+
+
+def ingest(root: Path, output: Path, workers: int = 1) -> tuple[float, float, dict[str, int]]:
+    """Seconds, MB, frames by status."""
+    argument = json.dumps([str(root), "2015-12", settings().plain(), str(output), workers])
+    command = ["taskset", "-c", "0"] if workers == 1 and sys.platform == "linux" else []
+    done = subprocess.run([*command, sys.executable, "-c", CHILD, argument], check=True, capture_output=True, text=True)
+    seconds, memory, counts = json.loads(done.stdout)
+    return seconds, memory, counts
+
+
+def bare_decoding(files: list[bytes]) -> float:
+    """Seconds a frame of the fastest decoder, from bytes in memory into memory that is reused."""
+    camera = settings().cameras[0]
+    buffer = np.empty((camera.height, camera.width, 3), np.uint8)
+    start = time.perf_counter()
+    for data in files:
+        simplejpeg.decode_jpeg(data, buffer=buffer)
+    return (time.perf_counter() - start) / len(files)
+
+
+def plain_version(files: list[bytes]) -> float:
+    """Seconds a frame of the four steps as one would write them down first: SciPy's median, NumPy's mean."""
+    start = time.perf_counter()
+    for data in files:
+        turned = np.rot90(simplejpeg.decode_jpeg(data), -1)[:, ::-1]
+        median = np.stack([scipy.ndimage.median_filter(turned[..., i], 3) for i in range(3)], axis=-1)
+        height, width = median.shape[0] // 2, median.shape[1] // 2
+        mean = median[: 2 * height, : 2 * width].reshape(height, 2, width, 2, 3).mean(axis=(1, 3))
+        np.floor(mean + 0.5).astype(np.uint8)[116:244, 56:184]
+    return (time.perf_counter() - start) / len(files)
+
+
+def main() -> None:
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        files = jpegs(settings().cameras[0], 160)
+        print(f"{len(files)} different frames, {np.mean([len(f) for f in files]) / 1000:.0f} kB on average")
+
+        write_night(here / "night", files, 20, 840)
+        ingest(here / "night", here / "warm")
+        ratios = []
+        for repeat in range(5):
+            seconds, _, counts = ingest(here / "night", here / f"out{repeat}")
+            decoding = (bare_decoding(files) + bare_decoding(files)) / 2
+            ratios.append(seconds / counts["kept"] / decoding)
+        frame = seconds / counts["kept"]
+        print(f"ingest: {1000 * frame:.2f} ms a decoded frame; bare decoding {1000 * decoding:.2f} ms")
+        print(f"ingest / bare decoding: median {np.median(ratios):.2f} of {np.round(ratios, 2)} (at most 1.5)")
+        print(f"plain version / ingest: {plain_version(files[:20]) / frame:.0f} (at least 30)")
+
+        memory = {}
+        for number in (500, 5000):
+            write_night(here / f"night{number}", files, 20, number)
+            _, memory[number], _ = ingest(here / f"night{number}", here / f"memory{number}")
+        print(
+            f"memory: {memory[500]:.0f} MB for 500 frames a night, {memory[5000]:.0f} for 5000 (within 20 %, under 600)"
+        )
+
+        for day in (10, 12, 14, 16):
+            write_night(here / "four", files, day, 840)
+        one, two = (min(ingest(here / "four", here / f"w{n}-{i}", n)[0] for i in range(3)) for n in (1, 2))
+        print(f"one worker / two workers: {one / two:.2f} (close to 2)")
+
+
+if __name__ == "__main__":
+    main()
