@@ -123,9 +123,7 @@ def main() -> None:
         for number in (500, 5000):
             write_night(here / f"night{number}", files, 20, number)
             _, memory[number], _ = ingest(here / f"night{number}", here / f"memory{number}")
-        print(
-            f"memory: {memory[500]:.0f} MB for 500 frames a night, {memory[5000]:.0f} for 5000 (within 20 %, under 600)"
-        )
+        print(f"memory: {memory[500]:.0f} MB for 500 frames a night, {memory[5000]:.0f} for 5000 (at most 20 % more)")
 
         for day in (10, 12, 14, 16):
             write_night(here / "four", files, day, 840)

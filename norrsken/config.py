@@ -149,7 +149,7 @@ class Release(Settings):
     """A named labelled data set."""
 
     title: str = Field(description="What it is, for the head of the report")
-    years: list[int] = Field(min_length=1, description="UTC years of its frames")
+    years: list[Annotated[int, Field(ge=1900, le=2052)]] = Field(min_length=1, description="UTC years of its frames")
     labels: list[str] = Field(min_length=1, description="One table an annotator; the file's name is the annotator's")
     splits: dict[Name, Split] = Field(min_length=1, description="Named divisions; every model is run on each")
     frozen: bool = Field(default=False, description="Made once and for all; thaw it by deleting its labelled.parquet")

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import simplejpeg
 import yaml
+from filelock import FileLock
 
 from norrsken.classes import CLASSES
 
@@ -163,23 +164,35 @@ def jobs(output: str) -> dict[str, int]:
 
 
 @pytest.fixture(scope="session")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this test run share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def fresh(shared: Path) -> Path:
     """A project that has not run yet."""
-    folder = tmp_path_factory.mktemp("fresh")
-    (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=False))
-    rows = [row for evening in EVENINGS for row in write_evening(folder / "archive", evening)]
-    write_labels(folder / "labels" / "anna.csv", rows)
-    doubts = [(frame, "unknown" if i % 10 == 9 else label) for i, (frame, label) in enumerate(rows)]
-    write_labels(folder / "labels" / "bertil.csv", doubts)
+    with FileLock(shared / "fresh.lock"):
+        folder = shared / "fresh"
+        if not folder.exists():
+            rows = [row for evening in EVENINGS for row in write_evening(folder / "archive", evening)]
+            doubts = [(frame, "unknown" if i % 10 == 9 else label) for i, (frame, label) in enumerate(rows)]
+            write_labels(folder / "labels" / "anna.csv", rows)
+            write_labels(folder / "labels" / "bertil.csv", doubts)
+            (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=False))
     return folder
 
 
 @pytest.fixture(scope="session")
-def finished(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(fresh: Path, shared: Path) -> Path:
     """The project after a whole run."""
-    folder = tmp_path_factory.mktemp("finished") / "project"
-    shutil.copytree(fresh, folder)
-    Project(folder).snakemake()
+    with FileLock(shared / "finished.lock"):
+        folder, done = shared / "finished" / "project", shared / "finished.done"
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            Project(Path(shutil.copytree(fresh, folder))).snakemake()
+            done.touch()
     return folder
 
 

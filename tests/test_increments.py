@@ -162,6 +162,7 @@ def test_a_killed_run_leaves_no_half_written_file_and_goes_on(new_project: Proje
             time.sleep(0.002)
         assert process.poll() is None, new_project.path("killed.log").read_text()
         kill(process)
+        new_project.snakemake("--unlock")  # what Snakemake asks for after a SIGKILL: two must not work in one folder
         for path in new_project.folder.glob("results/**/*.parquet"):
             if not any(part.startswith(".part-") for part in path.parts):
                 pq.read_table(path)

@@ -8,7 +8,7 @@ from norrsken.config import ConfigError, check
 from norrsken.plan import Plan
 
 try:
-    plan = Plan(check(config))
+    plan = Plan(check(config, ", ".join(map(str, workflow.configfiles))))
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
