@@ -7,8 +7,8 @@ library and trollsift are imported here: the Snakefile is parsed again for every
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 from trollsift import Parser
 
@@ -101,8 +101,7 @@ def directories_by_month(leaves: Iterable[LeafDirectory], longitude: float) -> d
     return {month: sorted(months[month]) for month in sorted(months)}
 
 
-@dataclass(frozen=True)
-class FrameName:
+class FrameName(NamedTuple):
     """What a file name tells: the start of the exposure in UTC, its length if that is there, and whose frame it is."""
 
     time: datetime

@@ -9,10 +9,10 @@ import logging
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import joblib
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from norrsken import tables
-from norrsken.archive import NameReader, frame_id, is_inside, months_of, night_of, night_start
+from norrsken.archive import FrameName, NameReader, frame_id, is_inside, months_of, night_of, night_start
 from norrsken.astronomy import sun_and_moon_altitude
 from norrsken.config import ConfigError, NightSettings
 from norrsken.directories import DirectoryPattern
@@ -33,8 +33,7 @@ from norrsken.keogram import Keogram
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class FrameFile:
+class FrameFile(NamedTuple):
     """A file of the archive whose name is a frame's."""
 
     time: int  # milliseconds since 1970-01-01 UTC
@@ -90,25 +89,28 @@ def list_frames(
                 path = f"{directory}/{entry.name}"
                 name = reader.read(entry.name)
                 if isinstance(name, str):
-                    problem = name
+                    reason = name
                 elif not entry.is_file(follow_symlinks=False):
-                    problem = "not a regular file"
-                elif f"{(night := night_of(name.time, longitude)):%Y-%m}" not in reading:
-                    problem = f"the time in the name does not belong in a directory named {directory}"
+                    reason = "not a regular file"
                 else:
-                    if f"{night:%Y-%m}" == month:
-                        size = entry.stat(follow_symlinks=False).st_size
-                        milliseconds = round(name.time.timestamp() * 1000)
-                        identity = frame_id(settings.site.station, name.time)
-                        nights[night].append(
-                            FrameFile(milliseconds, path, size, name.exposure_ms, name.camera, identity)
-                        )
-                    continue
+                    night = night_of(name.time, longitude)
+                    belongs_to = night.isoformat()[:7]
+                    if belongs_to == month:
+                        nights[night].append(_frame_file(entry, path, name, settings.site.station))
+                    if belongs_to in reading:
+                        continue
+                    reason = f"the time in the name does not belong in a directory named {directory}"
                 if answers:
-                    unrecognised.append((path, problem))
+                    unrecognised.append((path, reason))
     for frames in nights.values():
         frames.sort(key=lambda frame: (frame.time, frame.path))
     return dict(nights), sorted(unrecognised)
+
+
+def _frame_file(entry: os.DirEntry[str], path: str, name: FrameName, station: str) -> FrameFile:
+    size = entry.stat(follow_symlinks=False).st_size
+    milliseconds = round(name.time.timestamp() * 1000)
+    return FrameFile(milliseconds, path, size, name.exposure_ms, name.camera, frame_id(station, name.time))
 
 
 def ingest_night(
@@ -162,8 +164,8 @@ def _open(root: str, frame: FrameFile, settings: NightSettings, buffers: Sequenc
     if frame.bytes > MAX_FILE_BYTES:
         return None, "unreadable"
     camera = settings.cameras[frame.camera]
-    with open(os.path.join(root, frame.path), "rb") as file:
-        data = file.read()
+    with open(os.path.join(root, frame.path), "rb", buffering=0) as file:
+        data = file.readall()
     try:
         return process(decode(data, camera, buffers[frame.camera]), camera), "kept"
     except UnreadableImage as error:
