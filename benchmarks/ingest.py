@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cv2
+import joblib
 import numpy as np
 import scipy.ndimage
 import simplejpeg
@@ -22,20 +23,19 @@ from norrsken.simulation import Episode, _frame
 ROOT = Path(__file__).parent.parent
 KINDS = ("arcs", "breakup", "discrete", "patchy", "edge", "faint", "colored", "rejected")
 
-#: Ingests a month in a process of its own: prints seconds of the work and the highest memory in MB.
+#: Ingests a month in a process of its own, twice: prints seconds of the second time, highest memory in MB, statuses.
 CHILD = """
-import json, resource, sys, time
+import json, pathlib, resource, sys, time
 from norrsken.config import NightSettings
 from norrsken.nights import ingest_month
 root, month, settings, output, workers = json.loads(sys.argv[1])
-directories = sorted({str(p.parent) for p in __import__("pathlib").Path(root).rglob("*.JPG")})
-import norrsken.astronomy; norrsken.astronomy._ephemeris()
-if workers > 1:
-    import joblib; joblib.Parallel(workers)(joblib.delayed(__import__)("norrsken.nights") for _ in range(workers))
-start = time.perf_counter()
+directories = sorted({str(path.parent) for path in pathlib.Path(root).rglob("*.JPG")})
 settings = NightSettings.model_validate(settings)
-counts = ingest_month(root, directories, month, settings, output + "/n", output + "/k", workers)
-print(json.dumps([time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, counts]))
+for _ in range(2):
+    start = time.perf_counter()
+    counts = ingest_month(root, directories, month, settings, output + "/n", output + "/k", workers)
+    seconds = time.perf_counter() - start
+print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, counts]))
 """
 
 
@@ -108,7 +108,6 @@ def main() -> None:
         print(f"{len(files)} different frames, {np.mean([len(f) for f in files]) / 1000:.0f} kB on average")
 
         write_night(here / "night", files, 20, 720)
-        ingest(here / "night", here / "warm")
         whole, reused, plain = [], [], []
         for repeat in range(9):  # in turn, because the machine's speed drifts
             seconds, _, counts = ingest(here / "night", here / f"out{repeat}")
@@ -119,7 +118,7 @@ def main() -> None:
         print(
             f"ingest {frame:.2f} ms a decoded frame, decoding {call:.2f}, into reused memory {into:.2f} (medians of 9)"
         )
-        print(f"ingest / bare decoding: {frame / call:.2f} (at most 1.5); into reused memory {frame / into:.2f}")
+        print(f"ingest / bare decoding: {frame / call:.2f} (at most 1.5); reusing memory {frame / into:.2f}")
         print(f"plain version / ingest: {1000 * plain_version(files[:20]) / frame:.0f} (at least 30)")
 
         memory = {}
@@ -130,8 +129,17 @@ def main() -> None:
 
         for day in (10, 12, 14, 16):
             write_night(here / "four", files, day, 720)
-        one, two = (min(ingest(here / "four", here / f"w{n}-{i}", n)[0] for i in range(3)) for n in (1, 2))
-        print(f"one worker / two workers: {one / two:.2f} (close to 2)")
+        gains, limits = [], []
+        with joblib.Parallel(2) as pool:
+            pool([joblib.delayed(bare_decoding)(files, reuse=True)] * 2)
+            for i in range(5):
+                one, two = (ingest(here / "four", here / f"w{n}-{i}", n)[0] for n in (1, 2))
+                gains.append(one / two)
+                alone = bare_decoding(files, reuse=True)
+                together = max(pool([joblib.delayed(bare_decoding)(files, reuse=True)] * 2))
+                limits.append(2 * alone / together)
+        gain, limit = float(np.median(gains)), float(np.median(limits))
+        print(f"two workers do {gain:.2f} times the work of one; two bare decoders on this machine {limit:.2f}")
 
 
 if __name__ == "__main__":

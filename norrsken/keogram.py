@@ -1,4 +1,4 @@
-"""Keograms: the north-south line of each frame through the zenith, side by side over a night."""
+"""Keograms: the column of each processed frame that begins at the zenith, north up, side by side over a night."""
 
 import os
 from datetime import datetime, timedelta
@@ -37,9 +37,7 @@ class Keogram:
         """Add a processed frame, in order of time (ms since 1970); of several in a minute the first is shown."""
         minute = int((time - self.start.timestamp() * 1000) // MS_PER_MINUTE)
         if minute > self._seen:
-            middle = CROP // 2
-            line = (image[:, middle - 1].astype(np.uint16) + image[:, middle] + 1) // 2
-            self.columns[:, minute : minute + self._width] = line[:, None]
+            self.columns[:, minute : minute + self._width] = image[:, CROP // 2, None]
             self._seen = minute
 
     def save(self, path: str | os.PathLike[str], title: str) -> None:

@@ -22,7 +22,7 @@ from norrsken.labels import verdict
 CONFIGURATION = Config.model_validate(CONFIG)
 
 DIGESTS = {
-    "nights": (1, "602cecac84f3a2e1"),
+    "nights": (1, "125ee56fb308a8af"),
     "labels": (1, "1d36a1a1e4c5ef37"),
     "dataset": (1, "99e07ac94340a002"),
     "report": (1, "65655b89337f5771"),
