@@ -1,15 +1,13 @@
 """The schema of every Parquet table, and the one way to write and read them.
 
-`docs/tables.md` is made from these schemas (`norrsken tables`). Images are 128 × 128 × 3 uint8, row-major RGB, north
-up, east right. Every file carries its table's name and schema version, the program's version and the settings that
-shaped it, as JSON under the metadata key `norrsken`.
+Images are 128 × 128 × 3 uint8, row-major RGB, north up, east right. Every file carries the schema's version, the
+program's version and the settings that shaped it, as JSON under the metadata key `norrsken`.
 """
 
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -230,7 +228,7 @@ def markdown() -> str:
         *(__doc__ or "").splitlines()[2:],
     ]
     for path, schema in tables.items():
-        lines += ["", f"## `{Path(path).as_posix()}`", "", "| column | type | null | meaning |", "|---|---|---|---|"]
+        lines += ["", f"## `{path}`", "", "| column | type | null | meaning |", "|---|---|---|---|"]
         lines += [
             f"| {f.name} | {f.type} | {'yes' if f.nullable else ''} | {f.metadata[b'meaning'].decode()} |"
             for f in schema
