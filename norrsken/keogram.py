@@ -29,9 +29,10 @@ class Keogram:
         self.columns = np.empty((CROP, MINUTES, 3), np.uint8)
         self.columns[:] = _GAP
         self._seen = -1
-        # A frame stands until the next is due, a quarter of an hour at most: slow cameras have no stripes of gaps.
-        spacing = np.median(np.diff(times)) / MS_PER_MINUTE if len(times) > 1 else 1
-        self._width = int(np.clip(round(float(spacing)), 1, 15))
+        # A frame of a slow camera stands until the next is due, so that its night has no stripes of gaps. Frames more
+        # than a quarter of an hour apart are single ones.
+        spacing = float(np.median(np.diff(times))) / MS_PER_MINUTE if len(times) > 1 else 1.0
+        self._width = round(spacing) if 1 <= spacing <= 15 else 1
 
     def add(self, time: int, image: NDArray[np.uint8]) -> None:
         """Add a processed frame, in order of time (ms since 1970); of several in a minute the first is shown."""

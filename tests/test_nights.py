@@ -220,6 +220,15 @@ def test_a_slow_cameras_keogram_has_no_stripes_but_shows_outages() -> None:
     assert filled.tolist() == [*range(40), *range(100, 120)]
 
 
+def test_single_frames_are_not_spread() -> None:
+    start = datetime(2015, 1, 12, 12, tzinfo=UTC)
+    times = np.array([start.timestamp() * 1000 + minute * 60_000 for minute in (0, 40, 90)], np.int64)
+    keogram = Keogram(start, times)
+    for time in times:
+        keogram.add(int(time), np.full((128, 128, 3), 9, np.uint8))
+    assert np.flatnonzero(keogram.columns[0, :, 0] == 9).tolist() == [0, 40, 90]
+
+
 @pytest.mark.skipif(not REAL_FRAMES.is_dir(), reason=f"the real frames are not there: {REAL_FRAMES}")
 def test_real_frames_of_another_camera_by_configuration_alone(tmp_path: Path) -> None:
     archive = tmp_path / "archive" / "2014"
