@@ -23,6 +23,7 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
+    """Everything that the configuration asks for."""
     default_target: True
     input:
         plan.up_to("nights"),
@@ -30,26 +31,31 @@ rule all:
 
 
 rule nights:
+    """Night tables and keograms of the whole archive."""
     input:
         plan.up_to("nights"),
 
 
 rule labels:
+    """The release's labelled frames, and the months that they stand on."""
     input:
         plan.up_to("labels"),
 
 
 rule dataset:
+    """The release's clean data set."""
     input:
         plan.up_to("dataset"),
 
 
 rule train:
+    """All runs of all models, and their scores."""
     input:
         plan.up_to("train"),
 
 
 rule report:
+    """The report, and all that it stands on."""
     input:
         plan.up_to("report"),
 
@@ -57,6 +63,7 @@ rule report:
 for model in plan.config.models:
 
     rule:
+        """The runs of one model, and their scores."""
         name:
             f"train_{model}"
         input:

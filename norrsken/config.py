@@ -267,6 +267,10 @@ class Config(Settings):
                 raise ValueError(f"releases.{name}: {taken[0]!r} is the name of another folder of the results")
         if self.release not in self.releases:
             raise ValueError(f"release {self.release!r} is not under releases, which has {_listed(self.releases)}")
+        if "run" in self.models:
+            raise ValueError(
+                "models.run: the target train_run would be the rule of that name; call the model otherwise"
+            )
         for name, model in self.models.items():
             features = getattr(model, "features", None)
             if features is not None and features not in self.features:
