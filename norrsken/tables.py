@@ -144,14 +144,16 @@ def read(path: str | os.PathLike[str], schema: pa.Schema, columns: Sequence[str]
 
 def read_without_images(path: str | os.PathLike[str]) -> pd.DataFrame:
     """All columns of a table but the images."""
-    names = [name for name in pq.read_schema(path).names if name != "image"]
-    frame: pd.DataFrame = pq.read_table(path, columns=names).to_pandas()
-    return frame
+    with _named(path):
+        names = [name for name in pq.read_schema(path).names if name != "image"]
+        frame: pd.DataFrame = pq.read_table(path, columns=names).to_pandas()
+        return frame
 
 
 def read_where(path: str | os.PathLike[str], column: str, values: Sequence[Any], columns: Sequence[str]) -> pa.Table:
     """The rows whose `column` is one of the values, reading only row groups that can hold them."""
-    return pq.read_table(path, columns=list(columns), filters=[(column, "in", values)])
+    with _named(path):
+        return pq.read_table(path, columns=list(columns), filters=[(column, "in", values)])
 
 
 @contextmanager
@@ -159,11 +161,7 @@ def opened(
     path: str | os.PathLike[str], schema: pa.Schema, columns: Sequence[str] | None = None
 ) -> Iterator[pq.ParquetFile]:
     """Open a table to read its row groups one by one."""
-    try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise TableError(f"{path}: not a Parquet file: {error}") from None
-    with file:
+    with _named(path), pq.ParquetFile(path) as file:
         for name in columns or schema.names:
             expected = schema.field(name).type
             position = file.schema_arrow.get_field_index(name)
@@ -173,6 +171,17 @@ def opened(
             if found != expected:
                 raise TableError(f"{path}: the column {name!r} is {found}, expected {expected}")
         yield file
+
+
+@contextmanager
+def _named(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say which file it is that Arrow cannot read."""
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise TableError(f"{path}: cannot be read as Parquet: {error}") from None
 
 
 def about(path: str | os.PathLike[str]) -> dict[str, Any]:
