@@ -166,6 +166,17 @@ def test_augmentation_flips_east_west_only_and_keeps_the_hue() -> None:
     assert all(90 <= result.max() <= 110 for result in results)
 
 
+@pytest.mark.parametrize(("architecture", "width"), [("squeezenet1_1", None), ("alexnet", 4096)])
+def test_other_architectures_join_by_their_settings_alone(dataset: Path, architecture: str, width: int | None) -> None:
+    train, _ = read_split(dataset, "random")
+    settings = {"kind": "network", "architecture": architecture, "epochs": 1, "threads": 2, "learning_rate": 1e-4}
+    classifier = models.build(Network.model_validate(settings), 0)
+    classifier.fit(train.images, train.labels)
+    prediction = classifier.predict(train.images[:5])
+    assert prediction.probabilities.shape == (5, 7)
+    assert (None if prediction.embeddings is None else prediction.embeddings.shape) == (width and (5, width))
+
+
 def test_an_unknown_architecture_is_named() -> None:
     with pytest.raises(NorrskenError, match="'resnet19'"):
         models.build(Network(kind="network", architecture="resnet19", epochs=1), 0)

@@ -109,7 +109,7 @@ class NetworkClassifier:
 
     def predict(self, inputs: NDArray[np.uint8]) -> Prediction:
         scores, embeddings = self._forward(inputs)
-        return Prediction(scores.softmax(dim=1).numpy(), embeddings.numpy())
+        return Prediction(scores.softmax(dim=1).numpy(), None if embeddings is None else embeddings.numpy())
 
     def save(self, path: Path, about: Mapping[str, Any]) -> None:
         model = self._trained()
@@ -123,16 +123,20 @@ class NetworkClassifier:
         return {"validation_loss": loss, "validation_f1": macro_scores(labels, scores.argmax(dim=1).numpy())["f1"]}
 
     @torch.inference_mode()
-    def _forward(self, inputs: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-        """Scores before the softmax (n, 7), and what enters the last layer (n, m), on the CPU."""
+    def _forward(self, inputs: NDArray[np.uint8]) -> tuple[Tensor, Tensor | None]:
+        """Scores before the softmax (n, 7), and what enters the last layer (n, m) where that is linear, on the CPU."""
         model = self._trained().eval()
-        last = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
         embeddings: list[Tensor] = []
-        hook = last.register_forward_pre_hook(lambda module, entering: embeddings.append(entering[0].float().cpu()))
+        linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+        hooks = [
+            layer.register_forward_pre_hook(lambda _, entering: embeddings.append(entering[0].float().cpu()))
+            for layer in linear[-1:]
+        ]
         parts = np.array_split(inputs, -(-len(inputs) // PREDICT_BATCH))
         scores = [model(self._to_device(part)).float().cpu() for part in parts]
-        hook.remove()
-        return torch.cat(scores), torch.cat(embeddings)
+        for hook in hooks:
+            hook.remove()
+        return torch.cat(scores), torch.cat(embeddings) if embeddings else None
 
     def _to_device(self, images: NDArray[np.uint8]) -> Tensor:
         """(n, h, w, 3) → (n, 3, h, w) in the same order of bytes, which is torch's channels_last."""
