@@ -20,21 +20,19 @@ CONFIGURATION = Config.model_validate(CONFIG)
 SETTINGS = CONFIGURATION.label_settings("small")
 
 
+def ingest(folder: Path) -> None:
+    root, months = folder / "archive", [str(folder / name / "2015-01") for name in ("nights", "keograms")]
+    settings = CONFIGURATION.night_settings(CONFIGURATION.cameras)
+    nights.ingest_month(str(root), [str(root / "2015/01/15")], "2015-01", settings, *months, 1)
+
+
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
     """A folder with the night tables of one evening: 14 frames, two of each class."""
     write_evening(tmp_path / "archive", "2015-01-15T18:00", 14)
     root = tmp_path / "archive"
     (root / "2015/01/15/KRN20150115T184000E06000Q.JPG").write_bytes(b"broken")
-    nights.ingest_month(
-        str(root),
-        [str(root / "2015/01/15")],
-        "2015-01",
-        CONFIGURATION.night_settings(CONFIGURATION.cameras),
-        str(tmp_path / "nights/2015-01"),
-        str(tmp_path / "keograms/2015-01"),
-        1,
-    )
+    ingest(tmp_path)
     return tmp_path
 
 
@@ -191,16 +189,7 @@ def test_drift_from_a_frozen_release_is_told(made: Path) -> None:
     write_labels(made / "labels/anna.csv", rows)
     write_frame(made / "archive", pd.Timestamp("2015-01-15T18:02Z").to_pydatetime(), "edge", 99)
     (made / "archive/2015/01/15/KRN20150115T180300E06000Q.JPG").unlink()
-    root = made / "archive"
-    nights.ingest_month(
-        str(root),
-        [str(root / "2015/01/15")],
-        "2015-01",
-        CONFIGURATION.night_settings(CONFIGURATION.cameras),
-        str(made / "nights/2015-01"),
-        str(made / "keograms/2015-01"),
-        1,
-    )
+    ingest(made)
     assert told() == [
         "1 of its frames have other pixels in the night tables now.",
         "1 of its frames are not among the kept frames of the night tables now.",
