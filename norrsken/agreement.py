@@ -54,7 +54,8 @@ def table1(labelled: pd.DataFrame, dataset: pd.DataFrame, years: Sequence[int]) 
         paper = PAPER_LABELS.get(label, (None, None, None))
         rows.append(row | {"paper_train": paper[0], "paper_test": paper[1], "paper_images": paper[2]})
     total = {"part": "label", "name": "total", "images": len(labelled), **_train_and_test(dataset, splits)}
-    rows.append(total | {"paper_train": 3000, "paper_test": 846, "paper_images": 14030})
+    train, test, images = (sum(filter(None, column)) for column in zip(*PAPER_LABELS.values(), strict=True))
+    rows.append(total | {"paper_train": train, "paper_test": test, "paper_images": images})
     table = pd.DataFrame(rows)
     table["percent"] = (100 * table["images"] / max(len(labelled), 1)).round(2)
     counts = [f"{part}_{name.removeprefix('split_')}" for name in splits for part in ("train", "test")]

@@ -152,6 +152,11 @@ def frame_id(station: str, time: datetime) -> str:
     return f"{station}{time:%Y%m%dT%H%M%S}"
 
 
+def printable(path: str) -> str:
+    """A path as it can be written into a table: bytes of a name that are not UTF-8 are shown with escapes."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
 def why_without_images(config: Config, leaves: Sequence[LeafDirectory]) -> str:
     """Why no file of the archive is named like a frame; empty at the first that is."""
     reader = NameReader(config.cameras)

@@ -124,7 +124,7 @@ class KeogramSettings(Settings):
 
 
 class NightSettings(Settings):
-    """What shapes the night tables and keograms of a month; `Config.nights` gathers it."""
+    """What shapes the night tables and keograms of a month; `Config.night_settings` gathers it."""
 
     site: Site
     cameras: list[Camera]
@@ -164,7 +164,7 @@ class Release(Settings):
 
 
 class LabelSettings(Settings):
-    """What shapes the labelled frames of a release; `Config.labels_of` gathers it."""
+    """What shapes the labelled frames of a release; `Config.label_settings` gathers it."""
 
     station: str
     longitude: float

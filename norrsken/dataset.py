@@ -5,8 +5,9 @@ Section 2.2: "Only the images with agreeing labels were used for training the ne
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -68,14 +69,23 @@ def divide(labels: NDArray[np.str_], nights: NDArray[np.datetime64], split: Spli
     test = np.zeros(len(labels), bool)
     match split.method:
         case "random":
-            test[random.permutation(len(labels))[: _share(len(labels), split)]] = True
+            test[random.permutation(len(labels))[: round(split.test_share * len(labels))]] = True
         case "stratified":
-            for label in CLASSES:
-                (members,) = np.nonzero(labels == label)
-                test[random.permutation(members)[: _share(len(members), split)]] = True
+            test = drawn_by_class(labels, CLASSES, split.test_share, random)
         case "night":
             test = np.isin(nights, _test_nights(labels, nights, split, random))
     return test
+
+
+def drawn_by_class(
+    labels: NDArray[Any], classes: Iterable[Any], share: float, random: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Draw the same share of every class. labels: (n,), in the terms of `classes`; returns (n,) bool."""
+    drawn = np.zeros(len(labels), bool)
+    for label in classes:
+        (members,) = np.nonzero(labels == label)
+        drawn[random.permutation(members)[: round(share * len(members))]] = True
+    return drawn
 
 
 def _test_nights(
@@ -111,7 +121,3 @@ def _part(table: pa.Table, column: str, part: str) -> Part:
     rows = table.filter(pc.equal(table[column], part))
     codes = [CLASSES.index(label) for label in rows["label"].to_pylist()]
     return Part(np.array(rows["frame_id"].to_pylist()), np.array(codes, np.int64), tables.images(rows["image"]))
-
-
-def _share(frames: int, split: Split) -> int:
-    return round(split.test_share * frames)

@@ -4,7 +4,6 @@ One process works through a night frame by frame and writes row groups as it goe
 the number of frames.
 """
 
-import csv
 import logging
 import os
 from collections import Counter, defaultdict
@@ -17,16 +16,17 @@ from typing import NamedTuple
 import cv2
 import joblib
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from norrsken import tables
-from norrsken.archive import FrameName, NameReader, frame_id, is_inside, months_of, night_of, night_start
+from norrsken.archive import FrameName, NameReader, frame_id, is_inside, months_of, night_of, night_start, printable
 from norrsken.astronomy import sun_and_moon_altitude
 from norrsken.config import ConfigError, NightSettings
 from norrsken.directories import DirectoryPattern
-from norrsken.files import directory_written_aside, written_aside
+from norrsken.files import directory_written_aside, write_csv
 from norrsken.images import MAX_FILE_BYTES, Image, UnreadableImage, WrongGeometry, decode, process
 from norrsken.keogram import Keogram
 
@@ -54,7 +54,7 @@ def ingest_month(
     """
     frames, unrecognised = list_frames(root, directories, month, settings)
     with directory_written_aside(keograms) as keogram_part, directory_written_aside(nights) as night_part:
-        _write_unrecognised(night_part / "unrecognised.csv", unrecognised)
+        write_csv(pd.DataFrame(unrecognised, columns=["path", "reason"]), night_part / "unrecognised.csv")
         counts = joblib.Parallel(n_jobs=min(workers, max(len(frames), 1)))(
             joblib.delayed(ingest_night)(
                 root, night, frames[night], settings, night_part / f"{night}.parquet", keogram_part / f"{night}.png"
@@ -101,7 +101,7 @@ def list_frames(
                         continue
                     reason = f"the time in the name does not belong in a directory named {directory}"
                 if answers:
-                    unrecognised.append((path, reason))
+                    unrecognised.append((printable(path), reason))
     for frames in nights.values():
         frames.sort(key=lambda frame: (frame.time, frame.path))
     return dict(nights), sorted(unrecognised)
@@ -218,11 +218,3 @@ def _columns(night: date, frames: Sequence[FrameFile], sun: NDArray[np.float64],
         "moon_altitude": moon.astype(np.float32),
     }
     return pa.table({name: pa.array(values[name], tables.NIGHT_TABLE.field(name).type) for name in values})
-
-
-def _write_unrecognised(path: Path, files: Iterable[tuple[str, str]]) -> None:
-    with written_aside(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["path", "reason"])
-        # A name that is not UTF-8 is shown with escapes.
-        rows.writerows((path.encode("utf-8", "backslashreplace").decode(), reason) for path, reason in files)

@@ -7,52 +7,50 @@ names and sizes instead.
 import csv
 import os
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
+from norrsken import tables
+from norrsken.archive import printable
 from norrsken.config import Config
 from norrsken.paths import NIGHTS
 from norrsken.plan import Plan
 
 
-def changed_directories(config: Config, results: str = ".") -> dict[str, list[str]]:
+def changed_directories(config: Config) -> dict[str, list[str]]:
     """Leaf directories whose files differ from the night tables, with the paths that differ.
 
-    results: the folder in which the workflow ran. Directories of months that are not made yet are passed over: the
-    workflow makes them anyway.
+    Directories of months that are not made yet are passed over: the workflow makes them anyway.
     """
-    plan = Plan(config)
+    months = Plan(config).months
+    folders = {month: Path(NIGHTS.format(month=month)) for month in months}
+    made = {month for month, folder in folders.items() if folder.is_dir()}
     recorded: dict[str, dict[str, int | None]] = defaultdict(dict)
-    made = set()
-    for month, directories in plan.months.items():
-        folder = Path(results, NIGHTS.format(month=month))
-        if not folder.is_dir():
-            continue
-        made.update(directories)
-        for table in folder.glob("*.parquet"):
-            rows = pq.read_table(table, columns=["path", "bytes"])
-            for path, size in zip(rows["path"].to_pylist(), rows["bytes"].to_pylist(), strict=True):
-                recorded[os.path.dirname(path)][path] = size
-        with (folder / "unrecognised.csv").open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                recorded[os.path.dirname(row["path"])][row["path"]] = None
-    unmade = {
-        d for month, ds in plan.months.items() for d in ds if not Path(results, NIGHTS.format(month=month)).is_dir()
-    }
+    for month in made:
+        for path, size in _recorded(folders[month]):
+            recorded[os.path.dirname(path)][path] = size
+    unmade = {directory for month in months.keys() - made for directory in months[month]}
     changed = {}
-    for directory in sorted(made - unmade):
-        now = _listing(config.archive.root, directory)
-        then = recorded[directory]
-        # An unrecognised file has no recorded size: that it is still there is all that can be compared.
-        differing = [
-            p
-            for p in sorted(now.keys() | then.keys())
-            if p not in now or p not in then or then[p] not in (None, now[p])
-        ]
+    for directory in sorted({directory for month in made for directory in months[month]} - unmade):
+        now, then = _listing(config.archive.root, directory), recorded[directory]
+        differing = [p for p in sorted(now.keys() | then.keys()) if _differs(p, now, then)]
         if differing:
             changed[directory] = differing
     return changed
+
+
+def _recorded(folder: Path) -> Iterator[tuple[str, int | None]]:
+    """The files that a month's tables name, with their sizes; None for unrecognised ones, whose size is not kept."""
+    for table in folder.glob("*.parquet"):
+        rows = tables.read(table, tables.NIGHT_TABLE, ["path", "bytes"])
+        yield from zip(rows["path"].to_pylist(), rows["bytes"].to_pylist(), strict=True)
+    with (folder / "unrecognised.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            yield row["path"], None
+
+
+def _differs(path: str, now: Mapping[str, int], then: Mapping[str, int | None]) -> bool:
+    return path not in now or path not in then or then[path] not in (None, now[path])
 
 
 def touch(config: Config, directories: list[str]) -> None:
@@ -63,9 +61,5 @@ def touch(config: Config, directories: list[str]) -> None:
 
 def _listing(root: str, directory: str) -> dict[str, int]:
     with os.scandir(os.path.join(root, directory)) as entries:
-        return {
-            f"{directory}/{entry.name}".encode("utf-8", "backslashreplace").decode(): entry.stat(
-                follow_symlinks=False
-            ).st_size
-            for entry in entries
-        }
+        sizes = {f"{directory}/{entry.name}": entry.stat(follow_symlinks=False).st_size for entry in entries}
+    return {printable(path): size for path, size in sizes.items()}

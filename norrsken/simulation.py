@@ -4,7 +4,6 @@ It is no model of the aurora. What it writes has the camera's size, orientation,
 Sun and Moon, a few broken files, and the tables of two made-up annotators.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -25,8 +24,6 @@ from norrsken.classes import CLASSES, EXCLUSIONS
 from norrsken.config import CROP, Camera, Config, ConfigError
 from norrsken.errors import NorrskenError
 from norrsken.files import write_csv, written_aside
-
-log = logging.getLogger(__name__)
 
 #: UTC hours of the evening between which a simulated night has frames: from twilight into the dark.
 FIRST_HOUR, LAST_HOUR = 14, 24
@@ -58,24 +55,24 @@ def simulate(config: Config, nights: Sequence[date], seed: int, workers: int) ->
         if Path(path).exists():
             raise NorrskenError(f"{path} exists; a simulated archive is written only where there is nothing yet")
     made = joblib.Parallel(n_jobs=workers)(joblib.delayed(_simulate_night)(config, night, seed) for night in nights)
-    truth = [row for rows in made for row in rows]
-    _break_files(config, truth)
-    write_csv(
-        pd.DataFrame(truth, columns=["frame_id", "truth", "path"]), Path(config.archive.root).parent / "truth.csv"
-    )
-    labelled = [(frame, kind) for frame, kind, _ in _dark(config, truth)][::3]
+    truth = pd.DataFrame([row for rows in made for row in rows], columns=["frame_id", "truth", "path", "kept"])
+    kept = truth[truth["kept"]]
+    _break_files(kept["path"].tolist())
+    write_csv(truth.drop(columns="kept"), Path(config.archive.root).parent / "truth.csv")
+    labelled = list(zip(kept["frame_id"], kept["truth"], strict=True))[::3]
     for i, table in enumerate(tables):
         rows = _annotate(labelled, np.random.default_rng([seed, i]))
         write_csv(pd.DataFrame(rows, columns=["frame_id", "label"]), table)
     return len(truth)
 
 
-def _simulate_night(config: Config, night: date, seed: int) -> list[tuple[str, str, str]]:
-    """Write a night's frames; return frame id, kind and path of each."""
+def _simulate_night(config: Config, night: date, seed: int) -> list[tuple[str, str, str, bool]]:
+    """Write a night's frames; return of each its id, kind and path, and whether the filter keeps it."""
     cv2.setNumThreads(1)
     start = datetime(night.year, night.month, night.day, FIRST_HOUR, tzinfo=UTC)
     minutes = [start + timedelta(minutes=i) for i in range(60 * (LAST_HOUR - FIRST_HOUR))]
     sun, moon = sun_and_moon_altitude(np.array([int(t.timestamp() * 1000) for t in minutes]), config.site)
+    kept = (sun <= config.filter.sun_altitude_max) & (moon <= config.filter.moon_altitude_max)
     episodes = _episodes(start, minutes[-1], np.random.default_rng([seed, night.toordinal()]))
     rows = []
     for i, time in enumerate(minutes):
@@ -89,7 +86,7 @@ def _simulate_night(config: Config, night: date, seed: int) -> list[tuple[str, s
         path = Path(config.archive.root) / time.strftime(config.archive.directories) / name
         with written_aside(path) as temporary:
             temporary.write_bytes(simplejpeg.encode_jpeg(frame, quality=90, colorsubsampling="420"))
-        rows.append((frame_id(config.site.station, time), episode.kind, str(path)))
+        rows.append((frame_id(config.site.station, time), episode.kind, str(path), bool(kept[i])))
     return rows
 
 
@@ -199,9 +196,8 @@ def _turn_back(frame: NDArray[np.uint8], camera: Camera) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.rot90(flipped, camera.rotate // 90))
 
 
-def _break_files(config: Config, truth: Sequence[tuple[str, str, str]]) -> None:
+def _break_files(dark: Sequence[str]) -> None:
     """What every archive has: files cut off, empty, of another size, HTML named as an image, doubles, strays."""
-    dark = [path for _, _, path in _dark(config, truth)]
     cut, empty, html, small, double = (Path(dark[len(dark) * k // 7]) for k in range(1, 6))
     cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
     empty.write_bytes(b"")
@@ -210,17 +206,6 @@ def _break_files(config: Config, truth: Sequence[tuple[str, str, str]]) -> None:
     if "E06000" in double.name:
         double.with_name(double.name.replace("E06000", "E06001")).write_bytes(double.read_bytes())
     cut.with_name("Thumbs.db").write_bytes(b"\0")
-
-
-def _dark(config: Config, truth: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    """The frames that the filter keeps."""
-    station = config.site.station
-    times = [
-        datetime.strptime(frame.removeprefix(station), "%Y%m%dT%H%M%S").replace(tzinfo=UTC) for frame, _, _ in truth
-    ]
-    sun, moon = sun_and_moon_altitude(np.array([int(t.timestamp() * 1000) for t in times], np.int64), config.site)
-    kept = (sun <= config.filter.sun_altitude_max) & (moon <= config.filter.moon_altitude_max)
-    return [row for row, keep in zip(truth, kept, strict=True) if keep]
 
 
 def _annotate(truth: Sequence[tuple[str, str]], random: np.random.Generator) -> list[tuple[str, str]]:

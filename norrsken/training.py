@@ -42,10 +42,11 @@ def train_run(
     train, test = read_split(dataset, split)
     classifier = models.build(settings.model, seed)
     log.info("%s, seed %d: %d train and %d test frames", settings.name, seed, len(train.labels), len(test.labels))
+    train_inputs, test_inputs = _inputs(train, test, features)
     start = time.perf_counter()
-    rows = classifier.fit(_inputs(train, features), train.labels)
+    rows = classifier.fit(train_inputs, train.labels)
     seconds = time.perf_counter() - start
-    prediction = classifier.predict(_inputs(test, features))
+    prediction = classifier.predict(test_inputs)
     predicted = prediction.probabilities.argmax(axis=1)
     versions = {"norrsken": __version__, "python": platform.python_version()}
     versions |= {library: version(library) for library in LIBRARIES}
@@ -68,14 +69,18 @@ def train_run(
     with written_aside(Path(metrics).with_name(f"model{classifier.suffix}")) as temporary:
         classifier.save(temporary, {"settings": settings.plain(), "version": __version__})
     _write_history(history, rows)
-    _write_predictions(predictions, test, prediction, settings)
+    _write_predictions(predictions, test, predicted, prediction, settings)
     with written_aside(metrics) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     log.info("macro precision %.3f, recall %.3f, F1 %.3f", *(record[name] for name in scores.SCORE_NAMES))
 
 
-def _inputs(part: Part, features: str | None) -> np.ndarray:
-    return part.images if features is None else read_features(features, part.frame_ids.tolist())
+def _inputs(train: Part, test: Part, features: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """What the classifier sees of train and test: the images, or the features where a file of them is given."""
+    if features is None:
+        return train.images, test.images
+    vectors = read_features(features, [*train.frame_ids.tolist(), *test.frame_ids.tolist()])
+    return vectors[: len(train.labels)], vectors[len(train.labels) :]
 
 
 def _write_history(path: str, rows: Sequence[Mapping[str, float]]) -> None:
@@ -85,12 +90,14 @@ def _write_history(path: str, rows: Sequence[Mapping[str, float]]) -> None:
         table.writerows(rows)
 
 
-def _write_predictions(path: str, test: Part, prediction: models.Prediction, settings: RunSettings) -> None:
+def _write_predictions(
+    path: str, test: Part, predicted: np.ndarray, prediction: models.Prediction, settings: RunSettings
+) -> None:
     names = np.array(CLASSES)
     columns = {
         "frame_id": pa.array(test.frame_ids),
         "label": pa.array(names[test.labels]),
-        "predicted": pa.array(names[prediction.probabilities.argmax(axis=1)]),
+        "predicted": pa.array(names[predicted]),
         **{f"p_{name}": pa.array(prediction.probabilities[:, i]) for i, name in enumerate(CLASSES)},
     }
     embedding = None if prediction.embeddings is None else list(prediction.embeddings)

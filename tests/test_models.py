@@ -111,22 +111,22 @@ def test_a_network_learns(dataset: Path, tmp_path: Path) -> None:
     assert losses[-1] < losses[0] / 3
 
 
-def test_nearest_neighbours_find_what_scikit_learn_finds(dataset: Path, tmp_path: Path) -> None:
-    assert run(dataset, tmp_path, "3nn")["f1"] > 0.9
-    loaded = skops.io.load(tmp_path / "model.skops")
+def assert_saved_model_predicts_as_recorded(dataset: Path, folder: Path) -> None:
+    loaded = skops.io.load(folder / "model.skops")
     _, test = read_split(dataset, "random")
     features = read_features(dataset.with_name("hog.parquet"), test.frame_ids.tolist())
     predicted = [CLASSES[code] for code in loaded.predict(features)]
-    assert pq.read_table(tmp_path / "predictions.parquet")["predicted"].to_pylist() == predicted
+    assert pq.read_table(folder / "predictions.parquet")["predicted"].to_pylist() == predicted
+
+
+def test_nearest_neighbours_find_what_scikit_learn_finds(dataset: Path, tmp_path: Path) -> None:
+    assert run(dataset, tmp_path, "3nn")["f1"] > 0.9
+    assert_saved_model_predicts_as_recorded(dataset, tmp_path)
 
 
 def test_the_svms_probabilities_order_the_classes_as_the_svm_does(dataset: Path, tmp_path: Path) -> None:
     run(dataset, tmp_path, "svm-linear")
-    loaded = skops.io.load(tmp_path / "model.skops")
-    _, test = read_split(dataset, "random")
-    features = read_features(dataset.with_name("hog.parquet"), test.frame_ids.tolist())
-    predicted = [CLASSES[code] for code in loaded.predict(features)]
-    assert pq.read_table(tmp_path / "predictions.parquet")["predicted"].to_pylist() == predicted
+    assert_saved_model_predicts_as_recorded(dataset, tmp_path)
 
 
 def test_a_models_file_knows_its_classes_settings_and_normalisation(dataset: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from norrsken.classes import CLASSES
 from norrsken.config import Network
+from norrsken.dataset import drawn_by_class
 from norrsken.errors import NorrskenError
 from norrsken.models.interface import Prediction
 from norrsken.scores import macro_scores
@@ -81,7 +82,8 @@ class NetworkClassifier:
     def fit(self, inputs: NDArray[np.uint8], labels: NDArray[np.int64]) -> list[dict[str, float]]:
         """Train for the set number of epochs; the validation frames only follow the training."""
         settings = self.settings
-        chosen = _validation(labels, settings.validation_share, self.seed)
+        random_frames = np.random.default_rng(self.seed)
+        chosen = drawn_by_class(labels, range(len(CLASSES)), settings.validation_share, random_frames)
         frames, targets = self._to_device(inputs[~chosen]), torch.from_numpy(labels[~chosen]).to(self._device)
         if len(frames) < 2:
             raise TrainingError(f"{len(frames)} training frames; a network needs two at least")
@@ -180,16 +182,6 @@ def augment(frames: Tensor, random: torch.Generator) -> Tensor:
     flipped = torch.rand(n, 1, 1, 1, generator=random, device=device) < 0.5
     brightness = 1 + BRIGHTNESS * (2 * torch.rand(n, 1, 1, 1, generator=random, device=device) - 1)
     return torch.where(flipped, frames.flip(3), frames).float() * brightness
-
-
-def _validation(labels: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
-    """Which training frames are kept out: the same share of every class, drawn by the run's seed."""
-    random = np.random.default_rng(seed)
-    chosen = np.zeros(len(labels), bool)
-    for code in range(len(CLASSES)):
-        (members,) = np.nonzero(labels == code)
-        chosen[random.permutation(members)[: round(share * len(members))]] = True
-    return chosen
 
 
 def _mean_and_std(images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
