@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import cv2
@@ -18,10 +18,10 @@ import scipy.ndimage
 import simplejpeg
 
 from norrsken.config import Camera, Config, NightSettings, load
-from norrsken.simulation import Episode, _frame
+from norrsken.simulation.exposure import encode
+from norrsken.simulation.night import Night, frame
 
 ROOT = Path(__file__).parent.parent
-KINDS = ("arcs", "breakup", "discrete", "patchy", "edge", "faint", "colored", "rejected")
 
 #: Ingests a month in a process of its own, twice: prints seconds of the second time, highest memory in MB, statuses.
 CHILD = """
@@ -47,16 +47,10 @@ def settings() -> NightSettings:
 
 
 def jpegs(camera: Camera, number: int) -> list[bytes]:
-    """Simulated frames of all kinds, about 67 kB each, as the archive has them."""
-    start = datetime(2015, 12, 20, 16, tzinfo=UTC)
-    return [
-        simplejpeg.encode_jpeg(
-            _frame(camera, Episode(start, KINDS[i % 8], i), start + timedelta(minutes=i % 8), -35, -30, i),
-            quality=93,
-            colorsubsampling="420",
-        )
-        for i in range(number)
-    ]
+    """Frames of a simulated night, spread over its hours, about 60 kB each."""
+    night = Night.of(date(2015, 12, 9), load(ROOT / "config.yaml").site, seed=0)
+    minutes = night.minutes()
+    return [encode(frame(night, minutes[len(minutes) * i // number], camera)[0]) for i in range(number)]
 
 
 def write_night(root: Path, files: list[bytes], day: int, frames: int) -> None:

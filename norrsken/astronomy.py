@@ -3,6 +3,8 @@
 import atexit
 import logging
 import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -39,13 +41,45 @@ def sun_and_moon_altitude(times: NDArray[np.int64], site: Site) -> tuple[NDArray
     times: (n,) milliseconds since 1970-01-01 UTC, between 1900 and 2053.
     Returns two (n,) arrays in degrees.
     """
+    altitudes = np.empty((2, len(times)))
+    for part, _, bodies in _observed(times, site):
+        for row, body in enumerate(bodies):
+            altitudes[row, part] = body.altaz()[0].degrees
+    return altitudes[0], altitudes[1]
+
+
+@dataclass(frozen=True)
+class Heavens:
+    """Where the sky stands over a site at n times. Angles in degrees, azimuths from true north by east.
+
+    rotation: (n, 3, 3), from vectors in ICRS to (north, east, up). The Moon's phase is the lit share of its disc.
+    """
+
+    rotation: NDArray[np.float64]
+    sun_altitude: NDArray[np.float64]
+    sun_azimuth: NDArray[np.float64]
+    moon_altitude: NDArray[np.float64]
+    moon_azimuth: NDArray[np.float64]
+    moon_phase: NDArray[np.float64]
+
+
+def heavens(times: NDArray[np.int64], site: Site) -> Heavens:
+    """The heavens over a site; times: (n,) milliseconds since 1970-01-01 UTC."""
+    columns: list[list[Any]] = []
+    for _, observer, (sun, moon) in _observed(times, site):
+        rotation = np.moveaxis(observer.target.rotation_at(observer.t), -1, 0)
+        phase = (1 - np.cos(sun.separation_from(moon).radians)) / 2
+        columns.append([rotation, *(angle.degrees for body in (sun, moon) for angle in body.altaz()[:2]), phase])
+    return Heavens(*(np.concatenate(parts) for parts in zip(*columns, strict=True)))
+
+
+def _observed(times: NDArray[np.int64], site: Site) -> Iterator[tuple[slice, Any, tuple[Any, Any]]]:
+    """Some of the times, the observer at them, and the apparent positions of the Sun and the Moon."""
     timescale, ephemeris = _ephemeris()
     place = ephemeris["earth"] + wgs84.latlon(site.latitude, site.longitude, site.elevation)
-    altitudes = np.empty((2, len(times)))
     for start in range(0, len(times), TIMES_AT_ONCE):
         part = slice(start, start + TIMES_AT_ONCE)
         days, milliseconds = np.divmod(times[part], MS_PER_DAY)
         observer = place.at(timescale.utc(1970, 1, 1 + days, 0, 0, milliseconds / 1000))
-        for row, body in enumerate(("sun", "moon")):
-            altitudes[row, part] = observer.observe(ephemeris[body]).apparent().altaz()[0].degrees
-    return altitudes[0], altitudes[1]
+        sun, moon = (observer.observe(ephemeris[body]).apparent() for body in ("sun", "moon"))
+        yield part, observer, (sun, moon)

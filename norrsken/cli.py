@@ -2,10 +2,12 @@
 
 import argparse
 import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 
 from norrsken import __version__
 from norrsken.config import json_schema, load
@@ -35,12 +37,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     rescan.set_defaults(command=_rescan)
 
-    simulate = commands.add_parser("simulate", help="write a made-up archive and label tables, for trying things out")
-    simulate.add_argument("nights", nargs="+", type=date.fromisoformat, metavar="NIGHT", help="such as 2018-01-15")
+    simulate = commands.add_parser("simulate", help="write a simulated archive and label tables, for trying things out")
+    simulate.add_argument(
+        "nights", nargs="+", type=_nights, metavar="NIGHT", help="2018-01-15, or 2018-01-15:2018-03-31"
+    )
     simulate.add_argument("--config", default="config.yaml", help="the configuration (%(default)s)")
     simulate.add_argument("--seed", type=int, default=0, help="the same seed gives the same archive (%(default)s)")
     simulate.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
     simulate.set_defaults(command=_simulate)
+
+    movie = commands.add_parser("movie", help="make a film of a night of the archive, for a browser")
+    movie.add_argument("night", type=date.fromisoformat, metavar="NIGHT", help="such as 2018-01-15")
+    movie.add_argument("--config", default="config.yaml", help="the configuration (%(default)s)")
+    movie.add_argument("--output", type=Path, help="the file to write (NIGHT.webm)")
+    movie.set_defaults(command=_movie)
 
     schema = commands.add_parser("schema", help="print the JSON schema of the configuration")
     schema.set_defaults(command=_schema)
@@ -67,12 +77,32 @@ def _rescan(options: argparse.Namespace) -> int:
     return 0
 
 
+def _nights(text: str) -> list[date]:
+    """A night, or all from the first to the last of `FIRST:LAST`."""
+    first, _, last = text.partition(":")
+    start, end = date.fromisoformat(first), date.fromisoformat(last or first)
+    if end < start:
+        raise argparse.ArgumentTypeError(f"{text}: the last night is before the first")
+    return [start + timedelta(days=i) for i in range((end - start).days + 1)]
+
+
 def _simulate(options: argparse.Namespace) -> int:
-    from norrsken.simulation import simulate
+    from norrsken.simulation import simulate, truth_folder
 
     config = load(options.config)
-    frames = simulate(config, options.nights, options.seed, options.workers)
-    print(f"{frames} simulated frames of {len(options.nights)} nights in {config.archive.root}")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    nights = [night for some in options.nights for night in some]
+    frames = simulate(config, nights, options.seed, options.workers)
+    print(f"{frames} simulated frames in {config.archive.root}, what they show in {truth_folder(config)}")
+    return 0
+
+
+def _movie(options: argparse.Namespace) -> int:
+    from norrsken.movie import film_night
+
+    output = options.output or Path(f"{options.night}.webm")
+    frames = film_night(load(options.config), options.night, output)
+    print(f"{frames} frames in {output}")
     return 0
 
 

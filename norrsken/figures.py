@@ -10,6 +10,7 @@ matplotlib.use("Agg")
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from norrsken.classes import CLASSES, COLOURS, TITLES, model_title
@@ -50,3 +51,36 @@ def draw_confusion(metrics: Sequence[Mapping[str, Any]], path: str | os.PathLike
     figure.colorbar(image, ax=axes, label="share of the class's test frames, %", shrink=0.8)
     with written_aside(path) as temporary:
         figure.savefig(temporary, dpi=160)
+
+
+def draw_samples(rows: Mapping[str, Sequence[NDArray[np.uint8]]], path: str | os.PathLike[str]) -> None:
+    """Sample frames, a row for each class, as the paper's Figure 3, with the compass of the frames.
+
+    rows: class → frames (n, n, 3) uint8, north up and east right, as many for each class.
+    """
+    columns = max(len(frames) for frames in rows.values())
+    tight = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+    figure = Figure(figsize=(1.6 * columns + 0.4, 1.6 * len(rows)), layout=tight)
+    for line, (name, frames) in zip(figure.subplots(len(rows), columns, squeeze=False), rows.items(), strict=True):
+        for axes, frame in zip(line, frames, strict=False):
+            axes.imshow(frame, interpolation="nearest")
+        for axes in line:
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.spines[:].set_color(COLOURS[name])
+            axes.spines[:].set_linewidth(1.5)
+        line[0].set_ylabel(TITLES[name], color=COLOURS[name], fontweight="bold", fontsize=9)
+    _draw_compass(line[-1])
+    with written_aside(path) as temporary:
+        figure.savefig(temporary, dpi=130)
+
+
+def _draw_compass(axes: Any) -> None:
+    """Arrows to magnetic north and east in the lower right of a frame."""
+    for text, along in (("N", (0, 0.17)), ("E", (0.17, 0))):
+        arrow = {"arrowstyle": "<-", "color": "white", "shrinkA": 0, "shrinkB": 0}
+        tip = (0.76 + along[0], 0.08 + along[1])
+        axes.annotate(
+            text, xy=(0.76, 0.08), xytext=tip, xycoords="axes fraction", arrowprops=arrow, color="white", fontsize=7,
+            ha="center", va="center",
+        )  # fmt: skip

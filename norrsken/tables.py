@@ -107,6 +107,31 @@ PREDICTIONS_TABLE = pa.schema(
 )
 
 
+TRUTH_TABLE = pa.schema(
+    [
+        FRAME_ID,
+        TIME,
+        NIGHT,
+        _field("path", pa.string(), "relative to the archive's root"),
+        _field("sun_altitude", pa.float64(), "degrees, apparent, without refraction"),
+        _field("moon_altitude", pa.float64(), "degrees, apparent, without refraction"),
+        _field("breakup", pa.float32(), "share of the crop's pixels in which a breakup is what is seen"),
+        _field("arcs", pa.float32(), "likewise, arcs"),
+        _field("discrete", pa.float32(), "likewise, discrete-irregular forms"),
+        _field("patchy", pa.float32(), "likewise, patches and diffuse aurora"),
+        _field("colored", pa.float32(), "share of the crop's pixels with more red or blue than green aurora has"),
+        _field("bright", pa.float32(), "share of the crop's pixels as bright as a breakup"),
+        _field("central", pa.float32(), "of the pixels with aurora, the share away from the crop's edge"),
+        _field("span", pa.float32(), "share of the crop's columns that arcs cross"),
+        _field("cloud", pa.float32(), "share of the light that clouds and haze take away, mean over the crop"),
+        _field("spoilt", pa.bool_(), "black, snow on the dome, a laser or a headlight"),
+        _field("label", pa.string(), "the class by the definitions of section 2.2, or unknown, or rejected"),
+        _field("flaw", pa.string(), "what is wrong with the file", nullable=True),
+        _field("offered", pa.bool_(), "given to the annotators: dark, in a span of likely aurora, hardly cloudy"),
+    ]
+)
+
+
 class TableError(NorrskenError):
     """A file is not the table that was expected."""
 
@@ -228,6 +253,7 @@ def markdown() -> str:
         "results/{release}/dataset.parquet": dataset_table(["{split}"]),
         "results/{release}/features/{features}.parquet": FEATURES_TABLE,
         "results/{release}/{split}/{model}/{seed}/predictions.parquet": PREDICTIONS_TABLE,
+        "{archive}-truth/{night}.parquet, beside a simulated archive": TRUTH_TABLE,
     }
     lines = [
         "# Tables",

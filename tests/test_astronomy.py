@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from norrsken.astronomy import sun_and_moon_altitude
+from norrsken.astronomy import heavens, sun_and_moon_altitude
 from norrsken.config import Site
 
 SVALBARD = Site(name="Longyearbyen", station="LYR", latitude=78.148, longitude=16.043, elevation=520)
@@ -37,3 +37,17 @@ def test_many_times_at_once_are_the_same_as_one_by_one() -> None:
 def test_altitudes_are_computed_in_double_precision() -> None:
     sun, moon = sun_and_moon_altitude(milliseconds(["2014-01-01T06:20:52"]), SVALBARD)
     assert sun.dtype == moon.dtype == np.float64
+
+
+def test_the_heavens_have_the_same_sun_and_moon() -> None:
+    times = milliseconds(list(KNOWN))
+    sky = heavens(times, SVALBARD)
+    np.testing.assert_allclose([sky.sun_altitude, sky.moon_altitude], sun_and_moon_altitude(times, SVALBARD), atol=1e-9)
+    np.testing.assert_allclose(sky.rotation @ sky.rotation.transpose(0, 2, 1), [np.eye(3)] * len(times), atol=1e-9)
+
+
+def test_the_moon_is_full_when_it_was() -> None:
+    """Full on 2018-01-31 at 13:27 UTC, new on 2018-01-17 at 02:17 UTC."""
+    full, new = heavens(milliseconds(["2018-01-31T13:27:00", "2018-01-17T02:17:00"]), SVALBARD).moon_phase
+    assert full > 0.998
+    assert new < 0.002

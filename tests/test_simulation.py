@@ -1,4 +1,4 @@
-"""The simulated archive has the camera's format, the true Sun and Moon, and what every archive has of broken files."""
+"""A simulated archive has the camera's format, is the same for the same seed, and never touches what is not its own."""
 
 from collections import Counter
 from datetime import date
@@ -6,62 +6,112 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CONFIG, Project
+from conftest import CONFIG
 
-from norrsken import rescan
+from norrsken import tables
 from norrsken.archive import FrameName, NameReader
-from norrsken.config import Config, load
+from norrsken.cli import main
+from norrsken.config import Config
 from norrsken.errors import NorrskenError
-from norrsken.images import UnreadableImage, WrongGeometry, decode, process, turn
-from norrsken.simulation import Episode, _turn_back, simulate
+from norrsken.images import UnreadableImage, WrongGeometry, decode, turn
+from norrsken.simulation import simulate, truth_folder
+from norrsken.simulation.exposure import turned_back
 
-#: A night of first quarter: the Moon sets in the evening.
-NIGHT = date(2018, 1, 23)
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("simulated")
-    simulate(configuration(folder), [NIGHT], seed=1, workers=2)
-    return folder
+#: Short nights in spring; the Moon is below the horizon in the second half of the first.
+NIGHTS = [date(2018, 4, 19), date(2018, 4, 20)]
 
 
 def configuration(folder: Path) -> Config:
     raw = Config.model_validate(CONFIG).model_dump()
     raw["archive"]["root"] = str(folder / "archive")
-    raw["releases"]["small"] |= {"years": [2018], "labels": [str(folder / "labels/anna.csv")]}
+    raw["releases"]["small"] |= {"years": [2018], "labels": [str(folder / f"labels/{a}.csv") for a in "ab"]}
     return Config.model_validate(raw)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("simulated")
+    simulate(configuration(folder), NIGHTS[:1], seed=1, workers=1)
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_frames_have_the_archives_names_and_the_cameras_size(archive: Path) -> None:
     config = configuration(archive)
     reader, camera = NameReader(config.cameras), config.cameras[0]
+    truth = tables.read(truth_folder(config) / f"{NIGHTS[0]}.parquet", tables.TRUTH_TABLE).to_pandas()
     outcomes: Counter[str] = Counter()
-    for path in archive.glob("archive/2018/01/23/*"):
-        if isinstance(reader.read(path.name), FrameName):
-            try:
-                decode(path.read_bytes(), camera)
-                outcomes["good"] += 1
-            except UnreadableImage:
-                outcomes["unreadable"] += 1
-            except WrongGeometry:
-                outcomes["geometry"] += 1
-        else:
+    for path in (path for path in (archive / "archive").rglob("*") if path.is_file()):
+        if not isinstance(reader.read(path.name), FrameName):
             outcomes["unrecognised"] += 1
-    assert outcomes == {"good": 597, "unreadable": 3, "geometry": 1, "unrecognised": 1}
+            continue
+        try:
+            decode(path.read_bytes(), camera)
+            outcomes["good"] += 1
+        except UnreadableImage:
+            outcomes["unreadable"] += 1
+        except WrongGeometry:
+            outcomes["geometry"] += 1
+    flaws = Counter(truth["flaw"].dropna())
+    assert flaws, "a night without a broken file shows nothing"
+    assert outcomes["unreadable"] == flaws["cut off"] + flaws["empty"] + flaws["HTML"]
+    assert outcomes["geometry"] == flaws["wrong size"]
+    assert outcomes["good"] == len(truth) - outcomes["unreadable"] - outcomes["geometry"] + flaws["doubled"]
+    assert outcomes["unrecognised"] == flaws["stray file"]
+
+
+def test_truth_lies_beside_the_archive_and_not_in_it(archive: Path) -> None:
+    assert {path.name for path in archive.iterdir()} == {"archive", "archive-truth", "labels"}
+    assert not [path for path in (archive / "archive").rglob("*") if path.suffix in (".parquet", ".csv")]
 
 
 def test_the_same_seed_gives_the_same_bytes(archive: Path, tmp_path: Path) -> None:
-    simulate(configuration(tmp_path), [NIGHT], seed=1, workers=1)
-    for path in [*archive.rglob("*.JPG"), archive / "labels/anna.csv"]:
-        assert (tmp_path / path.relative_to(archive)).read_bytes() == path.read_bytes()
+    simulate(configuration(tmp_path), NIGHTS[:1], seed=1, workers=2)
+    assert files(tmp_path) == files(archive)
 
 
-def test_an_archive_that_is_there_is_never_written_into(archive: Path) -> None:
-    with pytest.raises(
-        NorrskenError, match="archive exists; a simulated archive is written only where there is nothing"
-    ):
-        simulate(configuration(archive), [NIGHT], seed=1, workers=1)
+def test_a_killed_simulation_goes_on_and_nights_can_be_added(archive: Path, tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    simulate(config, NIGHTS, seed=1, workers=2)
+    whole = files(tmp_path)
+    first = files(archive)
+    lines = first["labels/a.csv"].splitlines()
+    assert whole["labels/a.csv"].splitlines()[: len(lines)] == lines
+    assert {name: whole[name] for name in first if not name.startswith("labels")} == {
+        name: content for name, content in first.items() if not name.startswith("labels")
+    }
+    # As a kill in the second night leaves it: some frames, no truth, labels of before.
+    (truth_folder(config) / f"{NIGHTS[1]}.parquet").unlink()
+    sorted((tmp_path / "archive").rglob("*.JPG"))[-1].unlink()
+    (tmp_path / "labels/a.csv").unlink()
+    simulate(config, NIGHTS, seed=1, workers=1)
+    assert files(tmp_path) == whole
+
+
+def test_an_archive_that_was_not_simulated_is_never_written_into(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    with pytest.raises(NorrskenError, match=r"archive exists, and .*archive-truth does not say that it is simulated"):
+        simulate(configuration(tmp_path), NIGHTS, seed=1, workers=1)
+    (tmp_path / "archive").rmdir()
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/b.csv").write_text("frame_id,label\n")
+    with pytest.raises(NorrskenError, match=r"labels/b.csv exists"):
+        simulate(configuration(tmp_path), NIGHTS, seed=1, workers=1)
+    assert not (tmp_path / "archive").exists()
+
+
+def test_another_seed_is_not_mixed_into_an_archive(archive: Path) -> None:
+    before = files(archive)
+    with pytest.raises(NorrskenError, match=r"2018-04-19.parquet was simulated with seed = 1, not 2"):
+        simulate(configuration(archive), NIGHTS, seed=2, workers=1)
+    assert files(archive) == before
+
+
+def test_nights_without_darkness_have_no_frames(tmp_path: Path) -> None:
+    assert simulate(configuration(tmp_path), [date(2018, 6, 10)], seed=1, workers=1) == 0
 
 
 def test_turning_back_undoes_the_turn() -> None:
@@ -70,39 +120,28 @@ def test_turning_back_undoes_the_turn() -> None:
     for rotate in (0, 90, 180, 270):
         for flip in (False, True):
             turned = camera.model_copy(update={"rotate": rotate, "flip": flip})
-            np.testing.assert_array_equal(turn(_turn_back(frame, turned), turned), frame)
+            np.testing.assert_array_equal(turn(turned_back(frame, turned), turned), frame)
 
 
-def test_the_aurora_of_an_arc_runs_east_west_in_the_processed_frame(archive: Path) -> None:
-    from datetime import UTC, datetime
-
-    from norrsken.simulation import _frame
-
-    camera = load(Path(__file__).parent.parent / "demo/config.yaml").cameras[0]
-    time = datetime(2018, 1, 15, 20, tzinfo=UTC)
-    green = process(_frame(camera, Episode(time, "arcs", 3), time, -40, -30, 0), camera)[..., 1].astype(float)
-    assert green.mean(axis=1).std() > 3 * green.mean(axis=0).std()
-
-
-def test_rescan_finds_what_directory_times_do_not_show(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(project.folder)
-    config = load("config.yaml")
-    assert rescan.changed_directories(config) == {}
-    frame = next(project.path("archive/2015/01/15").iterdir())
-    frame.write_bytes(frame.read_bytes() + b"longer")
-    relative = frame.relative_to(project.path("archive")).as_posix()
-    assert rescan.changed_directories(config) == {"2015/01/15": [relative]}
-    assert project.planned("nights") == {}
-    rescan.touch(config, ["2015/01/15"])
-    assert project.planned("nights") == {"ingest_month": 1}
+@pytest.mark.parametrize(
+    ("nights", "complaint"), [("2018-13-01", "invalid _nights value"), ("2018-02-02:2018-02-01", "before the first")]
+)
+def test_misspelled_nights_are_named(nights: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["simulate", nights])
+    error = capsys.readouterr().err
+    assert nights in error
+    assert complaint in error
 
 
-def test_rescan_finds_files_that_came_with_old_times(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
+def test_a_night_can_be_watched(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import cv2
 
-    monkeypatch.chdir(project.folder)
-    day = project.path("archive/2014/12/20")
-    before = day.stat()
-    (day / "stray.txt").write_text("came by rsync")
-    os.utime(day, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert rescan.changed_directories(load("config.yaml")) == {"2014/12/20": ["2014/12/20/stray.txt"]}
+    from norrsken.movie import film_night
+
+    film = tmp_path / "night.webm"
+    frames = film_night(configuration(archive), NIGHTS[0], film)
+    video = cv2.VideoCapture(str(film))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == frames > 100
+    with pytest.raises(NorrskenError, match="no frame of the night 2018-04-25"):
+        film_night(configuration(archive), date(2018, 4, 25), film)

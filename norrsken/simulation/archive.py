@@ -1,0 +1,199 @@
+"""Writes simulated nights as an archive, their truth beside it, and the tables of the annotators.
+
+A night is decided by the seed and its date alone: nights can be added, and a killed simulation goes on.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import joblib
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import simplejpeg
+from trollsift import Parser
+
+from norrsken import tables
+from norrsken.archive import camera_in_force, frame_id
+from norrsken.config import Camera, Config, ConfigError
+from norrsken.errors import NorrskenError
+from norrsken.files import write_csv, written_aside
+from norrsken.simulation import annotators
+from norrsken.simulation.exposure import encode
+from norrsken.simulation.night import Night, frame
+from norrsken.simulation.truth import MEASURES, class_weights, labels, worth_labelling
+
+log = logging.getLogger(__name__)
+
+#: Raised when the same seed gives other frames than before.
+VERSION = 1
+
+#: What is wrong with some files of every archive, each night a few of them.
+FLAWS = ("cut off", "empty", "HTML", "wrong size", "doubled", "stray file")
+
+#: Cloud that the truth calls `rejected`.
+REJECTING_CLOUD = 0.3
+
+
+def simulate(config: Config, nights: Iterable[date], seed: int, workers: int) -> int:
+    """Write the frames of these nights into the archive, and the label tables of all nights; return the new frames.
+
+    The same seed gives the same bytes. Nights that are there already are left alone. Raises `NorrskenError` where the
+    archive or a label table was not made by a simulation, or by one with other settings.
+    """
+    beside = truth_folder(config)
+    settings = _settings(config, seed)
+    _refuse_what_is_not_simulated(config, beside, settings)
+    missing = sorted(night for night in set(nights) if not _truth_file(beside, night).exists())
+    frames = 0
+    work = (joblib.delayed(_simulate_night)(config, night, seed, settings) for night in missing)
+    for night, count in zip(missing, joblib.Parallel(n_jobs=workers, return_as="generator")(work), strict=True):
+        log.info("%s: %d frames", night, count)
+        frames += count
+    _write_labels(config, beside, seed)
+    return frames
+
+
+def truth_folder(config: Config) -> Path:
+    """Where the truth of a simulated archive lies: beside it."""
+    root = Path(config.archive.root)
+    return root.with_name(f"{root.name}-truth")
+
+
+def _truth_file(folder: Path, night: date) -> Path:
+    return folder / f"{night}.parquet"
+
+
+def _settings(config: Config, seed: int) -> dict[str, Any]:
+    """What decides the frames of a night, beside its date."""
+    return {
+        "seed": seed,
+        "version": VERSION,
+        "site": config.site.model_dump(mode="json"),
+        "cameras": [camera.model_dump(mode="json") for camera in config.cameras],
+        "directories": config.archive.directories,
+    }
+
+
+def _refuse_what_is_not_simulated(config: Config, beside: Path, settings: dict[str, Any]) -> None:
+    made = sorted(beside.glob("*.parquet"))
+    if not made:
+        for path in (config.archive.root, *config.releases[config.release].labels):
+            if Path(path).exists():
+                raise NorrskenError(
+                    f"{path} exists, and {beside} does not say that it is simulated: nothing is written. "
+                    "Give the configuration another archive.root and labels, or remove them"
+                )
+        return
+    before = tables.about(made[0])["settings"]
+    for key, value in settings.items():
+        if before.get(key) != value:
+            raise NorrskenError(
+                f"{made[0]} was simulated with {key} = {before.get(key)}, not {value}; remove "
+                f"{config.archive.root} and {beside} to begin anew"
+            )
+
+
+def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, Any]) -> int:
+    """Write a night's frames, then its truth; return the number of frames."""
+    cv2.setNumThreads(1)  # the nights are what runs in parallel
+    sky = Night.of(night, config.site, seed)
+    rows = []
+    for minute in sky.minutes():
+        time = sky.time(minute)
+        camera = camera_in_force(config.cameras, time)
+        if camera is None:
+            raise ConfigError(f"no camera of the configuration was in force at {time:%Y-%m-%d}")
+        image, scene = frame(sky, minute, camera)
+        name = _name(camera, time, scene.exposure_ms)
+        path = Path(config.archive.root) / time.strftime(config.archive.directories) / name
+        with written_aside(path) as temporary:
+            temporary.write_bytes(encode(image))
+        rows.append(
+            {
+                "frame_id": frame_id(config.site.station, time),
+                "time": time,
+                "night": night,
+                "path": path.relative_to(config.archive.root).as_posix(),
+                "sun_altitude": sky.heavens.sun_altitude[minute],
+                "moon_altitude": sky.heavens.moon_altitude[minute],
+                **asdict(scene.shares),
+                "spoilt": scene.spoilt,
+            }
+        )
+    truth = pd.DataFrame(rows, columns=[*tables.TRUTH_TABLE.names])
+    if rows:
+        truth["flaw"] = _spoil_files(
+            config, truth["path"].tolist(), np.random.default_rng([seed, night.toordinal(), 1])
+        )
+        rejected = (truth["cloud"] > REJECTING_CLOUD) | truth["spoilt"]
+        truth["label"] = labels(class_weights({m: truth[m].to_numpy() for m in MEASURES}), rejected.to_numpy())
+        dark = (truth["sun_altitude"] <= config.filter.sun_altitude_max) & (
+            truth["moon_altitude"] <= config.filter.moon_altitude_max
+        )
+        truth["offered"] = worth_labelling(truth, dark) & truth["flaw"].isna()
+    table = pa.Table.from_pandas(truth, tables.TRUTH_TABLE, preserve_index=False)
+    tables.write(_truth_file(truth_folder(config), night), table, tables.TRUTH_TABLE, settings)
+    return len(truth)
+
+
+def _name(camera: Camera, time: datetime, exposure_ms: int) -> str:
+    name: str = Parser(camera.pattern).compose({"time": time.replace(tzinfo=None), "exposure_ms": exposure_ms})
+    return name
+
+
+def _spoil_files(config: Config, paths: Sequence[str], random: np.random.Generator) -> list[str | None]:
+    """What every archive has: files cut off, empty, of another size, HTML named as an image, doubles, strays.
+
+    Returns what is wrong with each file, or None.
+    """
+    flaws: list[str | None] = [None] * len(paths)
+    chosen = random.choice(len(paths), min(len(paths), 1 + random.poisson(2)), replace=False)
+    for i, flaw in zip(sorted(chosen.tolist()), random.permutation(FLAWS), strict=False):
+        path, flaws[i] = Path(config.archive.root) / paths[i], str(flaw)
+        match flaw:
+            case "cut off":
+                path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+            case "empty":
+                path.write_bytes(b"")
+            case "HTML":
+                path.write_text("<html><body>404 Not Found</body></html>\n")
+            case "wrong size":
+                path.write_bytes(simplejpeg.encode_jpeg(np.zeros((120, 160, 3), np.uint8)))
+            case "doubled":
+                path.with_name(_longer_exposure(path.name)).write_bytes(path.read_bytes())
+            case _:
+                path.with_name("Thumbs.db").write_bytes(b"\0")
+    return flaws
+
+
+def _longer_exposure(name: str) -> str:
+    """Another name for a frame of the same second, where names give the exposure; else the same name."""
+    return name.replace("E06000", "E06001")
+
+
+def _write_labels(config: Config, beside: Path, seed: int) -> None:
+    """The label tables of the release, each in the order in which its annotator worked."""
+    offered = list(_offered(beside))
+    for annotator, path in enumerate(config.releases[config.release].labels):
+        rows = pd.DataFrame(
+            {
+                "frame_id": [name for truth in offered for name in truth["frame_id"]],
+                "label": [name for truth in offered for name in annotators.annotate(truth, annotator, seed)],
+            }
+        )
+        order = annotators.order(len(rows), annotator, seed)
+        write_csv(rows.iloc[order].assign(order=range(1, len(rows) + 1)), path)
+
+
+def _offered(beside: Path) -> Iterator[pd.DataFrame]:
+    """The frames of each simulated night that annotators were given, in order of time."""
+    for path in sorted(beside.glob("*.parquet")):
+        truth = tables.read(path, tables.TRUTH_TABLE).to_pandas()
+        if truth["offered"].any():
+            yield truth[truth["offered"]]

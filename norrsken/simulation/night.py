@@ -1,0 +1,104 @@
+"""One simulated night: every minute's frame and its truth."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from norrsken.archive import night_start
+from norrsken.astronomy import Heavens, heavens
+from norrsken.config import Camera, Site
+from norrsken.simulation import aurora, exposure, sky, weather
+from norrsken.simulation.course import MINUTES, Course, course_of
+from norrsken.simulation.lens import lens_of
+from norrsken.simulation.truth import Shares, measure
+
+#: The camera works while the Sun is below this altitude, in degrees.
+SUN_BELOW = -9.0
+
+
+@dataclass(frozen=True)
+class Night:
+    """All that is decided of a night before the first frame is drawn."""
+
+    start: datetime
+    seed: int
+    heavens: Heavens
+    course: Course
+    weather: weather.Weather
+    airglow: float
+
+    @classmethod
+    def of(cls, night: date, site: Site, seed: int) -> "Night":
+        random = np.random.default_rng([seed, night.toordinal()])
+        start = night_start(night, site.longitude)
+        first = start.replace(second=0, microsecond=0) + timedelta(minutes=1)  # frames are taken on the minute
+        times = np.int64(first.timestamp() * 1000) + np.arange(MINUTES) * 60_000
+        hour = first.hour + first.minute / 60
+        return cls(
+            start=first,
+            seed=seed,
+            heavens=heavens(times, site),
+            course=course_of(night, hour, site.longitude, random),
+            weather=weather.weather_of(random),
+            airglow=float(np.exp(0.25 * random.standard_normal())),
+        )
+
+    def minutes(self) -> list[int]:
+        """The minutes of which there is a frame."""
+        there = (self.heavens.sun_altitude < SUN_BELOW) & (self.weather.outage == 0)
+        return np.flatnonzero(there).tolist()
+
+    def time(self, minute: int) -> datetime:
+        return self.start + timedelta(minutes=minute)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is before the lens in one minute.
+
+    light: (231, 231, 3), in units of what fills a pixel in 6 s. spoilt: nobody would want to label the frame.
+    """
+
+    light: NDArray[np.float32]
+    stars: sky.Points
+    exposure_ms: int
+    shares: Shares
+    spoilt: bool
+
+
+def scene(night: Night, minute: int, camera: Camera) -> Scene:
+    """The sky, the aurora and the weather of one minute."""
+    lens = lens_of(camera)
+    shining = night.course.aurora.at(minute)
+    maps = aurora.flux(shining, night.course.seed, minute)
+    dimmed = aurora.lines(shining, maps, lens) * sky.extinction(lens)
+    glow = exposure.seen_by_camera(dimmed)
+    behind = sky.background(night.heavens, minute, night.airglow, lens)
+    cloud = weather.opacity(night.weather, minute, lens)
+    sun_altitude = float(night.heavens.sun_altitude[minute])
+    moon, twilight = sky.moonlight(night.heavens, minute), sky.twilight(sun_altitude)
+    light = weather.cover_sky(glow + behind, cloud, twilight, moon, lens)
+    light = weather.snow_on_dome(light, night.weather, minute)
+    stray = weather.stray_light(night.weather, minute, lens)
+    if stray is not None:
+        light = light + stray
+    stars = sky.stars(night.heavens, minute, lens).dimmed(1 - cloud, lens)
+    black = night.weather.black[minute] > 0
+    if black:
+        light, stars = np.zeros_like(light), stars.none()
+    return Scene(
+        light,
+        stars,
+        exposure.exposure_ms(sun_altitude),
+        measure(maps, glow, behind, cloud, camera),
+        spoilt=bool(black or stray is not None or night.weather.snow[minute] > 0.15),
+    )
+
+
+def frame(night: Night, minute: int, camera: Camera) -> tuple[NDArray[np.uint8], Scene]:
+    """The frame of one minute as archived, (height, width, 3) uint8, and what it shows."""
+    before_lens = scene(night, minute, camera)
+    random = np.random.default_rng([night.seed, int(night.time(minute).timestamp())])
+    return exposure.expose(before_lens.light, before_lens.stars, before_lens.exposure_ms, camera, random), before_lens

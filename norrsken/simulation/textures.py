@@ -1,0 +1,55 @@
+"""Random fields of which clouds, patches and folds are made: seamless, smooth, and changing without a jump."""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Field = NDArray[np.float32]
+
+#: Side of a texture in pixels. Its edges join, so that it can be moved for ever.
+SIDE = 512
+
+
+@lru_cache(maxsize=64)  # a night has 24
+def texture(seed: int, finest: float, slope: float = 3.0) -> Field:
+    """A seamless random field (512, 512) of mean 0 and deviation 1.
+
+    finest: the shortest wavelength, in pixels; the longest is a quarter of the side. slope: of the power spectrum,
+    power ~ k^-slope; clouds and auroral patches have about 3 (the same over all scales looks like either).
+    """
+    k = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE))
+    amplitude = np.zeros_like(k)
+    band = (k >= 4 / SIDE) & (k <= 1 / finest)
+    amplitude[band] = k[band] ** (-slope / 2)
+    white = np.fft.rfft2(np.random.default_rng([seed, 0x7E47]).standard_normal((SIDE, SIDE)))
+    field = np.fft.irfft2(white * amplitude, (SIDE, SIDE))
+    return np.asarray(field / field.std(), np.float32)
+
+
+def changing(seed: int, finest: float, phase: float, slope: float = 3.0) -> Field:
+    """A texture that turns into another and back: of deviation 1 at every phase (radians)."""
+    return np.asarray(
+        cv2.addWeighted(
+            texture(seed, finest, slope),
+            float(np.cos(phase)),
+            texture(seed + 1, finest, slope),
+            float(np.sin(phase)),
+            0,
+        ),
+        np.float32,
+    )
+
+
+def sample(field: Field, x: Field, y: Field, right: float = 0.0, down: float = 0.0) -> Field:
+    """The field at positions (pixels) of two arrays of one shape, moved by so many pixels: (n, m) float32."""
+    # Whole tiles are left out: OpenCV holds positions in 16 bits.
+    moved = (x + np.float32(right % SIDE), y + np.float32(down % SIDE))
+    return np.asarray(cv2.remap(field, *moved, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float32)
+
+
+def smoothstep(value: Field, low: float, high: float) -> Field:
+    """0 below `low`, 1 above `high`, and a smooth passage between them."""
+    t = np.clip((value - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)

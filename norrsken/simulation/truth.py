@@ -1,0 +1,143 @@
+"""What a simulated frame shows: shares of its pixels by form, and the label of Kvammen et al. 2020, section 2.2."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from norrsken.classes import CLASSES, EXCLUSIONS
+from norrsken.config import CROP, Camera
+from norrsken.images import first_block
+from norrsken.simulation.aurora import FORMS, seen_at
+from norrsken.simulation.exposure import KILORAYLEIGH
+from norrsken.simulation.lens import lens_of
+
+Field = NDArray[np.float32]
+Series = NDArray[np.float64]
+
+#: What is measured in each frame, in this order.
+MEASURES = (*FORMS, "colored", "bright", "central", "span", "cloud")
+
+#: Aurora is visible above this, in kR, and where it adds so much of the sky's own light; bright above that.
+VISIBLE, CONTRAST, BRIGHT = 0.5, 0.25, 9.0
+
+#: Minutes over which somebody who looks at a keogram judges.
+SPAN = 31
+
+#: A pixel is coloured when red or blue is more than so much of green.
+COLORED = 0.75
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What is measured in a frame, shares from 0 to 1; `tables.TRUTH_TABLE` says of what."""
+
+    breakup: float
+    arcs: float
+    discrete: float
+    patchy: float
+    colored: float
+    bright: float
+    central: float
+    span: float
+    cloud: float
+
+
+def measure(maps: dict[str, Field], aurora: Field, sky: Field, cloud: Field, camera: Camera) -> Shares:
+    """Measure a frame. aurora, sky: light of both as the camera would see it, (231, 231, 3); cloud: (231, 231)."""
+    lens, crop = lens_of(camera), _crop(camera)
+    light, behind, covered = aurora[crop], sky[crop].mean(axis=2), cloud[crop]
+    green = light[..., 1]
+    strongest = light.max(axis=2)
+    visible = (strongest > VISIBLE * KILORAYLEIGH) & (strongest > CONTRAST * behind)
+    stack = np.array([seen_at(maps[f], lens, 116.0)[crop] if f in maps else np.zeros_like(green) for f in FORMS])
+    stack[-1] *= 0.7  # sheets stand out before diffuse patches
+    form = np.where(visible, stack.argmax(axis=0), len(FORMS))
+    shares = [float((form == k).mean()) for k in range(len(FORMS))]
+    tinted = visible & (np.maximum(light[..., 0], light[..., 2]) > COLORED * green)
+    seen = int(visible.sum())
+    return Shares(
+        **dict(zip(FORMS, shares, strict=True)),
+        colored=float(tinted.mean()),
+        bright=float((green > BRIGHT * KILORAYLEIGH).mean()),
+        central=float((visible & _central(*visible.shape)).sum() / seen) if seen else 0.0,
+        span=float((form == FORMS.index("arcs")).any(axis=0).mean()),
+        cloud=float(covered.mean()),
+    )
+
+
+def class_weights(m: dict[str, Series]) -> Series:
+    """How much of each class there is in frames, (n, 7) in class order, sum at most 1; m: `MEASURES` → (n,).
+
+    The paper's definitions, from the highest priority to the lowest; each passes on what it does not claim.
+    """
+    visible = m["breakup"] + m["arcs"] + m["discrete"] + m["patchy"]
+    some = np.maximum(visible, 1e-6)
+    faint = _sigmoid((0.06 - visible) / 0.02)
+    edge = _sigmoid((0.13 - m["central"]) / 0.05) * _sigmoid((0.45 - visible) / 0.08)
+    crossing = _sigmoid((m["span"] - 0.75) / 0.1)
+    sheets = (m["breakup"] + m["discrete"]) / some
+    claims = {
+        "breakup": _sigmoid((m["bright"] - 0.42) / 0.07),
+        "colored": _sigmoid((m["colored"] - 0.12) / 0.035),
+        "faint": faint,
+        "edge": edge,
+    }
+    left = np.ones_like(visible)
+    weights = {}
+    for name, claim in claims.items():
+        weights[name] = left * claim
+        left = left - weights[name]
+    shape = {
+        "arcs": m["arcs"] / some * crossing,
+        "discrete": 1.2 * sheets + m["arcs"] / some * (1 - crossing),
+        "patchy": m["patchy"] / some,
+    }
+    large = _sigmoid((visible - 0.25) / 0.06)  # "cover large portions of the image"; smaller patches fit no class
+    total = sum(v**1.4 for v in shape.values())
+    for name, value in shape.items():
+        weights[name] = left * value**1.4 / np.maximum(total, 1e-9)
+    weights["patchy"] *= large
+    return np.stack([weights[name] for name in CLASSES], axis=1)
+
+
+def labels(weights: Series, rejected: NDArray[np.bool_], least: Series | float = 0.6) -> NDArray[np.str_]:
+    """The dominant class; `unknown` where none has the least weight; `rejected` before all."""
+    unknown, reject = EXCLUSIONS
+    best = np.array(CLASSES)[weights.argmax(axis=1)]
+    return np.where(rejected, reject, np.where(weights.max(axis=1) >= least, best, unknown))
+
+
+def worth_labelling(truth: pd.DataFrame, dark: pd.Series, span: int = SPAN) -> pd.Series:
+    """The frames of a night that somebody who looks at its keogram would mark (section 2.1): spans of likely aurora.
+
+    truth: `MEASURES` by frame, in order of time. dark: frames that Sun and Moon do not reject. span: frames over which
+    the eye judges.
+    """
+    smooth = truth[[*FORMS, "cloud"]].where(dark).rolling(span, center=True, min_periods=1).mean()
+    return dark & (smooth[list(FORMS)].sum(axis=1) > 0.06) & (smooth["cloud"] < 0.25)
+
+
+@cache
+def _crop(camera: Camera) -> tuple[slice, slice]:
+    """The cells of the grid under the crop, every second one."""
+    lens = lens_of(camera)
+    step = lens.side / len(lens.grid.zenith)
+
+    def cells(pixels: int, start: int) -> slice:
+        first = (first_block(pixels, camera.block) * camera.block - start) / step
+        return slice(round(first), round(first + CROP * camera.block / step), 2)
+
+    return cells(lens.height, lens.window[0].start), cells(lens.width, lens.window[1].start)
+
+
+@cache
+def _central(rows: int, columns: int) -> NDArray[np.bool_]:
+    y, x = np.ogrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]
+    return np.asarray(np.hypot(y, x) < 0.72)
+
+
+def _sigmoid(x: Series) -> Series:
+    return np.asarray(1 / (1 + np.exp(-np.clip(x, -30, 30))))
