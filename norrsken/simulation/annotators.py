@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
+from norrsken.simulation.textures import wander
 from norrsken.simulation.truth import MEASURES, class_weights, labels
 
 Series = NDArray[np.float64]
@@ -47,11 +47,10 @@ def annotate(truth: pd.DataFrame, annotator: int, seed: int) -> NDArray[np.str_]
     """The labels that an annotator (0, 1, …) gives to the frames of a night, in order of time: (n,)."""
     habit = HABITS[annotator % len(HABITS)]
     random = np.random.default_rng([seed, annotator, int(truth["time"].iloc[0].timestamp())])
-    noise = random.standard_normal((len(MEASURES) + 2, len(truth)))
-    if habit.in_order:
-        # Half of a deviation stays from frame to frame.
-        slow = gaussian_filter1d(noise, _MEMORY / 2, axis=1, mode="nearest") * np.sqrt(np.sqrt(np.pi) * _MEMORY)
-        noise = np.sqrt(0.5) * (slow + random.standard_normal(noise.shape))
+    shape = (len(MEASURES) + 2, len(truth))
+    noise = random.standard_normal(shape)
+    if habit.in_order:  # the eye remembers
+        noise = np.sqrt(0.5) * (noise + wander(random, shape, _MEMORY))
     seen = {
         name: truth[name].to_numpy() * np.exp(habit.blur * deviate)
         for name, deviate in zip(MEASURES, noise, strict=False)

@@ -103,7 +103,7 @@ def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, 
     """Write a night's frames, then its truth; return the number of frames."""
     cv2.setNumThreads(1)  # the nights are what runs in parallel
     sky = Night.of(night, config.site, seed)
-    rows = []
+    rows, doubles = [], []
     for minute in sky.minutes():
         time = sky.time(minute)
         camera = camera_in_force(config.cameras, time)
@@ -114,6 +114,7 @@ def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, 
         path = Path(config.archive.root) / time.strftime(config.archive.directories) / name
         with written_aside(path) as temporary:
             temporary.write_bytes(encode(image))
+        doubles.append(_name(camera, time, scene.exposure_ms + 1))
         rows.append(
             {
                 "frame_id": frame_id(config.site.station, time),
@@ -129,7 +130,7 @@ def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, 
     truth = pd.DataFrame(rows, columns=[*tables.TRUTH_TABLE.names])
     if rows:
         truth["flaw"] = _spoil_files(
-            config, truth["path"].tolist(), np.random.default_rng([seed, night.toordinal(), 1])
+            config, truth["path"].tolist(), doubles, np.random.default_rng([seed, night.toordinal(), 1])
         )
         rejected = (truth["cloud"] > REJECTING_CLOUD) | truth["spoilt"]
         truth["label"] = labels(class_weights({m: truth[m].to_numpy() for m in MEASURES}), rejected.to_numpy())
@@ -147,10 +148,12 @@ def _name(camera: Camera, time: datetime, exposure_ms: int) -> str:
     return name
 
 
-def _spoil_files(config: Config, paths: Sequence[str], random: np.random.Generator) -> list[str | None]:
+def _spoil_files(
+    config: Config, paths: Sequence[str], doubles: Sequence[str], random: np.random.Generator
+) -> list[str | None]:
     """What every archive has: files cut off, empty, of another size, HTML named as an image, doubles, strays.
 
-    Returns what is wrong with each file, or None.
+    doubles: the name of a second file of the same second. Returns what is wrong with each file, or None.
     """
     flaws: list[str | None] = [None] * len(paths)
     chosen = random.choice(len(paths), min(len(paths), 1 + random.poisson(2)), replace=False)
@@ -166,15 +169,10 @@ def _spoil_files(config: Config, paths: Sequence[str], random: np.random.Generat
             case "wrong size":
                 path.write_bytes(simplejpeg.encode_jpeg(np.zeros((120, 160, 3), np.uint8)))
             case "doubled":
-                path.with_name(_longer_exposure(path.name)).write_bytes(path.read_bytes())
+                path.with_name(doubles[i]).write_bytes(path.read_bytes())
             case _:
                 path.with_name("Thumbs.db").write_bytes(b"\0")
     return flaws
-
-
-def _longer_exposure(name: str) -> str:
-    """Another name for a frame of the same second, where names give the exposure; else the same name."""
-    return name.replace("E06000", "E06001")
 
 
 def _write_labels(config: Config, beside: Path, seed: int) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+
+from norrsken.simulation.textures import wander
 
 Series = NDArray[np.floating[Any]]
 
@@ -158,10 +159,8 @@ def _aurora(activity: Series, hour: Series, onsets: NDArray[np.int64], random: n
 
 
 def _smooth(random: np.random.Generator, minutes: float, rows: int | None = None) -> Any:
-    """Normal noise of deviation 1 that changes over so many minutes: (1440,), or (rows, 1440)."""
-    shape = (MINUTES,) if rows is None else (rows, MINUTES)
-    noise = gaussian_filter1d(random.standard_normal(shape), minutes / 2, axis=-1, mode="wrap")
-    return noise * np.sqrt(np.sqrt(np.pi) * minutes)  # undoes what the filter takes from the deviation
+    """Noise that changes over so many minutes: (1440,), or (rows, 1440)."""
+    return wander(random, MINUTES if rows is None else (rows, MINUTES), minutes)
 
 
 def _episodes(random: np.random.Generator, nightly: float, minutes: tuple[float, float]) -> Series:

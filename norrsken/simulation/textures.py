@@ -1,10 +1,11 @@
-"""Random fields of which clouds, patches and folds are made: seamless, smooth, and changing without a jump."""
+"""Randomness that is smooth: textures for clouds, patches and folds, seamless and changing without a jump; series."""
 
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 Field = NDArray[np.float32]
 
@@ -53,3 +54,9 @@ def smoothstep(value: Field, low: float, high: float) -> Field:
     """0 below `low`, 1 above `high`, and a smooth passage between them."""
     t = np.clip((value - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def wander(random: np.random.Generator, shape: int | tuple[int, ...], steps: float) -> NDArray[np.float64]:
+    """Normal noise of deviation 1 that changes over so many steps of the last axis."""
+    noise = gaussian_filter1d(random.standard_normal(shape), steps / 2, axis=-1, mode="wrap")
+    return np.asarray(noise * np.sqrt(np.sqrt(np.pi) * steps))  # undoes what the filter takes from the deviation

@@ -90,9 +90,10 @@ def class_weights(m: dict[str, Series]) -> Series:
     for name, claim in claims.items():
         weights[name] = left * claim
         left = left - weights[name]
+    # Sheets stand out: a third of the pixels weighs as much as patches or glow in all of them.
     shape = {
-        "arcs": m["arcs"] / some * crossing,
-        "discrete": 1.2 * sheets + m["arcs"] / some * (1 - crossing),
+        "arcs": 3 * m["arcs"] / some * crossing,
+        "discrete": 3 * (sheets + m["arcs"] / some * (1 - crossing)),
         "patchy": m["patchy"] / some,
     }
     large = _sigmoid((visible - 0.25) / 0.06)  # "cover large portions of the image"; smaller patches fit no class

@@ -6,12 +6,11 @@ from functools import cache
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from norrsken.simulation.course import MINUTES
 from norrsken.simulation.lens import Lens
 from norrsken.simulation.sky import TOWN, town_glow
-from norrsken.simulation.textures import changing, sample, smoothstep, texture
+from norrsken.simulation.textures import changing, sample, smoothstep, texture, wander
 
 Field = NDArray[np.float32]
 Series = NDArray[np.float64]
@@ -39,9 +38,9 @@ class Weather:
 
 
 def weather_of(random: np.random.Generator) -> Weather:
-    """The weather of a night: of four nights one is clear throughout, one overcast, and two change."""
+    """The weather of a night."""
     base = 1.2 * random.standard_normal() - 0.9
-    cover = 1 / (1 + np.exp(-3 * (base + 0.8 * _slow(random, 80) + 0.25 * _slow(random, 12))))
+    cover = 1 / (1 + np.exp(-3 * (base + 0.8 * wander(random, MINUTES, 80) + 0.25 * wander(random, MINUTES, 12))))
     snow = np.zeros(MINUTES)
     if random.uniform() < 0.08:
         fell = random.integers(0, MINUTES)
@@ -50,10 +49,10 @@ def weather_of(random: np.random.Generator) -> Weather:
     return Weather(
         seed=int(random.integers(2**31)),
         cover=np.asarray(cover),
-        thickness=np.exp(0.6 + 0.8 * _slow(random, 120)),
-        haze=np.clip(0.18 * random.standard_normal() + 0.1 * _slow(random, 60), 0.02, 0.6),
+        thickness=np.exp(0.6 + 0.8 * wander(random, MINUTES, 120)),
+        haze=np.clip(0.18 * random.standard_normal() + 0.1 * wander(random, MINUTES, 60), 0.02, 0.6),
         snow=snow,
-        wind=np.cumsum(random.uniform(2, 18) * (1 + 0.2 * _slow(random, 120))),
+        wind=np.cumsum(random.uniform(2, 18) * (1 + 0.2 * wander(random, MINUTES, 120))),
         laser=_events(random, nights=0.06, length=(20, 180)),
         headlight=_events(random, nights=0.35, length=(1, 3)),
         black=_events(random, nights=0.12, length=(1, 6)),
@@ -122,11 +121,6 @@ def stray_light(weather: Weather, at: int, lens: Lens) -> Field | None:
         beam = np.exp(-((across / 0.012) ** 2)) * ((along > -0.02) & (along < 1)) * (0.3 + along)
         light += (0.5 * np.float32(weather.laser[at]) * beam)[..., None] * np.array([0.15, 1.0, 0.2], np.float32)
     return light
-
-
-def _slow(random: np.random.Generator, minutes: float) -> Series:
-    noise = gaussian_filter1d(random.standard_normal(MINUTES), minutes / 2, mode="wrap")
-    return np.asarray(noise * np.sqrt(np.sqrt(np.pi) * minutes))
 
 
 def _events(random: np.random.Generator, nights: float, length: tuple[int, int]) -> Series:
