@@ -32,6 +32,7 @@ check: .venv/test
 bench: .venv/test
 	$(VENV)/python benchmarks/ingest.py
 	$(VENV)/python benchmarks/planning.py
+	$(VENV)/python benchmarks/simulation.py
 
 # What runs the workflow, and what only the checks need.
 .venv/run: envs/requirements.txt pyproject.toml

@@ -70,29 +70,23 @@ def about(data: bytes) -> dict[str, float | list[int]]:
     y, x = np.ogrid[: image.shape[0], : image.shape[1]]
     inside = np.hypot(x - image.shape[1] / 2, y - image.shape[0] / 2) < 200
     levels = np.percentile(image[inside], [5, 50, 95], axis=0)
-    power = spectrum(image[112:368, 232:488].mean(axis=2))
     return {
         "kB": len(data) / 1000,
         "5 %": levels[0].astype(int).tolist(),
         "50 %": levels[1].astype(int).tolist(),
         "95 %": levels[2].astype(int).tolist(),
-        # Deviation in grey levels by wavelength: sky and aurora, structure, noise.
-        "64–32 px": power(1 / 64, 1 / 32),
-        "16–8 px": power(1 / 16, 1 / 8),
-        "4–2 px": power(1 / 4, 1 / 2),
+        **{f"{long}–{short} px": deviation for (long, short), deviation in spectrum(image[112:368, 232:488])},
     }
 
 
-def spectrum(grey: NDArray[np.float32]):  # type: ignore[no-untyped-def]
-    """Deviation of a picture in a band of spatial frequency (cycles a pixel)."""
+def spectrum(image: NDArray[np.float32]) -> list[tuple[tuple[int, int], float]]:
+    """Deviation in grey levels by wavelength in pixels: of sky and aurora, of fine structure, of noise."""
+    grey = image.mean(axis=2)
     window = np.outer(np.hanning(len(grey)), np.hanning(len(grey)))
-    transformed = np.abs(np.fft.fft2((grey - grey.mean()) * window)) ** 2 / (window**2).sum() / grey.size
+    power = np.abs(np.fft.fft2((grey - grey.mean()) * window)) ** 2 / (window**2).sum() / grey.size
     k = np.hypot(np.fft.fftfreq(len(grey))[:, None], np.fft.fftfreq(len(grey)))
-
-    def deviation(low: float, high: float) -> float:
-        return float(np.sqrt(transformed[(k >= low) & (k < high)].sum()))
-
-    return deviation
+    bands = ((64, 32), (16, 8), (4, 2))
+    return [((long, short), float(np.sqrt(power[(k >= 1 / long) & (k < 1 / short)].sum()))) for long, short in bands]
 
 
 def show(name: str, data: bytes) -> None:
