@@ -26,7 +26,7 @@ from norrsken.images import process
 from norrsken.models import build
 from norrsken.scores import macro_scores
 from norrsken.simulation import annotators
-from norrsken.simulation.night import Night, frame, scene
+from norrsken.simulation.night import Night, scene
 from norrsken.simulation.truth import SPAN, worth_labelling
 
 CONFIG = load(Path(__file__).parent.parent / "config.yaml")
@@ -39,22 +39,20 @@ def label_night(night: date) -> tuple[pd.DataFrame, NDArray[np.uint8]] | None:
     """The labels of a night's offered frames, and the processed frames on which the annotators agree."""
     cv2.setNumThreads(1)
     drawn = Night.of(night, CONFIG.site, SEED)
-    dark = (drawn.heavens.sun_altitude <= CONFIG.filter.sun_altitude_max) & (
-        drawn.heavens.moon_altitude <= CONFIG.filter.moon_altitude_max
-    )
+    dark = drawn.dark(CONFIG.filter)
     minutes = [minute for minute in drawn.minutes() if dark[minute] and minute % EVERY == 0]
     scenes = [scene(drawn, minute, CAMERA) for minute in minutes]
     truth = pd.DataFrame([{"spoilt": shown.spoilt, **asdict(shown.shares)} for shown in scenes])
     if truth.empty:
         return None
-    truth["minute"], truth["night"] = minutes, night
+    truth["night"] = night
     truth["time"] = [pd.Timestamp(drawn.time(minute)) for minute in minutes]
     truth = truth[worth_labelling(truth, pd.Series(True, truth.index), SPAN // EVERY)]
     if truth.empty:
         return None
     one, two = (annotators.annotate(truth, annotator, SEED) for annotator in (0, 1))
     truth = truth.assign(one=one, two=two, clean=(one == two) & np.isin(one, CLASSES))
-    images = [process(frame(drawn, minute, CAMERA)[0], CAMERA) for minute in truth["minute"][truth["clean"]]]
+    images = [process(scenes[i].photograph(), CAMERA) for i in truth.index[truth["clean"]]]
     return truth, np.array(images, np.uint8).reshape(-1, 128, 128, 3)
 
 
@@ -80,7 +78,7 @@ def report_labels(labelled: pd.DataFrame) -> None:
 
 
 def main() -> None:
-    nights, epochs = (int(given) for given in (sys.argv[1:] + ["560", "8"][len(sys.argv) - 1 :]))
+    nights, epochs = (int(given) for given in (sys.argv[1:] + ["680", "8"][len(sys.argv) - 1 :]))
     start = time.perf_counter()
     labelled, images = draw(nights)
     print(f"drawn in {time.perf_counter() - start:.0f} s")

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from norrsken.config import load
 from norrsken.simulation import simulate
 from norrsken.simulation.exposure import encode
-from norrsken.simulation.night import Night, frame
+from norrsken.simulation.night import Night, scene
 
 CONFIG = load(Path(__file__).parent.parent / "config.yaml")
 CAMERA = CONFIG.cameras[0]
 
-#: Frames by what they show, to stand beside real ones: (kind, night of seed 0, UTC).
+#: The night of seed 0 whose frames stand beside real ones; the nights around it are timed.
 NIGHT = date(2018, 1, 15)
 
 
@@ -32,16 +32,17 @@ def draw(minutes: range, night: date) -> float:
     cv2.setNumThreads(1)
     drawn = Night.of(night, CONFIG.site, 0)
     chosen = drawn.minutes()[minutes.start : minutes.stop : minutes.step]
-    encode(frame(drawn, chosen[0], CAMERA)[0])
+    encode(scene(drawn, chosen[0], CAMERA).photograph())
     start = time.perf_counter()
     for minute in chosen:
-        encode(frame(drawn, minute, CAMERA)[0])
+        encode(scene(drawn, minute, CAMERA).photograph())
     return (time.perf_counter() - start) / len(chosen)
 
 
 def encoding() -> float:
     """Seconds of bare encoding of such a frame."""
-    image, _ = frame(drawn := Night.of(NIGHT, CONFIG.site, 0), drawn.minutes()[300], CAMERA)
+    drawn = Night.of(NIGHT, CONFIG.site, 0)
+    image = scene(drawn, drawn.minutes()[300], CAMERA).photograph()
     start = time.perf_counter()
     for _ in range(100):
         encode(image)
@@ -99,7 +100,7 @@ def main() -> None:
     drawn = Night.of(NIGHT, CONFIG.site, 0)
     print("simulated")
     for minute in drawn.minutes()[10:-10:90]:
-        show(f"{drawn.time(minute):%Y-%m-%d %H:%M}", encode(frame(drawn, minute, CAMERA)[0]))
+        show(f"{drawn.time(minute):%Y-%m-%d %H:%M}", encode(scene(drawn, minute, CAMERA).photograph()))
     for folder in sys.argv[1:]:
         print("real")
         for path in sorted(Path(folder).glob("*.jpg")):

@@ -14,7 +14,7 @@ from norrsken.classes import CLASSES
 from norrsken.config import load
 from norrsken.figures import draw_samples
 from norrsken.images import process, turn
-from norrsken.simulation.night import Night, frame, scene
+from norrsken.simulation.night import Night, scene
 from norrsken.simulation.truth import class_weights
 
 HERE = Path(__file__).parent
@@ -41,7 +41,7 @@ def classes(each: int) -> dict[str, list[NDArray[np.uint8]]]:
             weights = class_weights({name: np.array([value]) for name, value in asdict(shown.shares).items()})[0]
             name = CLASSES[int(weights.argmax())]
             if weights.max() > 0.85 and shown.shares.cloud < 0.2 and len(found[name]) < each and name not in seen:
-                found[name].append(process(frame(night, minute, CAMERA)[0], CAMERA))
+                found[name].append(process(shown.photograph(), CAMERA))
                 seen.add(name)
         if all(len(found[name]) == each for name in CLASSES):
             return {name: found[name] for name in CLASSES}
@@ -87,7 +87,7 @@ def weather() -> NDArray[np.uint8]:
         for name, where in WEATHER:
             minutes = np.flatnonzero(where(night))
             if name not in pictures and len(minutes):
-                image = turn(frame(night, int(minutes[len(minutes) // 2]), CAMERA)[0], CAMERA)[121:601]
+                image = turn(scene(night, int(minutes[len(minutes) // 2]), CAMERA).photograph(), CAMERA)[121:601]
                 picture = cv2.resize(image, (320, 320), interpolation=cv2.INTER_AREA)
                 cv2.putText(picture, name, (6, 314), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (230, 230, 230), 1, cv2.LINE_AA)
                 pictures[name] = np.asarray(picture, np.uint8)

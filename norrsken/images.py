@@ -74,6 +74,15 @@ def turn(frame: Image, camera: Camera) -> Image:
     return frame
 
 
+def turn_back(frame: Image, camera: Camera) -> Image:
+    """Undo step 1: from north up to the archived orientation."""
+    if camera.flip:
+        frame = cv2.flip(frame, 1).astype(np.uint8, copy=False)
+    if camera.rotate:
+        frame = cv2.rotate(frame, _ROTATIONS[360 - camera.rotate]).astype(np.uint8, copy=False)
+    return frame
+
+
 def first_block(pixels: int, block: int) -> int:
     """First block of the crop on a side of n pixels: round((n / block − 128) / 2), halves up."""
     return (pixels - CROP * block + block) // (2 * block)

@@ -1,12 +1,13 @@
 """A night of an archive as a film: every frame turned north up, with its time, a second of film for twenty minutes."""
 
+import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from norrsken.archive import find_directories, months_of
+from norrsken.archive import directories_by_month, find_directories
 from norrsken.config import Config
 from norrsken.errors import NorrskenError
 from norrsken.files import written_aside
@@ -26,9 +27,8 @@ def film_night(config: Config, night: date, output: Path) -> int:
     """
     month = night.isoformat()[:7]
     leaves = find_directories(config.archive.root, config.archive.directories)
-    directories = [
-        f"{config.archive.root}/{leaf.path}" for leaf in leaves if month in months_of(leaf, config.site.longitude)
-    ]
+    months = directories_by_month(leaves, config.site.longitude)
+    directories = [os.path.join(config.archive.root, path) for path in months.get(month, [])]
     settings = config.night_settings(config.cameras)
     nights, _ = list_frames(config.archive.root, directories, month, settings)
     if night not in nights:

@@ -13,9 +13,8 @@ from norrsken.archive import FrameName, NameReader
 from norrsken.cli import main
 from norrsken.config import Config
 from norrsken.errors import NorrskenError
-from norrsken.images import UnreadableImage, WrongGeometry, decode, turn
+from norrsken.images import UnreadableImage, WrongGeometry, decode, turn, turn_back
 from norrsken.simulation import simulate, truth_folder
-from norrsken.simulation.exposure import turned_back
 
 #: Short nights in spring; the Moon is below the horizon in the second half of the first.
 NIGHTS = [date(2018, 4, 19), date(2018, 4, 20)]
@@ -120,7 +119,7 @@ def test_turning_back_undoes_the_turn() -> None:
     for rotate in (0, 90, 180, 270):
         for flip in (False, True):
             turned = camera.model_copy(update={"rotate": rotate, "flip": flip})
-            np.testing.assert_array_equal(turn(turned_back(frame, turned), turned), frame)
+            np.testing.assert_array_equal(turn(turn_back(frame, turned), turned), frame)
 
 
 @pytest.mark.parametrize(

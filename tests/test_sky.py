@@ -19,7 +19,7 @@ from norrsken.images import process, turn
 from norrsken.simulation import annotators, aurora, exposure
 from norrsken.simulation.course import MINUTES, OCCURRENCE, Course, course_of
 from norrsken.simulation.lens import UP_AZIMUTH, lens_of
-from norrsken.simulation.night import Night, frame, scene
+from norrsken.simulation.night import Night, scene
 from norrsken.simulation.truth import MEASURES, class_weights, labels
 
 CONFIG = load(ROOT / "config.yaml")
@@ -84,7 +84,7 @@ def test_stars_stand_where_skyfield_says() -> None:
     column, row = LENS.pixel(
         np.array([np.pi / 2 - altitude.radians]), np.array([azimuth.radians - np.radians(UP_AZIMUTH)])
     )
-    image = turn(frame(night, minute, CAMERA)[0], CAMERA).astype(int).sum(axis=2)
+    image = turn(scene(night, minute, CAMERA).photograph(), CAMERA).astype(int).sum(axis=2)
     x, y = round(float(column[0])), round(float(row[0]))
     patch = image[y - 8 : y + 9, x - 8 : x + 9]
     at = np.unravel_index(patch.argmax(), patch.shape)
@@ -99,7 +99,7 @@ def test_the_moon_is_where_it_should_be() -> None:
     assert altitude > 20
     zenith, from_up = np.radians([90 - altitude]), np.radians([azimuth - UP_AZIMUTH])
     column, row = LENS.pixel(zenith, from_up)
-    image = turn(frame(night, minute, CAMERA)[0], CAMERA)[..., 1].astype(float)
+    image = turn(scene(night, minute, CAMERA).photograph(), CAMERA)[..., 1].astype(float)
     brightest = np.argwhere(image >= np.percentile(image, 99.9)).mean(axis=0)
     assert np.hypot(brightest[0] - row[0], brightest[1] - column[0]) < 8
 
@@ -107,7 +107,7 @@ def test_the_moon_is_where_it_should_be() -> None:
 def test_twilight_is_blue_and_in_the_direction_of_the_sun() -> None:
     night = quiet_night(date(2018, 1, 15))
     minute = night.minutes()[5]
-    image = turn(frame(night, minute, CAMERA)[0], CAMERA).astype(float)
+    image = turn(scene(night, minute, CAMERA).photograph(), CAMERA).astype(float)
     column, row = LENS.pixel(
         np.radians([75.0, 75.0]), np.radians(night.heavens.sun_azimuth[minute] - UP_AZIMUTH + [0, 180])
     )
@@ -175,7 +175,7 @@ def test_the_aurora_moves_from_minute_to_minute_but_does_not_jump() -> None:
         quiet_night(date(2015, 3, 20)), course=course_of(date(2015, 3, 20), 10.7, 20.42, np.random.default_rng(5))
     )
     start = minute_of(night, "2015-03-20T20:00")
-    frames = [process(frame(night, start + i, CAMERA)[0], CAMERA).astype(float) for i in (0, 1, 30)]
+    frames = [process(scene(night, start + i, CAMERA).photograph(), CAMERA).astype(float) for i in (0, 1, 30)]
     near, far = (np.corrcoef(frames[0].ravel(), other.ravel())[0, 1] for other in frames[1:])
     assert far < near < 0.999
     assert near > 0.6
@@ -300,7 +300,7 @@ def test_annotators_agree_and_disagree_as_in_the_paper() -> None:
 def test_a_dark_frame_is_like_a_real_one() -> None:
     """Level, noise and JPEG size of the sky without aurora, within what haze and another sky explain."""
     night = quiet_night(date(2018, 1, 15))
-    ours = exposure.encode(frame(night, minute_of(night, "2018-01-15T21:00"), CAMERA)[0])
+    ours = exposure.encode(scene(night, minute_of(night, "2018-01-15T21:00"), CAMERA).photograph())
     real = (REAL_FRAMES / "20140223030010.jpg").read_bytes()
 
     def noise(data: bytes) -> tuple[float, float]:

@@ -35,8 +35,8 @@ class Habit:
 
 
 HABITS = (
-    Habit(in_order=True, blur=0.16, strict=0.5, mood=2.0, drift=0.5, cloud=0.17),
-    Habit(in_order=False, blur=0.18, strict=1.4, mood=2.2, drift=0.0, cloud=0.21),
+    Habit(in_order=True, blur=0.16, strict=0.75, mood=2.0, drift=0.5, cloud=0.17),
+    Habit(in_order=False, blur=0.18, strict=1.65, mood=2.2, drift=0.0, cloud=0.21),
 )
 
 #: Frames over which the eye of somebody who works in order of time remembers.

@@ -25,7 +25,7 @@ from norrsken.errors import NorrskenError
 from norrsken.files import write_csv, written_aside
 from norrsken.simulation import annotators
 from norrsken.simulation.exposure import encode
-from norrsken.simulation.night import Night, frame
+from norrsken.simulation.night import Night, scene
 from norrsken.simulation.truth import MEASURES, class_weights, labels, worth_labelling
 
 log = logging.getLogger(__name__)
@@ -109,12 +109,12 @@ def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, 
         camera = camera_in_force(config.cameras, time)
         if camera is None:
             raise ConfigError(f"no camera of the configuration was in force at {time:%Y-%m-%d}")
-        image, scene = frame(sky, minute, camera)
-        name = _name(camera, time, scene.exposure_ms)
+        shown = scene(sky, minute, camera)
+        name = _name(camera, time, shown.exposure_ms)
         path = Path(config.archive.root) / time.strftime(config.archive.directories) / name
         with written_aside(path) as temporary:
-            temporary.write_bytes(encode(image))
-        doubles.append(_name(camera, time, scene.exposure_ms + 1))
+            temporary.write_bytes(encode(shown.photograph()))
+        doubles.append(_name(camera, time, shown.exposure_ms + 1))
         rows.append(
             {
                 "frame_id": frame_id(config.site.station, time),
@@ -123,8 +123,8 @@ def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, 
                 "path": path.relative_to(config.archive.root).as_posix(),
                 "sun_altitude": sky.heavens.sun_altitude[minute],
                 "moon_altitude": sky.heavens.moon_altitude[minute],
-                **asdict(scene.shares),
-                "spoilt": scene.spoilt,
+                **asdict(shown.shares),
+                "spoilt": shown.spoilt,
             }
         )
     truth = pd.DataFrame(rows, columns=[*tables.TRUTH_TABLE.names])
@@ -134,9 +134,7 @@ def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, 
         )
         rejected = (truth["cloud"] > REJECTING_CLOUD) | truth["spoilt"]
         truth["label"] = labels(class_weights({m: truth[m].to_numpy() for m in MEASURES}), rejected.to_numpy())
-        dark = (truth["sun_altitude"] <= config.filter.sun_altitude_max) & (
-            truth["moon_altitude"] <= config.filter.moon_altitude_max
-        )
+        dark = pd.Series(sky.dark(config.filter)[sky.minutes()])
         truth["offered"] = worth_labelling(truth, dark) & truth["flaw"].isna()
     table = pa.Table.from_pandas(truth, tables.TRUTH_TABLE, preserve_index=False)
     tables.write(_truth_file(truth_folder(config), night), table, tables.TRUTH_TABLE, settings)

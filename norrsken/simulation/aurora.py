@@ -22,6 +22,7 @@ LEAN = 12.5
 
 #: The maps reach 700 km from the zenith, with cells of 1.4 km overhead and of 13 km at their edge: x = stretch sinh(u).
 MAP_CELLS, MAP_REACH, MAP_STRETCH = 320, 700.0, 80.0
+MAP_EDGE = np.arcsinh(MAP_REACH / MAP_STRETCH)
 _COARSE = MAP_CELLS // 4  # for what varies slowly
 
 #: Heights (km), peak and scale height of the light: 557.7 nm; 427.8 nm, a little lower; 427.8 nm and the red bands of
@@ -119,8 +120,9 @@ def _layer(lens: Lens, height: float, cells: int, step: int) -> tuple[Field, Fie
     there = np.arcsin(np.sin(zenith) * EARTH_RADIUS / (EARTH_RADIUS + height))  # zenith angle at that height
     distance = (zenith - there) * (EARTH_RADIUS + FOOT)
     north = distance * grid.north + (height - FOOT) * np.tan(np.radians(LEAN))
-    end = np.arcsinh(MAP_REACH / MAP_STRETCH)
-    position = [((np.arcsinh(km / MAP_STRETCH) / end + 1) / 2 * cells - 0.5) for km in (distance * grid.east, north)]
+    position = [
+        ((np.arcsinh(km / MAP_STRETCH) / MAP_EDGE + 1) / 2 * cells - 0.5) for km in (distance * grid.east, north)
+    ]
     column, row, slant = (a.astype(np.float32) for a in (*position, 1 / np.cos(there)))
     return column, row, slant
 
@@ -128,8 +130,7 @@ def _layer(lens: Lens, height: float, cells: int, step: int) -> tuple[Field, Fie
 @cache
 def _coordinates() -> tuple[Field, Field]:
     """Kilometres east and north of the zenith of the map's cells, (320, 320) each."""
-    end = np.arcsinh(MAP_REACH / MAP_STRETCH)
-    km = MAP_STRETCH * np.sinh(((np.arange(MAP_CELLS) + 0.5) / MAP_CELLS * 2 - 1) * end)
+    km = MAP_STRETCH * np.sinh(((np.arange(MAP_CELLS) + 0.5) / MAP_CELLS * 2 - 1) * MAP_EDGE)
     x, y = np.meshgrid(km.astype(np.float32), km.astype(np.float32))
     return x, y
 

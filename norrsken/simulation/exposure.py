@@ -8,6 +8,7 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from norrsken.config import Camera
+from norrsken.images import turn_back
 from norrsken.simulation.lens import Lens, lens_of
 from norrsken.simulation.sky import Points
 
@@ -31,7 +32,6 @@ _BLACK = (3.5, 1.0, 3.5)
 QUALITY = 95
 
 _SHIFTS = 64  # ways in each direction to lay the noise over a frame
-_ROTATIONS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
 def exposure_ms(sun_altitude: float) -> int:
@@ -63,7 +63,7 @@ def expose(light: Field, stars: Points, milliseconds: int, camera: Camera, rando
     level = cv2.add(cv2.multiply(level, _inside(lens)), _dark(lens)[rows, columns].astype(np.float32))
     frame = _dark(lens).copy()
     frame[rows, columns] = cv2.convertScaleAbs(np.maximum(level, 0, out=level))
-    return turned_back(frame, camera)
+    return turn_back(frame, camera)
 
 
 def encode(frame: Image) -> bytes:
@@ -128,12 +128,3 @@ def _dark(lens: Lens) -> Image:
     level[at] += random.exponential(25, n).astype(np.float32)
     dark: Image = np.clip(level, 0, 255).astype(np.uint8)
     return dark
-
-
-def turned_back(frame: Image, camera: Camera) -> Image:
-    """Undo step 1 of the processing: from north up to the archived orientation."""
-    if camera.flip:
-        frame = np.asarray(cv2.flip(frame, 1), np.uint8)
-    if camera.rotate:
-        frame = np.asarray(cv2.rotate(frame, _ROTATIONS[camera.rotate]), np.uint8)
-    return frame

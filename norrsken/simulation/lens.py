@@ -80,6 +80,10 @@ class Directions:
     east: Field
     north: Field
 
+    def towards(self, azimuth: float) -> NDArray[np.float64]:
+        """Cosine of the angle between the cells' azimuths and one from the frame's up, radians."""
+        return np.asarray(self.north * np.cos(azimuth) + self.east * np.sin(azimuth), np.float64)
+
 
 @cache
 def lens_of(camera: Camera) -> Lens:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from norrsken.archive import night_start
 from norrsken.astronomy import Heavens, heavens
-from norrsken.config import Camera, Site
+from norrsken.config import Camera, Filter, Site
 from norrsken.simulation import aurora, exposure, sky, weather
 from norrsken.simulation.course import MINUTES, Course, course_of
 from norrsken.simulation.lens import lens_of
@@ -50,6 +50,11 @@ class Night:
         there = (self.heavens.sun_altitude < SUN_BELOW) & (self.weather.outage == 0)
         return np.flatnonzero(there).tolist()
 
+    def dark(self, limits: Filter) -> NDArray[np.bool_]:
+        """The minutes that Sun and Moon do not reject: (1440,)."""
+        moon = self.heavens.moon_altitude <= limits.moon_altitude_max
+        return np.asarray((self.heavens.sun_altitude <= limits.sun_altitude_max) & moon)
+
     def time(self, minute: int) -> datetime:
         return self.start + timedelta(minutes=minute)
 
@@ -58,14 +63,22 @@ class Night:
 class Scene:
     """What is before the lens in one minute.
 
-    light: (231, 231, 3), in units of what fills a pixel in 6 s. spoilt: nobody would want to label the frame.
+    seed: of the sensor's noise. light: (231, 231, 3), in units of what fills a pixel in 6 s. spoilt: nobody would want
+    to label the frame.
     """
 
+    camera: Camera
+    seed: tuple[int, int]
     light: NDArray[np.float32]
     stars: sky.Points
     exposure_ms: int
     shares: Shares
     spoilt: bool
+
+    def photograph(self) -> NDArray[np.uint8]:
+        """The frame as archived: (height, width, 3) uint8."""
+        random = np.random.default_rng(self.seed)
+        return exposure.expose(self.light, self.stars, self.exposure_ms, self.camera, random)
 
 
 def scene(night: Night, minute: int, camera: Camera) -> Scene:
@@ -89,16 +102,11 @@ def scene(night: Night, minute: int, camera: Camera) -> Scene:
     if black:
         light, stars = np.zeros_like(light), stars.none()
     return Scene(
-        light,
-        stars,
-        exposure.exposure_ms(sun_altitude),
-        measure(maps, glow, behind, cloud, camera),
+        camera=camera,
+        seed=(night.seed, int(night.time(minute).timestamp())),
+        light=light,
+        stars=stars,
+        exposure_ms=exposure.exposure_ms(sun_altitude),
+        shares=measure(maps, glow, behind, cloud, camera),
         spoilt=bool(black or stray is not None or night.weather.snow[minute] > 0.15),
     )
-
-
-def frame(night: Night, minute: int, camera: Camera) -> tuple[NDArray[np.uint8], Scene]:
-    """The frame of one minute as archived, (height, width, 3) uint8, and what it shows."""
-    before_lens = scene(night, minute, camera)
-    random = np.random.default_rng([night.seed, int(night.time(minute).timestamp())])
-    return exposure.expose(before_lens.light, before_lens.stars, before_lens.exposure_ms, camera, random), before_lens

@@ -77,7 +77,7 @@ def twilight(sun_altitude: float) -> float:
 def town_glow(lens: Lens) -> Field:
     """Light scattered above the town, brightest at the horizon: (231, 231)."""
     elevation = np.degrees(np.pi / 2 - lens.grid.zenith)
-    toward = (1 + _cos_azimuth(TOWN_AZIMUTH, lens)) / 2
+    toward = (1 + _towards(TOWN_AZIMUTH, lens)) / 2
     return np.asarray(
         0.14 * toward**6 * np.exp(-elevation / 7) + 0.012 * toward**2 * np.exp(-elevation / 25), np.float32
     )
@@ -125,20 +125,19 @@ def _catalogue() -> tuple[NDArray[np.float64], Field]:
 
 
 def _twilight(sun_altitude: float, sun_azimuth: float, lens: Lens) -> Field:
-    toward = (1 + _cos_azimuth(sun_azimuth, lens)) / 2
+    toward = (1 + _towards(sun_azimuth, lens)) / 2
     low = np.exp(-np.degrees(np.pi / 2 - lens.grid.zenith) / 22)
     return np.asarray(twilight(sun_altitude) * (1 + 6 * low * toward**2), np.float32)
 
 
-def _cos_azimuth(azimuth: float, lens: Lens) -> Field:
-    """Cosine of the angle between the cells' azimuths and one from true north, degrees."""
-    turned = np.radians(azimuth - UP_AZIMUTH)
-    return np.asarray(lens.grid.north * np.cos(turned) + lens.grid.east * np.sin(turned), np.float32)
+def _towards(azimuth: float, lens: Lens) -> Field:
+    """`Directions.towards` an azimuth from true north, degrees."""
+    return lens.grid.towards(np.radians(azimuth - UP_AZIMUTH)).astype(np.float32)
 
 
 def _cos_angle(altitude: float, azimuth: float, lens: Lens) -> Field:
     """Cosine of the angle between the cells' directions and one of the sky, degrees."""
     height = np.radians(altitude)
     zenith = lens.grid.zenith
-    across = np.sin(zenith) * np.cos(height) * _cos_azimuth(azimuth, lens)
+    across = np.sin(zenith) * np.cos(height) * _towards(azimuth, lens)
     return np.asarray(across + np.cos(zenith) * np.sin(height), np.float32)

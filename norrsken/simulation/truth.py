@@ -75,15 +75,13 @@ def class_weights(m: dict[str, Series]) -> Series:
     """
     visible = m["breakup"] + m["arcs"] + m["discrete"] + m["patchy"]
     some = np.maximum(visible, 1e-6)
-    faint = _sigmoid((0.06 - visible) / 0.02)
-    edge = _sigmoid((0.13 - m["central"]) / 0.05) * _sigmoid((0.45 - visible) / 0.08)
     crossing = _sigmoid((m["span"] - 0.75) / 0.1)
     sheets = (m["breakup"] + m["discrete"]) / some
     claims = {
         "breakup": _sigmoid((m["bright"] - 0.42) / 0.07),
         "colored": _sigmoid((m["colored"] - 0.12) / 0.035),
-        "faint": faint,
-        "edge": edge,
+        "faint": _sigmoid((0.06 - visible) / 0.02),
+        "edge": _sigmoid((0.13 - m["central"]) / 0.05) * _sigmoid((0.45 - visible) / 0.08),
     }
     left = np.ones_like(visible)
     weights = {}

@@ -112,12 +112,12 @@ def stray_light(weather: Weather, at: int, lens: Lens) -> Field | None:
     grid = lens.grid
     light = np.zeros((*grid.zenith.shape, 3), np.float32)
     if weather.headlight[at] > 0:
-        toward = (1 + grid.north * np.cos(direction[0]) + grid.east * np.sin(direction[0])) / 2
+        toward = (1 + grid.towards(direction[0])) / 2
         glare = toward**5 * np.exp((np.minimum(grid.radius, 1) - 1) / 0.25)
         light += (0.8 * np.float32(weather.headlight[at]) * glare)[..., None] * np.array([1.0, 0.9, 0.7], np.float32)
     if weather.laser[at] > 0:
-        along = grid.radius * (grid.north * np.cos(direction[1]) + grid.east * np.sin(direction[1]))
-        across = grid.radius * (grid.east * np.cos(direction[1]) - grid.north * np.sin(direction[1]))
+        along = grid.radius * grid.towards(direction[1])
+        across = grid.radius * grid.towards(direction[1] + np.pi / 2)
         beam = np.exp(-((across / 0.012) ** 2)) * ((along > -0.02) & (along < 1)) * (0.3 + along)
         light += (0.5 * np.float32(weather.laser[at]) * beam)[..., None] * np.array([0.15, 1.0, 0.2], np.float32)
     return light
