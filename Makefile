@@ -1,7 +1,8 @@
-# make demo   a simulated archive through the whole workflow, on this machine
-# make test   all checks
-# make bench  the benchmarks; see benchmarks/README.md
-# make lock   the newest versions that pyproject.toml allows, into envs/
+# make demo       a simulated archive through the whole workflow, on this machine
+# make demo-full  the same with all networks trained out: a day without a GPU
+# make test       all checks
+# make bench      the benchmarks; see benchmarks/README.md
+# make lock       the newest versions that pyproject.toml allows, into envs/
 
 PYTHON ?= python3
 VENV := .venv/bin
@@ -9,12 +10,17 @@ VENV := .venv/bin
 PIP := $(VENV)/python -m pip install --quiet --no-compile --disable-pip-version-check
 DEMO_NIGHTS := 2014-02-21 2014-02-23 2014-04-02 2015-03-16 2015-09-12 2015-10-20
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo demo-full test check bench lock clean
 
 demo: .venv/run demo/labels/bertil.csv
 	$(VENV)/snakemake --directory demo --cores all --quiet rules
 	@echo
 	@echo "Done. Open demo/results/demo/report/index.html; keograms are in demo/results/keograms/."
+
+demo-full: .venv/run demo/labels/bertil.csv
+	$(VENV)/snakemake --directory demo --configfile demo/config.yaml demo/full.yaml --cores all --quiet rules
+	@echo
+	@echo "Done. Open demo/results/demo-full/report/index.html."
 
 # The label tables are written last: where they are, the archive is whole. A killed simulation goes on.
 demo/labels/bertil.csv: | .venv/run
@@ -33,6 +39,7 @@ bench: .venv/test
 	$(VENV)/python benchmarks/ingest.py
 	$(VENV)/python benchmarks/planning.py
 	$(VENV)/python benchmarks/simulation.py
+	$(VENV)/python benchmarks/training.py
 
 # What runs the workflow, and what only the checks need.
 .venv/run: envs/requirements.txt pyproject.toml

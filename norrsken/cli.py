@@ -12,6 +12,7 @@ from pathlib import Path
 from norrsken import __version__
 from norrsken.config import json_schema, load
 from norrsken.errors import NorrskenError
+from norrsken.files import written_aside
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +52,27 @@ def _parser() -> argparse.ArgumentParser:
     movie.add_argument("--config", default="config.yaml", help="the configuration (%(default)s)")
     movie.add_argument("--output", type=Path, help="the file to write (NIGHT.webm)")
     movie.set_defaults(command=_movie)
+
+    classify = commands.add_parser("classify", help="classify JPEGs or night tables with a trained model")
+    classify.add_argument("model", metavar="MODEL", help="a run's model.safetensors or model.skops")
+    classify.add_argument("paths", nargs="+", metavar="PATH", help="archived JPEGs, night tables, or folders of either")
+    classify.add_argument("--csv", type=Path, metavar="FILE", help="write a CSV file instead of showing a table")
+    classify.set_defaults(command=_classify)
+
+    weights = commands.add_parser("weights", help="download pretrained weights, for machines without internet")
+    weights.add_argument("network", metavar="NETWORK", help="timm's name, such as inception_v4.tf_in1k")
+    weights.add_argument("file", type=Path, metavar="FILE", help="the .safetensors file to write")
+    weights.set_defaults(command=_weights)
+
+    tune = commands.add_parser("tune", help="try settings of a model on a validation part of its training frames")
+    tune.add_argument("model", metavar="MODEL", help="an entry of models")
+    tune.add_argument(
+        "tries", nargs="+", type=_tries, metavar="KEY=VALUE,…", help="such as learning_rate=0.0003,0.001 epochs=10,30"
+    )
+    tune.add_argument("--config", default="config.yaml", help="the configuration (%(default)s)")
+    tune.add_argument("--split", help="the split whose training frames are used (the first)")
+    tune.add_argument("--seeds", type=int, default=2, help="runs of each setting (%(default)s)")
+    tune.set_defaults(command=_tune)
 
     schema = commands.add_parser("schema", help="print the JSON schema of the configuration")
     schema.set_defaults(command=_schema)
@@ -103,6 +125,53 @@ def _movie(options: argparse.Namespace) -> int:
     output = options.output or Path(f"{options.night}.webm")
     frames = film_night(load(options.config), options.night, output)
     print(f"{frames} frames in {output}")
+    return 0
+
+
+def _classify(options: argparse.Namespace) -> int:
+    from norrsken.classify import FrameClassifier
+
+    problems: list[str] = []
+    classifier = FrameClassifier(options.model)
+    found = classifier.classify(options.paths, problems)
+    if options.csv:
+        with written_aside(options.csv) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            for i, table in enumerate(found):
+                table.to_csv(file, index=False, header=i == 0, float_format="%.4f", date_format="%Y-%m-%dT%H:%M:%SZ")
+    else:
+        for i, table in enumerate(found):
+            table["time"] = table["time"].dt.strftime("%Y-%m-%d %H:%M:%S")
+            print(table.to_string(index=False, header=i == 0, float_format="{:.2f}".format))
+    for problem in problems:
+        print(f"norrsken: not classified: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _weights(options: argparse.Namespace) -> int:
+    from norrsken.models.pretrained import download
+
+    download(options.network, options.file)
+    print(f"{options.file}: the weights of {options.network}")
+    return 0
+
+
+def _tries(text: str) -> tuple[str, list[str]]:
+    """The values of `KEY=VALUE,…`, which the model's settings check."""
+    key, _, values = text.partition("=")
+    if not values:
+        raise argparse.ArgumentTypeError(
+            f"{text}: expected a setting and its values, such as learning_rate=0.0003,0.001"
+        )
+    return key, values.split(",")
+
+
+def _tune(options: argparse.Namespace) -> int:
+    from norrsken.tuning import tune
+
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    config = load(options.config)
+    for row in tune(config, options.model, dict(options.tries), options.split, options.seeds):
+        print(row, flush=True)
     return 0
 
 

@@ -10,19 +10,18 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from norrsken.directories import DirectoryPattern
 from norrsken.errors import NorrskenError
+from norrsken.model_settings import FEATURE_KINDS, MODEL_KINDS, Features, Model
+from norrsken.settings import Name, Settings
 
 #: Side of the processed frame in blocks (Kvammen et al. 2020, section 2.1, step 4).
 CROP = 128
 
 #: North pole of the geomagnetic dipole, degrees (IGRF-13, epoch 2015).
 DIPOLE_POLE = (80.4, -72.6)
-
-#: Names become folders and parts of file names.
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
 
 #: Folders of `results/` and of a release that are something else than a release and a split.
 RESERVED_RELEASES = {"nights", "keograms", "logs", "benchmarks", "curation"}
@@ -31,17 +30,6 @@ RESERVED_SPLITS = {"features", "report", "catalogue"}
 
 class ConfigError(NorrskenError):
     """The configuration, or what it points to, cannot be worked with; the message is for the user."""
-
-
-class Settings(BaseModel):
-    """Base of all parts: unknown keys are errors, values do not change after the check."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    def plain(self) -> dict[str, Any]:
-        """As plain dicts, lists, strings and numbers with sorted keys, for Snakemake's params and JSON."""
-        result: dict[str, Any] = _sorted(self.model_dump(mode="json"))
-        return result
 
 
 class Site(Settings):
@@ -95,6 +83,17 @@ class Camera(Settings):
                 f"side; the crop needs {CROP}"
             )
         return self
+
+
+class FrameSource(Settings):
+    """How frames were processed; goes with them from the night tables to the models that are trained on them."""
+
+    processing: int = Field(description="`stages.PROCESSING`: which pixels a camera's frame gives")
+    cameras: list[Camera]
+
+    def __or__(self, other: Self) -> Self:
+        cameras = self.cameras + [camera for camera in other.cameras if camera not in self.cameras]
+        return self.model_copy(update={"cameras": sorted(cameras, key=lambda camera: camera.valid_from)})
 
 
 class Archive(Settings):
@@ -171,65 +170,12 @@ class LabelSettings(Settings):
     years: list[int]
 
 
-class Hog(Settings):
-    """Histograms of oriented gradients (Dalal & Triggs 2005), as scikit-image computes them on colour frames."""
-
-    kind: Literal["hog"]
-    orientations: int = Field(default=9, ge=1, description="Bins of direction")
-    pixels_per_cell: int = Field(default=16, ge=2, le=64, description="Side of a cell")
-    cells_per_block: int = Field(default=2, ge=1, description="Side of a block that is normalised together")
-
-
-class ModelSettings(Settings):
-    """What every model has: what its runs ask of the machine."""
-
-    gpu: int = Field(default=0, ge=0, exclude=True, description="GPUs that a run asks for; changes no result")
-    threads: int = Field(default=1, ge=1, description="CPU threads that a run uses; fixed, so that results repeat")
-
-
-class NearestNeighbours(ModelSettings):
-    """k nearest neighbours on features."""
-
-    kind: Literal["nearest-neighbours"]
-    features: Name = Field(description="An entry of features")
-    neighbours: int = Field(ge=1, description="k")
-
-
-class LinearSvm(ModelSettings):
-    """Linear support vector machine, one class against the rest, on features."""
-
-    kind: Literal["linear-svm"]
-    features: Name = Field(description="An entry of features")
-    c: float = Field(default=1.0, gt=0, description="Inverse strength of the regularisation")
-
-
-class Network(ModelSettings):
-    """A torchvision classification network from random weights, trained with cross-entropy and Adam."""
-
-    kind: Literal["network"]
-    gpu: int = Field(default=1, ge=0, exclude=True, description="GPUs that a run asks for; it runs on the CPU as well")
-    threads: int = Field(default=4, ge=1, description="CPU threads that a run uses; fixed, so that results repeat")
-    architecture: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] = Field(
-        description="torchvision's name, e.g. resnet18"
-    )
-    epochs: int = Field(ge=1, description="Passes over the training frames")
-    batch_size: int = Field(default=32, ge=2, description="Frames a step")
-    learning_rate: float = Field(
-        default=1e-3, gt=0, description="Highest rate of Adam; it rises and falls over the run"
-    )
-    validation_share: float = Field(
-        default=0.1, ge=0, lt=1, description="Share of the training frames kept out to follow the training"
-    )
-
-
-Model = Annotated[NearestNeighbours | LinearSvm | Network, Field(discriminator="kind")]
-
-
 class RunSettings(Settings):
-    """What shapes the runs of one model: its name and its own entry, no other's."""
+    """What shapes the runs of one model: its name, its own entry and that of its features, no other's."""
 
     name: Name
     model: Model
+    features: Features | None = None
 
 
 class ReportSettings(Settings):
@@ -252,7 +198,7 @@ class Config(Settings):
     keogram: KeogramSettings = KeogramSettings()
     release: Name = Field(description="The release to work on; --config release=NAME picks another")
     releases: dict[Name, Release] = Field(min_length=1)
-    features: dict[Name, Hog] = {}
+    features: dict[Name, Features] = Field(default={}, description="What is computed of the frames once a release")
     models: dict[Name, Model] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="One run of each model a seed")
 
@@ -301,7 +247,8 @@ class Config(Settings):
 
     def run_settings(self, model: str) -> RunSettings:
         """For the runs of a model."""
-        return RunSettings(name=model, model=self.models[model])
+        name = getattr(self.models[model], "features", None)
+        return RunSettings(name=model, model=self.models[model], features=self.features[name] if name else None)
 
     def report_settings(self, release: str) -> ReportSettings:
         """For the report of a release."""
@@ -354,7 +301,7 @@ def json_schema() -> dict[str, Any]:
 def _sentence(source: str, problem: Any) -> str:
     """One pydantic problem as a sentence that names the key, what was found and what was expected."""
     # pydantic puts the discriminator's value into the path of a union: models.resnet18.network.epochs.
-    kinds = {"nearest-neighbours", "linear-svm", "network"}
+    kinds = {*FEATURE_KINDS, *MODEL_KINDS}
     location = [part for i, part in enumerate(problem["loc"]) if not (i == 2 and part in kinds)]
     key = ".".join(str(part) for part in location) or "the whole"
     found = problem["input"]
@@ -381,11 +328,3 @@ def _known_keys() -> set[str]:
 
 def _listed(names: Any) -> str:
     return ", ".join(map(repr, names)) or "nothing"
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    if isinstance(value, list):
-        return [_sorted(item) for item in value]
-    return value

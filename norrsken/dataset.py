@@ -5,7 +5,7 @@ Section 2.2: "Only the images with agreeing labels were used for training the ne
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,11 +31,11 @@ class DatasetError(NorrskenError):
 
 @dataclass(frozen=True)
 class Part:
-    """Train or test frames: ids (n,), class codes (n,) int64 in class order, images (n, 128, 128, 3) uint8."""
+    """Train or test frames: ids (n,), class codes (n,) int64 in class order, nights (n,) datetime64[D]."""
 
     frame_ids: NDArray[np.str_]
     labels: NDArray[np.int64]
-    images: NDArray[np.uint8]
+    nights: NDArray[np.datetime64]
 
 
 def split_dataset(labelled: str, splits: Mapping[str, Split], output: str) -> None:
@@ -60,7 +60,9 @@ def split_dataset(labelled: str, splits: Mapping[str, Split], output: str) -> No
             if chosen.any() and not (chosen & test).any():
                 log.warning("split %r has no test frame of the class %r", name, label)
         clean = clean.append_column(f"split_{name}", pa.array(np.where(test, "test", "train")))
-    tables.write(output, clean, tables.dataset_table(splits), {name: split.plain() for name, split in splits.items()})
+    settings = {name: split.plain() for name, split in splits.items()}
+    source = tables.frame_source(labelled).plain()
+    tables.write(output, clean, tables.dataset_table(splits), settings, frames=source)
 
 
 def divide(labels: NDArray[np.str_], nights: NDArray[np.datetime64], split: Split) -> NDArray[np.bool_]:
@@ -111,13 +113,20 @@ def _test_nights(
 
 
 def read_split(path: str | os.PathLike[str], split: str) -> tuple[Part, Part]:
-    """The train and the test frames of a split of `dataset.parquet`."""
+    """The train and the test frames of a split of `dataset.parquet`, without their images."""
     column = f"split_{split}"
-    table = tables.read(path, tables.dataset_table([split]), ["frame_id", "label", "image", column])
+    table = tables.read(path, tables.dataset_table([split]), ["frame_id", "label", "night", column])
     return _part(table, column, "train"), _part(table, column, "test")
 
 
 def _part(table: pa.Table, column: str, part: str) -> Part:
     rows = table.filter(pc.equal(table[column], part))
     codes = [CLASSES.index(label) for label in rows["label"].to_pylist()]
-    return Part(np.array(rows["frame_id"].to_pylist()), np.array(codes, np.int64), tables.images(rows["image"]))
+    nights = rows["night"].to_numpy().astype("datetime64[D]")
+    return Part(np.array(rows["frame_id"].to_pylist()), np.array(codes, np.int64), nights)
+
+
+def read_images(path: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.uint8]:
+    """The images of these frames of `dataset.parquet`, (n, 128, 128, 3), in the order asked for."""
+    table = tables.read(path, tables.dataset_table([]), ["frame_id", "image"])
+    return tables.images(table["image"])[tables.rows_of(table, frame_ids, path)]

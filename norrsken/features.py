@@ -1,4 +1,4 @@
-"""Hand-made features of the clean frames, computed once a release and shared by all runs (section 3.1)."""
+"""Features of the clean frames that are not learnt from them, computed once a release and shared by all runs."""
 
 import os
 from collections.abc import Sequence
@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from skimage.feature import hog
 
 from norrsken import tables
-from norrsken.config import Hog
+from norrsken.model_settings import Features, Hog
+
+#: What `features.parquet` says of the network that made it, in `tables.about`.
+NETWORK_KEY = "network"
 
 
 def histogram_of_gradients(image: NDArray[np.uint8], settings: Hog) -> NDArray[np.float32]:
@@ -29,25 +32,42 @@ def histogram_of_gradients(image: NDArray[np.uint8], settings: Hog) -> NDArray[n
     return features
 
 
-def extract_features(dataset: str, settings: Hog, output: str, workers: int) -> None:
+class Extractor:
+    """Computes the features of processed frames by their settings."""
+
+    def __init__(self, settings: Features) -> None:
+        """Load the network, where there is one. Raises `PretrainedError` where its weights cannot be had."""
+        self.settings = settings
+        self.network = None
+        if settings.kind == "pretrained":
+            from norrsken.models.pretrained import PretrainedNetwork  # torch takes seconds
+
+            self.network = PretrainedNetwork(settings)
+
+    def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(n, 128, 128, 3) → (n, m)."""
+        if self.network is not None:
+            return self.network.scores(frames)
+        assert isinstance(self.settings, Hog)
+        rows = joblib.Parallel(n_jobs=self.settings.threads, batch_size=64)(
+            joblib.delayed(histogram_of_gradients)(frame, self.settings) for frame in frames
+        )
+        return np.array(list(rows), np.float32)
+
+
+def extract_features(dataset: str, settings: Features, output: str) -> None:
     """Write the features of every frame of `dataset.parquet`, in its order."""
+    extractor = Extractor(settings)
     table = tables.read(dataset, tables.dataset_table([]), ["frame_id", "image"])
-    frames = tables.images(table["image"])
-    rows = joblib.Parallel(n_jobs=workers, batch_size=64)(
-        joblib.delayed(histogram_of_gradients)(frame, settings) for frame in frames
-    )
-    features = pa.array(list(rows), pa.list_(pa.float32()))
-    found = pa.table({"frame_id": table["frame_id"], "features": features})
-    tables.write(output, found, tables.FEATURES_TABLE, settings.plain())
+    features = extractor(tables.images(table["image"]))
+    found = pa.table({"frame_id": table["frame_id"], "features": pa.array(list(features), pa.list_(pa.float32()))})
+    about = {} if extractor.network is None else {NETWORK_KEY: extractor.network.about()}
+    tables.write(output, found, tables.FEATURES_TABLE, settings.plain(), **about)
 
 
 def read_features(path: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.float32]:
     """The features of these frames, (n, m), in the order asked for."""
     table = tables.read(path, tables.FEATURES_TABLE)
-    row = {frame: i for i, frame in enumerate(table["frame_id"].to_pylist())}
-    missing = [frame for frame in frame_ids if frame not in row]
-    if missing:
-        raise tables.TableError(f"{path}: no features of {missing[0]} and {len(missing) - 1} more; remake the features")
     vectors = table["features"].combine_chunks()
     matrix = np.asarray(vectors.flatten()).reshape(table.num_rows, -1)
-    return matrix[[row[frame] for frame in frame_ids]]
+    return matrix[tables.rows_of(table, frame_ids, path)]

@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 
 from norrsken.classes import CLASSES, COLOURS, TITLES, model_title
 from norrsken.files import written_aside
+from norrsken.scores import SCORE_NAMES, notes
+
+#: Colours of lines that are not classes.
+LINES = ("#000000", "#D55E00", "#0072B2")
 
 
 def draw_confusion(metrics: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]) -> None:
@@ -46,11 +50,45 @@ def draw_confusion(metrics: Sequence[Mapping[str, Any]], path: str | os.PathLike
     model, f1 = metrics[0]["model"], np.mean([run["f1"] for run in metrics])
     runs = f"{len(metrics)} run{'s' if len(metrics) > 1 else ''}"
     axes.set_title(f"{model_title(model)}, split “{metrics[0]['split']}”: macro F1 {f1:.2f}, {runs}", fontsize=11)
+    note = notes(metrics)
+    if note:
+        axes.annotate(
+            note, (1, -0.2), xycoords="axes fraction", ha="right", va="top", annotation_clip=False, fontsize=10,
+            bbox={"boxstyle": "round", "fc": "#fdf6e7", "ec": "#E69F00"},
+        )  # fmt: skip
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, label="share of the class's test frames, %", shrink=0.8)
     with written_aside(path) as temporary:
         figure.savefig(temporary, dpi=160)
+
+
+def draw_history(rows: Sequence[Mapping[str, float]], title: str, path: str | os.PathLike[str]) -> None:
+    """Loss and validation scores of a run by epoch. rows: as in `history.csv`."""
+    epochs = [row["epoch"] for row in rows]
+    figure = Figure(figsize=(6.4, 2.6), layout="constrained")
+    loss, score = figure.subplots(1, 2)
+    marker = "o" if len(rows) < 12 else None
+    for axes, names in (
+        (loss, {"train_loss": "training", "validation_loss": "validation"}),
+        (score, {f"validation_{name}": name.replace("f1", "F1") for name in SCORE_NAMES}),
+    ):
+        for (name, label), colour in zip(names.items(), LINES, strict=False):
+            if name in rows[0]:
+                axes.plot(epochs, [row[name] for row in rows], label=label, color=colour, marker=marker, markersize=3)
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.spines[["top", "right"]].set_visible(False)
+    loss.set_ylim(0, None)
+    loss.set_ylabel("cross-entropy")
+    score.set_ylim(0, 1)
+    score.set_ylabel("macro score on validation frames")
+    for axes in (loss, score):
+        if axes.lines:
+            axes.legend(frameon=False, fontsize=8)
+    figure.suptitle(title, fontsize=10)
+    with written_aside(path) as temporary:
+        figure.savefig(temporary, dpi=130)
 
 
 def draw_samples(rows: Mapping[str, Sequence[NDArray[np.uint8]]], path: str | os.PathLike[str]) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from norrsken import tables
+from norrsken import stages, tables
 from norrsken.archive import night_of
 from norrsken.classes import EXCLUSIONS, LABELS
-from norrsken.config import LabelSettings
+from norrsken.config import FrameSource, LabelSettings
 from norrsken.errors import NorrskenError
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,8 @@ def merge_labels(label_paths: Sequence[str], months: Iterable[str], settings: La
     left_out = Counter({"outside the release's years": outside} if outside else {})
     schema = tables.labelled_table(labels)
     problems = []
-    with tables.writer(output, schema, settings.plain()) as writer:
+    source = _frame_source(months, wanted).plain()
+    with tables.writer(output, schema, settings.plain(), frames=source) as writer:
         for night, frames in sorted(wanted.items()):
             found, rejected = find_frames(months, night, frames)
             problems += [
@@ -96,12 +97,12 @@ def find_frames(months: Iterable[str], night: date, frames: set[str]) -> tuple[p
     Returns a table with `frame_id`, `time`, `night`, `image` of those that were kept, by time, and the status of those
     that were not. Only the row groups that hold one of the frames are read.
     """
-    month = next((path for path in months if Path(path).name == f"{night:%Y-%m}"), None)
-    if month is None or not Path(month, f"{night}.parquet").exists():
+    path = _night_table(months, night)
+    if path is None:
         return None, {}
     parts: list[pa.Table] = []
     statuses: dict[str, str] = {}
-    with tables.opened(Path(month, f"{night}.parquet"), tables.NIGHT_TABLE) as file:
+    with tables.opened(path, tables.NIGHT_TABLE) as file:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, ["frame_id", "status"])
             ids, status = rows["frame_id"].to_pylist(), rows["status"].to_pylist()
@@ -111,6 +112,22 @@ def find_frames(months: Iterable[str], night: date, frames: set[str]) -> tuple[p
                 parts.append(file.read_row_group(group, ["frame_id", "time", "night", "image"]).take(chosen))
     found = pa.concat_tables(parts) if parts else None
     return found, {frame: status for frame, status in statuses.items() if frame not in frame_ids(found)}
+
+
+def _night_table(months: Iterable[str], night: date) -> Path | None:
+    month = next((path for path in months if Path(path).name == f"{night:%Y-%m}"), None)
+    path = None if month is None else Path(month, f"{night}.parquet")
+    return path if path is not None and path.exists() else None
+
+
+def _frame_source(months: Iterable[str], nights: Iterable[date]) -> FrameSource:
+    """How the frames of these nights were processed: of one night a month, since a month's tables are made together."""
+    source = FrameSource(processing=stages.PROCESSING, cameras=[])
+    for night in {f"{night:%Y-%m}": night for night in nights}.values():
+        path = _night_table(months, night)
+        if path is not None:
+            source |= tables.frame_source(path)
+    return source
 
 
 def verdict(labels: Iterable[str | None]) -> str:

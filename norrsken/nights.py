@@ -21,10 +21,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from norrsken import tables
+from norrsken import stages, tables
 from norrsken.archive import FrameName, NameReader, frame_id, is_inside, months_of, night_of, night_start, printable
 from norrsken.astronomy import sun_and_moon_altitude
-from norrsken.config import ConfigError, NightSettings
+from norrsken.config import ConfigError, FrameSource, NightSettings
 from norrsken.directories import DirectoryPattern
 from norrsken.files import directory_written_aside, write_csv
 from norrsken.images import MAX_FILE_BYTES, Image, UnreadableImage, WrongGeometry, decode, process
@@ -131,7 +131,8 @@ def ingest_night(
     picture = Keogram(night_start(night, settings.site.longitude), times[shown])
     columns = _columns(night, frames, sun, moon)
     counts: Counter[str] = Counter()
-    with tables.writer(table, tables.NIGHT_TABLE, settings.plain()) as output:
+    source = FrameSource(processing=stages.PROCESSING, cameras=settings.cameras)
+    with tables.writer(table, tables.NIGHT_TABLE, settings.plain(), frames=source.plain()) as output:
         batch = _RowGroups(output, columns)
         for _, group in groupby(range(len(frames)), key=lambda i: frames[i].time // 1000):
             second = list(group)

@@ -18,7 +18,8 @@ from norrsken.archive import (
     why_without_images,
     years_without_data,
 )
-from norrsken.config import Config, ConfigError, Model, Release
+from norrsken.config import Config, ConfigError, Release
+from norrsken.model_settings import Model
 
 
 class Plan:
@@ -89,6 +90,11 @@ class Plan:
         name = getattr(self.config.models[model], "features", None)
         return [paths.FEATURES.format(release=self.name, features=name)] if name else []
 
+    def weights(self, features: str) -> list[str]:
+        """The file of weights that features are computed with: one or none."""
+        path = getattr(self.config.features[features], "weights_file", None)
+        return [path] if path else []
+
     def metrics(self, model: str, split: str) -> list[str]:
         """The metrics of a model's runs on a split."""
         return [
@@ -100,6 +106,12 @@ class Plan:
             paths.SCORES.format(release=self.name, split=split, model=model)
             for split in self.release.splits
             for model in models
+        ]
+
+    def all_metrics(self) -> list[str]:
+        """The metrics of all runs."""
+        return [
+            path for split in self.release.splits for model in self.config.models for path in self.metrics(model, split)
         ]
 
     def confusions(self) -> list[str]:

@@ -37,7 +37,7 @@ def write_report(
 
     labels: the annotators' tables, read only to say how far the release has drifted from them.
     """
-    scores = pd.read_csv(table2)
+    scores = pd.read_csv(table2).fillna({"note": ""})
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("norrsken"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )

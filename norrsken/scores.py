@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,15 +55,20 @@ def collect_scores(metrics: Iterable[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame([{name: run[name] for name in columns} for run in metrics]).sort_values("seed")
 
 
-def table2(scores: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def table2(metrics: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """Mean and standard deviation over the runs of each model and split, beside the paper's Table 2.
 
-    The deviation divides by n − 1 and is empty for one run; `paper_parameters` are millions, rounded by the paper.
+    The deviation divides by n − 1 and is empty for one run. `stock_parameters` are those of the network with the 1,000
+    outputs of ImageNet, which the paper counts; `paper_parameters` are millions, rounded by the paper. `note` says what
+    keeps a row from being compared: random features, or runs that were not trained to convergence.
     """
     rows = []
-    for runs in scores:
-        model = runs["model"].iloc[0]
-        row: dict[str, Any] = {"model": model, "split": runs["split"].iloc[0]}
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for run in metrics:
+        groups[run["split"], run["model"]].append(run)
+    for (split, model), members in groups.items():
+        runs = pd.DataFrame(members)
+        row: dict[str, Any] = {"model": model, "split": split}
         for name in SCORE_NAMES:
             row |= {f"{name}_mean": runs[name].mean(), f"{name}_sd": runs[name].std(ddof=1)}
         row |= {"runs": len(runs), "parameters": runs["parameters"].iloc[0]}
@@ -71,5 +77,15 @@ def table2(scores: Sequence[pd.DataFrame]) -> pd.DataFrame:
             row[f"paper_{name}"] = getattr(paper, name, None)
             if name in SCORE_NAMES:
                 row[f"paper_{name}_sd"] = getattr(paper, f"{name}_sd", None)
+        row |= {"stock_parameters": runs["stock_parameters"].iloc[0], "note": notes(members)}
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"stock_parameters": "Int64"})
+
+
+def notes(runs: Sequence[Mapping[str, Any]]) -> str:
+    """What must be known of the scores of a model's runs, empty where nothing: each note, with how many runs it is of
+    where not of all.
+    """
+    counts = Counter(note for run in runs for note in run["notes"])
+    said = [note if count == len(runs) else f"{note}: {count} of {len(runs)} runs" for note, count in counts.items()]
+    return "; ".join(said)

@@ -18,13 +18,16 @@ from numpy.typing import NDArray
 
 from norrsken import __version__
 from norrsken.classes import CLASSES
-from norrsken.config import CROP
+from norrsken.config import CROP, FrameSource
 from norrsken.errors import NorrskenError
 from norrsken.files import written_aside
 
 SCHEMA_VERSION = 1
 METADATA_KEY = b"norrsken"
 LEFT_OUT_KEY = b"norrsken.left_out"
+
+#: How the frames were processed, in `about`.
+FRAMES_KEY = "frames"
 
 #: Frames a row group: 3 MB of images, so that a reader streams and finds single frames without reading a night.
 ROW_GROUP = 64
@@ -137,9 +140,14 @@ class TableError(NorrskenError):
 
 
 @contextmanager
-def writer(path: str | os.PathLike[str], schema: pa.Schema, settings: Mapping[str, Any]) -> Iterator[pq.ParquetWriter]:
-    """A Parquet writer that streams row groups to a temporary file and moves it to `path` at the end."""
-    about = {"schema_version": SCHEMA_VERSION, "program_version": __version__, "settings": settings}
+def writer(
+    path: str | os.PathLike[str], schema: pa.Schema, settings: Mapping[str, Any], **more: Mapping[str, Any]
+) -> Iterator[pq.ParquetWriter]:
+    """A Parquet writer that streams row groups to a temporary file and moves it to `path` at the end.
+
+    more: what else the file shall say of itself; see `about`.
+    """
+    about = {"schema_version": SCHEMA_VERSION, "program_version": __version__, "settings": settings, **more}
     described = schema.with_metadata({METADATA_KEY: to_json(about)})
     # Images hardly repeat and are never searched: no dictionary, no minimum and maximum for them.
     searched = [name for name in schema.names if name not in ("image", "embedding", "features")]
@@ -152,9 +160,15 @@ def writer(path: str | os.PathLike[str], schema: pa.Schema, settings: Mapping[st
         yield output
 
 
-def write(path: str | os.PathLike[str], table: pa.Table, schema: pa.Schema, settings: Mapping[str, Any]) -> None:
+def write(
+    path: str | os.PathLike[str],
+    table: pa.Table,
+    schema: pa.Schema,
+    settings: Mapping[str, Any],
+    **more: Mapping[str, Any],
+) -> None:
     """Write a whole table."""
-    with writer(path, schema, settings) as output:
+    with writer(path, schema, settings, **more) as output:
         output.write_table(table.select(schema.names).cast(schema), row_group_size=ROW_GROUP)
 
 
@@ -209,11 +223,29 @@ def _named(path: str | os.PathLike[str]) -> Iterator[None]:
         raise TableError(f"{path}: cannot be read as Parquet: {error}") from None
 
 
+def rows_of(table: pa.Table, frame_ids: Sequence[str], path: str | os.PathLike[str]) -> list[int]:
+    """Where these frames stand in a table that was read from `path`; raises `TableError` where one is missing."""
+    row = {frame: i for i, frame in enumerate(table["frame_id"].to_pylist())}
+    missing = [frame for frame in frame_ids if frame not in row]
+    if missing:
+        raise TableError(f"{path}: the frame {missing[0]} and {len(missing) - 1} more are missing; make it anew")
+    return [row[frame] for frame in frame_ids]
+
+
 def about(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a file says of itself: schema version, program version, settings."""
-    metadata: dict[bytes, bytes] = pq.read_schema(path).metadata or {}
+    """What a file says of itself: schema version, program version, settings, and whatever its writer added."""
+    with _named(path):
+        metadata: dict[bytes, bytes] = pq.read_schema(path).metadata or {}
     result: dict[str, Any] = json.loads(metadata.get(METADATA_KEY, b"{}"))
     return result
+
+
+def frame_source(path: str | os.PathLike[str]) -> FrameSource:
+    """How the frames of a table were processed; raises `TableError` where it does not say so."""
+    found = about(path).get(FRAMES_KEY)
+    if found is None:
+        raise TableError(f"{path}: does not say how its frames were processed; make it anew with this program")
+    return FrameSource.model_validate(found)
 
 
 def left_out(path: str | os.PathLike[str]) -> dict[str, int]:

@@ -10,19 +10,27 @@ import pyarrow.parquet as pq
 import pytest
 import skops.io
 import torch
-from conftest import CONFIG, picture
+from conftest import CONFIG, ROOT, picture
 from safetensors import safe_open
 
-from norrsken import models, tables
-from norrsken.classes import CLASSES
-from norrsken.config import Config, Network, RunSettings
-from norrsken.dataset import read_split
+from norrsken import models, stages, tables
+from norrsken.classes import CLASSES, PAPER_TABLE2
+from norrsken.config import Config, FrameSource, RunSettings, load
+from norrsken.dataset import read_images, read_split
 from norrsken.errors import NorrskenError
 from norrsken.features import extract_features, histogram_of_gradients, read_features
-from norrsken.models.network import augment
-from norrsken.training import HISTORY_COLUMNS, train_run
+from norrsken.model_settings import Network, Pretrained
+from norrsken.models.architectures import RepeatablePool, stock_parameters
+from norrsken.models.augmentation import BRIGHTNESS, ROTATION, augment
+from norrsken.models.pretrained import PretrainedNetwork
+from norrsken.training import HISTORY_COLUMNS, NOT_CONVERGED, RANDOM_FEATURES, train_run
 
-CONFIGURATION = Config.model_validate(CONFIG)
+#: The small project's models, and a linear one on the features of a network.
+MODELS = {**CONFIG["models"], "linear": {"kind": "linear", "features": "mobilenet", "epochs": 2, "learning_rate": 0.01}}
+MOBILENET = {"kind": "pretrained", "network": "mobilenetv3_small_050", "weights": "random", "input_size": 64}
+CONFIGURATION = Config.model_validate(
+    {**CONFIG, "models": MODELS, "features": {**CONFIG["features"], "mobilenet": MOBILENET}}
+)
 FRAMES = 84
 
 
@@ -41,21 +49,24 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "split_random": ["test" if i % 4 == 3 else "train" for i in range(FRAMES)],
         }
     )
-    tables.write(path, table, tables.dataset_table(["random"]), {})
-    extract_features(str(path), CONFIGURATION.features["hog"], str(path.with_name("hog.parquet")), 1)
+    source = FrameSource(processing=stages.PROCESSING, cameras=CONFIGURATION.cameras)
+    tables.write(path, table, tables.dataset_table(["random"]), {}, frames=source.plain())
+    for name in CONFIGURATION.features:
+        extract_features(str(path), CONFIGURATION.features[name], str(path.with_name(f"{name}.parquet")))
     return path
 
 
 def run(dataset: Path, folder: Path, name: str, seed: int = 0, settings: RunSettings | None = None) -> dict:
     settings = settings or CONFIGURATION.run_settings(name)
-    features = str(dataset.with_name("hog.parquet")) if hasattr(settings.model, "features") else None
+    used = getattr(settings.model, "features", None)
+    features = str(dataset.with_name(f"{used}.parquet")) if used else None
     paths = [str(folder / file) for file in ("history.csv", "predictions.parquet", "metrics.json")]
     folder.mkdir(parents=True, exist_ok=True)
     train_run(str(dataset), features, "random", seed, settings, *paths)
     return json.loads((folder / "metrics.json").read_text())
 
 
-@pytest.mark.parametrize("name", list(CONFIG["models"]))
+@pytest.mark.parametrize("name", list(MODELS))
 def test_a_run_writes_settings_history_predictions_and_scores(dataset: Path, tmp_path: Path, name: str) -> None:
     metrics = run(dataset, tmp_path, name, seed=3)
     assert (metrics["model"], metrics["split"], metrics["seed"]) == (name, "random", 3)
@@ -66,18 +77,23 @@ def test_a_run_writes_settings_history_predictions_and_scores(dataset: Path, tmp
     with (tmp_path / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0] if rows else HISTORY_COLUMNS) == HISTORY_COLUMNS
-    assert len(rows) == CONFIG["models"][name].get("epochs", 0)
+    assert len(rows) == MODELS[name].get("epochs", 0)
     table = pq.read_table(tmp_path / "predictions.parquet")
     assert table.schema.names == tables.PREDICTIONS_TABLE.names
     probabilities = np.column_stack([table[f"p_{name}"].to_numpy() for name in CLASSES])
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert table["predicted"].to_pylist() == [CLASSES[i] for i in probabilities.argmax(axis=1)]
-    has_embedding = name == "shufflenet"
-    assert (table["embedding"][0].as_py() is not None) == has_embedding
-    assert (tmp_path / metrics["model_file"]).exists()
+    trained_by_epochs = name in ("shufflenet", "linear")
+    assert (table["embedding"][0].as_py() is not None) == trained_by_epochs
+    assert (tmp_path / "history.png").exists() == trained_by_epochs
+    assert metrics["images_per_second"] > 0
+    assert metrics["notes"] == {"shufflenet": [NOT_CONVERGED], "linear": [RANDOM_FEATURES]}.get(name, [])
+    assert metrics["stock_parameters"] == {"shufflenet": 1_366_792, "linear": 1_593_224}.get(name)
+    expected = {metrics["model_file"], "metrics.json", "predictions.parquet", "history.csv"}
+    assert {path.name for path in tmp_path.iterdir()} - {"history.png"} == expected  # and no checkpoint
 
 
-@pytest.mark.parametrize("name", list(CONFIG["models"]))
+@pytest.mark.parametrize("name", list(MODELS))
 def test_a_seed_gives_the_same_predictions_again(dataset: Path, tmp_path: Path, name: str) -> None:
     for folder in ("once", "again"):
         run(dataset, tmp_path / folder, name, seed=1)
@@ -106,6 +122,7 @@ def test_a_network_learns(dataset: Path, tmp_path: Path) -> None:
     )
     metrics = run(dataset, tmp_path, "net", settings=settings)
     assert metrics["f1"] > 0.8
+    assert metrics["notes"] == []
     with (tmp_path / "history.csv").open() as file:
         losses = [float(row["train_loss"]) for row in csv.DictReader(file)]
     assert losses[-1] < losses[0] / 3
@@ -134,13 +151,42 @@ def test_a_models_file_knows_its_classes_settings_and_normalisation(dataset: Pat
     with safe_open(tmp_path / "model.safetensors", "pt") as file:
         about = json.loads(file.metadata()["norrsken"])
         assert about["classes"] == list(CLASSES)
-        assert about["settings"]["name"] == "shufflenet"
+        assert about["run"]["name"] == "shufflenet"
+        assert about["frames"]["cameras"][0]["block"] == 2
         assert file.get_tensor("mean").shape == (1, 3, 1, 1)
 
 
 def test_resnet18_has_eleven_million_parameters() -> None:
     settings = Network(kind="network", architecture="resnet18", epochs=1)
     assert models.build(settings, 0).parameters == 11_180_103  # with seven outputs
+
+
+@pytest.mark.parametrize("name", ["vgg16", "vgg19", "alexnet", "resnet18", "resnet50"])
+def test_the_stock_networks_have_as_many_parameters_as_in_table_2(name: str) -> None:
+    settings = load(ROOT / "config.yaml").models[name]
+    assert isinstance(settings, Network)
+    assert stock_parameters(settings.architecture) / 1e6 == pytest.approx(PAPER_TABLE2[name].parameters, abs=1.2)
+
+
+def test_inception_v4_has_as_many_parameters_as_in_table_2() -> None:
+    settings = load(ROOT / "config.yaml").features["inception-v4"].model_copy(update={"weights": "random"})
+    assert isinstance(settings, Pretrained)
+    about = PretrainedNetwork(settings).about()
+    assert about["parameters"] / 1e6 == pytest.approx(PAPER_TABLE2["clausen-nickisch"].parameters, abs=1.2)
+
+
+def test_the_nine_of_table_2_stand_in_the_configuration() -> None:
+    config = load(ROOT / "config.yaml")
+    assert list(config.models) == list(PAPER_TABLE2)
+    assert [config.models[name].gpu for name in PAPER_TABLE2] == [0, 0, 0, 0, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("size", [(2, 3), (5, 7), (13, 6)])
+def test_the_repeatable_pool_is_torchs(size: tuple[int, int]) -> None:
+    maps = torch.randn(2, 3, *size)
+    for wanted in (6, (7, 7), (1, 4)):
+        pool = torch.nn.AdaptiveAvgPool2d(wanted)
+        torch.testing.assert_close(RepeatablePool(pool)(maps), pool(maps))
 
 
 def test_a_class_without_training_frames_has_probability_zero(dataset: Path) -> None:
@@ -158,12 +204,29 @@ def test_a_class_without_training_frames_has_probability_zero(dataset: Path) -> 
 
 
 def test_augmentation_flips_east_west_only_and_keeps_the_hue() -> None:
-    image = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
-    image[0, 0, 0, 0] = 100  # a red pixel in the north-west
-    results = [augment(image, torch.Generator().manual_seed(seed)) for seed in range(60)]
-    places = {tuple(result.nonzero()[0].tolist()) for result in results}
-    assert places == {(0, 0, 0, 0), (0, 0, 0, 3)}
-    assert all(90 <= result.max() <= 110 for result in results)
+    image = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
+    image[0, 0, 4:8, 4:8] = 100  # red in the north-west
+    frames = image.expand(200, 3, 32, 32)
+    results = augment(frames, torch.Generator().manual_seed(0))
+    assert results[:, 1:].abs().max() == 0  # still red
+    sides = torch.stack([results[:, 0, :12, :12].sum((1, 2)), results[:, 0, :12, 20:].sum((1, 2))], dim=1)
+    east = sides.argmax(dim=1)
+    assert 70 < east.sum() < 130  # as often in the north-east as in the north-west
+    light = results.sum((1, 2, 3)) / image.sum()
+    assert light.min() > 0.95 * (1 - BRIGHTNESS)
+    assert light.max() < 1.05 * (1 + BRIGHTNESS)
+    rows = (results[:, 0].sum(2) * torch.arange(32)).sum(1) / results[:, 0].sum((1, 2))
+    assert rows.max() < 10  # never in the south, never turned by 90°
+    assert rows.max() - rows.min() > 1.5  # but turned a little
+
+
+def test_augmentation_turns_by_at_most_ten_degrees() -> None:
+    line = torch.zeros(100, 3, 65, 65, dtype=torch.uint8)
+    line[:, :, 32] = 200  # an arc from west to east
+    results = augment(line, torch.Generator().manual_seed(1))[:, 0]
+    heights = (results[:, :, 60] * torch.arange(65)).sum(1) / results[:, :, 60].sum(1) - 32
+    assert heights.abs().max() < 28 * np.tan(np.radians(ROTATION)) + 0.5
+    assert heights.abs().max() > 20 * np.tan(np.radians(ROTATION))
 
 
 @pytest.mark.parametrize(("architecture", "width"), [("squeezenet1_1", None), ("alexnet", 4096)])
@@ -171,8 +234,9 @@ def test_other_architectures_join_by_their_settings_alone(dataset: Path, archite
     train, _ = read_split(dataset, "random")
     settings = {"kind": "network", "architecture": architecture, "epochs": 1, "threads": 2, "learning_rate": 1e-4}
     classifier = models.build(Network.model_validate(settings), 0)
-    classifier.fit(train.images, train.labels)
-    prediction = classifier.predict(train.images[:5])
+    images = read_images(dataset, train.frame_ids.tolist())
+    classifier.fit(images, train.labels)
+    prediction = classifier.predict(images[:5])
     assert prediction.probabilities.shape == (5, 7)
     assert (None if prediction.embeddings is None else prediction.embeddings.shape) == (width and (5, width))
 
@@ -194,6 +258,8 @@ def test_features_are_in_the_order_asked_for_and_complete(dataset: Path) -> None
     train, _ = read_split(dataset, "random")
     wanted = train.frame_ids[::-1].tolist()
     features = read_features(path, wanted)
-    np.testing.assert_array_equal(features[0], histogram_of_gradients(train.images[-1], CONFIGURATION.features["hog"]))
-    with pytest.raises(tables.TableError, match="no features of KRN9999 and 0 more"):
+    np.testing.assert_array_equal(
+        features[0], histogram_of_gradients(read_images(dataset, wanted[:1])[0], CONFIGURATION.features["hog"])
+    )
+    with pytest.raises(tables.TableError, match="the frame KRN9999 and 0 more are missing"):
         read_features(path, ["KRN9999"])

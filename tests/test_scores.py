@@ -1,5 +1,7 @@
 """Macro scores, tables of scores."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -38,27 +40,36 @@ def test_confusion_rows_are_truth() -> None:
     assert np.sum(matrix) == len(LABELS)
 
 
-def runs(model: str, scores: list[float]) -> pd.DataFrame:
+def runs(model: str, scores: list[float], notes: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     fields = {"model": model, "split": "random", "recall": 0.5, "f1": 0.5, "parameters": 11, "seconds": 1.0}
-    return collect_scores([{**fields, "seed": 9 - i, "precision": p} for i, p in enumerate(scores)])
+    fields |= {"stock_parameters": None if model == "3nn" else 12, "notes": list(notes)}
+    return [{**fields, "seed": 9 - i, "precision": p} for i, p in enumerate(scores)]
 
 
 def test_scores_are_sorted_by_seed() -> None:
-    table = runs("resnet18", [0.1, 0.2, 0.3])
+    table = collect_scores(runs("resnet18", [0.1, 0.2, 0.3]))
     assert list(table.columns) == ["model", "split", "seed", "precision", "recall", "f1", "parameters", "seconds"]
     assert table["seed"].tolist() == [7, 8, 9]
 
 
 def test_table_2_has_mean_and_sample_deviation_beside_the_papers() -> None:
-    table = table2([runs("resnet18", [0.8, 0.9, 1.0]), runs("my-model", [0.7])])
+    table = table2([*runs("resnet18", [0.8, 0.9, 1.0]), *runs("my-model", [0.7])])
     row = table.iloc[0]
     assert row["precision_mean"] == pytest.approx(0.9)
     assert row["precision_sd"] == pytest.approx(0.1)
     assert (row["runs"], row["parameters"]) == (3, 11)
     assert (row["paper_precision"], row["paper_f1_sd"], row["paper_parameters"]) == (0.92, 0.04, 11)
+    assert (row["stock_parameters"], row["note"]) == (12, "")
     other = table.iloc[1]
     assert pd.isna(other["precision_sd"])
     assert pd.isna(other["paper_precision"])
+
+
+def test_what_keeps_a_row_from_being_compared_is_noted() -> None:
+    cut_off = runs("alexnet", [0.8], ("not trained to convergence",))
+    table = table2([*cut_off, *runs("alexnet", [0.9, 1.0]), *runs("3nn", [0.7], ("random features",))])
+    assert table["note"].tolist() == ["not trained to convergence: 1 of 3 runs", "random features"]
+    assert pd.isna(table["stock_parameters"].iloc[1])
 
 
 def test_the_papers_best_is_resnet50() -> None:

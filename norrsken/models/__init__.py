@@ -1,16 +1,29 @@
-"""The classifiers, behind one interface: `build(settings)` gives a `Classifier`.
+"""The classifiers, behind one interface: `build(settings, seed)` gives a `Classifier`, `load(path)` a trained one.
 
-A new kind of model is a settings class in `config.Model`, a module here, and a line in `build`.
+A new kind of model is a settings class in `model_settings.Model`, a module here, and a line in `build`.
 """
 
-from norrsken.config import LinearSvm, Model, NearestNeighbours, Network
-from norrsken.models.interface import Classifier, Prediction
+import json
+import zipfile
+from pathlib import Path
 
-__all__ = ["Classifier", "Prediction", "build"]
+from norrsken.classes import CLASSES
+from norrsken.errors import NorrskenError
+from norrsken.model_settings import Linear, LinearSvm, Model, NearestNeighbours, Network
+from norrsken.models.interface import Card, Classifier, History, Prediction
+
+__all__ = ["Card", "Classifier", "History", "ModelError", "Prediction", "build", "load"]
 
 
-def build(settings: Model, seed: int) -> Classifier:
-    """An untrained classifier. Libraries are imported only for the kind that needs them: torch takes seconds."""
+class ModelError(NorrskenError):
+    """A file is not a model of this program, or not one that this version can use."""
+
+
+def build(settings: Model, seed: int, width: int = 0) -> Classifier:
+    """An untrained classifier; width: number of features, for those on features.
+
+    Libraries are imported only for the kind that needs them: torch takes seconds.
+    """
     match settings:
         case NearestNeighbours():
             from norrsken.models import scikit
@@ -20,7 +33,47 @@ def build(settings: Model, seed: int) -> Classifier:
             from norrsken.models import scikit
 
             return scikit.linear_svm(settings, seed)
-        case Network():
-            from norrsken.models.network import NetworkClassifier
+        case Linear():
+            from norrsken.models import network
 
-            return NetworkClassifier(settings, seed)
+            return network.linear(settings, seed, width)
+        case Network():
+            from norrsken.models import network
+
+            return network.network(settings, seed)
+
+
+def load(path: str | Path) -> tuple[Classifier, Card]:
+    """A trained classifier from its file, and what the file says of it. Nothing in the file is run as code.
+
+    Raises `ModelError` for a file that no run of this program has written.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ModelError(f"{path}: there is no such file; a run's model is its model.safetensors or model.skops")
+    try:
+        card, width = _read_card(file)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path}: not a model that norrsken has written: {error}") from None
+    if card.classes != list(CLASSES):
+        raise ModelError(f"{path}: a model of the classes {', '.join(card.classes)}; this program has others")
+    classifier = build(card.run.model, card.seed, width)
+    classifier.load(file)
+    return classifier, card
+
+
+def _read_card(path: Path) -> tuple[Card, int]:
+    """The card of a model's file, and the number of features that the model takes, where it takes some."""
+    if path.suffix == ".skops":
+        from norrsken.models.scikit import CARD
+
+        with zipfile.ZipFile(path) as archive:
+            return Card.model_validate_json(archive.read(CARD)), 0
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            card = Card.model_validate(json.loads(file.metadata()["norrsken"]))
+            return card, file.get_slice("mean").get_shape()[1]
+    except SafetensorError as error:
+        raise ValueError(error) from None

@@ -1,12 +1,15 @@
-"""What every classifier can do."""
+"""What every classifier can do, and what its file says of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from norrsken.config import FrameSource, RunSettings
+from norrsken.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,25 @@ class Prediction:
 
     probabilities: NDArray[np.float32]
     embeddings: NDArray[np.float32] | None
+
+
+class Card(Settings):
+    """What a model's file says: enough to use it on other frames, and to refuse frames that do not fit it.
+
+    extractor: digest of the network that computes its features, where one does.
+    """
+
+    classes: list[str]
+    run: RunSettings
+    split: str
+    seed: int
+    frames: FrameSource
+    extractor: str | None
+    program_version: str
+
+
+#: A row an epoch: epoch, learning_rate, train_loss, validation_…, images_per_second, seconds.
+History = Sequence[dict[str, float]]
 
 
 class Classifier(Protocol):
@@ -33,10 +55,24 @@ class Classifier(Protocol):
     def parameters(self) -> int:
         """Number of trained parameters."""
 
-    def fit(self, inputs: NDArray[Any], labels: NDArray[np.int64]) -> Sequence[Mapping[str, float]]:
-        """Train; return the history, a row an epoch, empty where there are none."""
+    @property
+    def stock_parameters(self) -> int | None:
+        """Parameters of the network as published, with 1,000 outputs, which Table 2 of the paper counts."""
+
+    @property
+    def converged(self) -> bool:
+        """Whether the training came to its end, rather than was cut off."""
+
+    def fit(self, inputs: NDArray[Any], labels: NDArray[np.int64], checkpoint: Path | None = None) -> History:
+        """Train; return the history, empty where there are no epochs.
+
+        checkpoint: a file from which a stopped training goes on, and which it keeps up to date; removed by the caller.
+        """
 
     def predict(self, inputs: NDArray[Any]) -> Prediction: ...
 
-    def save(self, path: Path, about: Mapping[str, Any]) -> None:
-        """Write the trained model; `about` goes into the file where its format has a place for it."""
+    def save(self, path: Path, card: Card) -> None:
+        """Write the trained model with its card."""
+
+    def load(self, path: Path) -> None:
+        """Take what `save` has written."""

@@ -1,39 +1,53 @@
-"""Neural networks: torchvision's architectures from random weights, cross-entropy and Adam (section 2.3).
+"""Classifiers that are trained with cross-entropy and Adam (section 2.3): networks on frames, linear ones on features.
 
-The frames are held as uint8 on the device and normalised and augmented there. The paper gives no epochs, batch size,
-learning rate or augmentation; ours are settings. Augmentation keeps what defines the classes: no 90° rotation, because
-arcs are east-west, and no change of hue, because of colored aurora.
+The training frames are held as uint8 on the device, and normalised and augmented there. The paper gives no epochs,
+batch size, learning rate, schedule or augmentation; docs/training.md says how ours were chosen.
 """
 
+import hashlib
 import json
 import logging
-import os
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torchvision
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
+from tqdm import tqdm
 
+from norrsken import stages
 from norrsken.classes import CLASSES
-from norrsken.config import Network
 from norrsken.dataset import drawn_by_class
 from norrsken.errors import NorrskenError
-from norrsken.models.interface import Prediction
+from norrsken.model_settings import Linear, Network
+from norrsken.models import architectures, device
+from norrsken.models.augmentation import augment
+from norrsken.models.checkpoint import Checkpoint, save_tensors
+from norrsken.models.interface import Card, Prediction
 from norrsken.scores import macro_scores
 
 log = logging.getLogger(__name__)
 
-#: Brightness is changed by up to this share: exposures and transparency differ by more than that from night to night.
-BRIGHTNESS = 0.1
-
 #: Frames a step of prediction.
 PREDICT_BATCH = 256
+
+#: Seconds of training that a killed run loses at most, beside the epoch it was in.
+CHECKPOINT_SECONDS = 60.0
+
+#: The learning rate rises over this share of the steps, then falls as a cosine.
+WARM_UP = 0.2
+
+#: A training has converged when its network has come to know its training frames: below this mean
+#: loss of the last epoch, the probability of the true class is above 3/4 in the geometric mean.
+CONVERGED_LOSS = math.log(4 / 3)
+
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
 
 class TrainingError(NorrskenError):
@@ -41,153 +55,236 @@ class TrainingError(NorrskenError):
 
 
 class Normalised(nn.Module):
-    """A network behind its normalisation, so that the model's file holds both. Takes 0…255, (n, 3, h, w)."""
+    """A network behind its normalisation, so that the model's file holds both.
+
+    Takes frames (n, 3, h, w) of 0…255, which are resampled to `size` pixels a side, or features (n, m).
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: nn.Module, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, network: nn.Module, inputs: tuple[int, ...], size: int | None = None) -> None:
+        """inputs: the shape over which mean and deviation are taken: (3, 1, 1) or (m,)."""
         super().__init__()
-        self.network = network
-        self.register_buffer("mean", mean.view(1, 3, 1, 1))
-        self.register_buffer("std", std.view(1, 3, 1, 1))
+        self.network, self.size = network, size
+        self.register_buffer("mean", torch.zeros(1, *inputs))
+        self.register_buffer("std", torch.ones(1, *inputs))
 
-    def forward(self, frames: Tensor) -> Tensor:
-        scores: Tensor = self.network((frames.float() - self.mean) / self.std)
+    def forward(self, inputs: Tensor) -> Tensor:
+        normal = (inputs - self.mean).div_(self.std)
+        if self.size is not None and normal.shape[-1] != self.size:
+            normal = nn.functional.interpolate(normal, (self.size,) * 2, mode="bilinear", antialias=True)
+        scores: Tensor = self.network(normal)
         return scores
 
 
-class NetworkClassifier:
-    """A torchvision network as a `Classifier`. Weights, validation frames, order, augmentation come from the seed."""
+class TorchClassifier:
+    """A torch module as a `Classifier`. Weights, validation frames, order, augmentation come from the seed."""
 
     suffix = ".safetensors"
 
-    def __init__(self, settings: Network, seed: int) -> None:
-        if settings.architecture not in torchvision.models.list_models(torchvision.models):
-            raise TrainingError(f"torchvision has no classification network named {settings.architecture!r}")
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats its results only with this
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.set_num_threads(settings.threads)
-        torch.manual_seed(seed)
-        self.settings, self.seed = settings, seed
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.device = torch.cuda.get_device_name() if self._device.type == "cuda" else "cpu"
-        self._network = torchvision.models.get_model(settings.architecture, weights=None, num_classes=len(CLASSES))
-        self._model: Normalised | None = None
+    def __init__(
+        self,
+        model: Normalised,
+        settings: Network | Linear,
+        seed: int,
+        augmentation: Augmentation,
+        stock_parameters: int | None = None,
+    ) -> None:
+        self.settings, self.seed, self.stock_parameters = settings, seed, stock_parameters
+        self._device = device.prepare(settings.threads)
+        self.device = device.name(self._device)
+        self._model = model.to(self._device).to(memory_format=torch.channels_last)
+        self._augment = augmentation
+        self.converged = False
 
     @property
     def parameters(self) -> int:
-        return sum(parameter.numel() for parameter in self._network.parameters())
+        return sum(parameter.numel() for parameter in self._model.parameters())
 
-    def fit(self, inputs: NDArray[np.uint8], labels: NDArray[np.int64]) -> list[dict[str, float]]:
+    def fit(
+        self, inputs: NDArray[Any], labels: NDArray[np.int64], checkpoint: Path | None = None
+    ) -> list[dict[str, float]]:
         """Train for the set number of epochs; the validation frames only follow the training."""
-        settings = self.settings
-        random_frames = np.random.default_rng(self.seed)
-        chosen = drawn_by_class(labels, range(len(CLASSES)), settings.validation_share, random_frames)
-        frames, targets = self._to_device(inputs[~chosen]), torch.from_numpy(labels[~chosen]).to(self._device)
-        if len(frames) < 2:
-            raise TrainingError(f"{len(frames)} training frames; a network needs two at least")
-        mean, std = _mean_and_std(inputs[~chosen])
-        model = Normalised(self._network, mean, std).to(self._device).to(memory_format=torch.channels_last)
-        self._model = model
-        optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate)
-        # Batches of equal size, so that none is too small for batch normalisation.
-        batches = max(len(frames) // settings.batch_size, 1)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, settings.learning_rate, total_steps=batches * settings.epochs
-        )
-        random = torch.Generator(self._device).manual_seed(self.seed)
-        history: list[dict[str, float]] = []
-        for epoch in range(1, settings.epochs + 1):
-            start, rate = time.perf_counter(), schedule.get_last_lr()[0]
-            loss = train_one_epoch(model, frames, targets, batches, optimizer, schedule, random)
-            row: dict[str, float] = {"epoch": epoch, "learning_rate": float(rate), "train_loss": loss}
-            if chosen.any():
-                row |= self._validate(inputs[chosen], labels[chosen])
-            row["seconds"] = time.perf_counter() - start
-            history.append(row)
-            log.info("epoch %d/%d: %s", epoch, settings.epochs, ", ".join(f"{k} {v:.4g}" for k, v in row.items()))
+        random = np.random.default_rng(self.seed)
+        chosen = drawn_by_class(labels, range(len(CLASSES)), self.settings.validation_share, random)
+        if (~chosen).sum() < 2:
+            raise TrainingError(f"{(~chosen).sum()} training frames; a network needs two at least")
+        self._set_normalisation(inputs[~chosen])
+        kept = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(inputs, labels))
+        try:
+            history = self._epochs(inputs, labels, chosen, kept)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+                raise TrainingError(self._out_of_memory(str(error))) from None
+            raise
+        self.converged = history[-1]["train_loss"] < CONVERGED_LOSS
         return history
 
-    def predict(self, inputs: NDArray[np.uint8]) -> Prediction:
+    def predict(self, inputs: NDArray[Any]) -> Prediction:
         scores, embeddings = self._forward(inputs)
         return Prediction(scores.softmax(dim=1).numpy(), None if embeddings is None else embeddings.numpy())
 
-    def save(self, path: Path, about: Mapping[str, Any]) -> None:
-        model = self._trained()
-        tensors = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
-        # One key: safetensors writes several in any order, and the same weights shall be the same file.
-        save_file(tensors, path, {"norrsken": json.dumps({"classes": CLASSES, **about}, sort_keys=True)})
+    def save(self, path: Path, card: Card) -> None:
+        save_tensors(path, self._model.state_dict(), card.plain())
 
-    def _validate(self, inputs: NDArray[np.uint8], labels: NDArray[np.int64]) -> dict[str, float]:
+    def load(self, path: Path) -> None:
+        """Take the weights of a file that `save` has written."""
+        self._model.load_state_dict(load_file(path))
+
+    def _epochs(
+        self,
+        inputs: NDArray[Any],
+        labels: NDArray[np.int64],
+        chosen: NDArray[np.bool_],
+        checkpoint: Checkpoint | None,
+    ) -> list[dict[str, float]]:
+        settings = self.settings
+        frames, targets = self._to_device(inputs[~chosen]), torch.from_numpy(labels[~chosen]).to(self._device)
+        optimizer = torch.optim.Adam(self._model.parameters(), settings.learning_rate, fused=True)
+        # Batches of equal size, so that none is too small for batch normalisation.
+        batches = max(len(frames) // settings.batch_size, 1)
+        history = checkpoint.restore(self._model, optimizer) if checkpoint else []
+        saved = time.monotonic()
+        for epoch in range(len(history) + 1, settings.epochs + 1):
+            start = time.perf_counter()
+            about = Epoch(epoch, settings.epochs, batches, self.seed, settings.learning_rate)
+            loss = train_one_epoch(self._model, frames, targets, optimizer, about, self._augment)
+            seconds = time.perf_counter() - start
+            rate = float(optimizer.param_groups[0]["lr"])
+            row: dict[str, float] = {"epoch": epoch, "learning_rate": rate, "train_loss": loss}
+            if chosen.any():
+                row |= self._validate(inputs[chosen], labels[chosen])
+            row |= {"images_per_second": len(frames) / seconds, "seconds": time.perf_counter() - start}
+            history.append(row)
+            log.info("epoch %d/%d: %s", epoch, settings.epochs, ", ".join(f"{k} {v:.4g}" for k, v in row.items()))
+            if checkpoint and epoch < settings.epochs and time.monotonic() - saved > CHECKPOINT_SECONDS:
+                checkpoint.save(self._model, optimizer, history)
+                saved = time.monotonic()
+        return history
+
+    def _set_normalisation(self, inputs: NDArray[Any]) -> None:
+        """Mean and standard deviation of each colour, or of each feature, over the training frames."""
+        if inputs.dtype == np.uint8:  # from the histogram: exact and small
+            counts = np.stack([np.bincount(inputs[..., colour].ravel(), minlength=256) for colour in range(3)])
+            weights, values = counts / counts.sum(axis=1, keepdims=True), np.arange(256)
+            mean = weights @ values
+            std = np.maximum(np.sqrt((weights * (values - mean[:, None]) ** 2).sum(axis=1)), 1.0)
+        else:
+            mean, std = inputs.mean(axis=0, dtype=np.float64), inputs.std(axis=0, dtype=np.float64)
+            std = np.where(std > 0, std, 1.0)
+        for buffer, values in ((self._model.mean, mean), (self._model.std, std)):
+            buffer.copy_(torch.from_numpy(np.asarray(values, np.float32)).view_as(buffer))
+
+    def _validate(self, inputs: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, float]:
         scores, _ = self._forward(inputs)
         loss = nn.functional.cross_entropy(scores, torch.from_numpy(labels)).item()
-        return {"validation_loss": loss, "validation_f1": macro_scores(labels, scores.argmax(dim=1).numpy())["f1"]}
+        found = macro_scores(labels, scores.argmax(dim=1).numpy())
+        return {"validation_loss": loss, **{f"validation_{name}": score for name, score in found.items()}}
 
     @torch.inference_mode()
-    def _forward(self, inputs: NDArray[np.uint8]) -> tuple[Tensor, Tensor | None]:
+    def _forward(self, inputs: NDArray[Any]) -> tuple[Tensor, Tensor | None]:
         """Scores before the softmax (n, 7), and what enters the last layer (n, m) where that is linear, on the CPU."""
-        model = self._trained().eval()
+        model = self._model.eval()
         embeddings: list[Tensor] = []
         linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
         hooks = [
             layer.register_forward_pre_hook(lambda _, entering: embeddings.append(entering[0].float().cpu()))
             for layer in linear[-1:]
         ]
-        parts = np.array_split(inputs, -(-len(inputs) // PREDICT_BATCH))
-        scores = [model(self._to_device(part)).float().cpu() for part in parts]
+        parts = [inputs[start : start + PREDICT_BATCH] for start in range(0, len(inputs), PREDICT_BATCH)]
+        with device.precision(self._device):
+            scores = [model(self._to_device(part)).float().cpu() for part in parts]
         for hook in hooks:
             hook.remove()
         return torch.cat(scores), torch.cat(embeddings) if embeddings else None
 
-    def _to_device(self, images: NDArray[np.uint8]) -> Tensor:
-        """(n, h, w, 3) → (n, 3, h, w) in the same order of bytes, which is torch's channels_last."""
-        return torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2)
+    def _to_device(self, inputs: NDArray[Any]) -> Tensor:
+        """Frames (n, h, w, 3) → (n, 3, h, w) in the same order of bytes, which is torch's channels_last."""
+        tensor = torch.from_numpy(inputs).to(self._device)
+        return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
 
-    def _trained(self) -> Normalised:
-        if self._model is None:
-            raise TrainingError("the network is not trained yet")
-        return self._model
+    def _fingerprint(self, inputs: NDArray[Any], labels: NDArray[np.int64]) -> str:
+        """Of all that decides the weights."""
+        decides = [self.settings.plain(), self.seed, stages.TRAINING, torch.__version__, self.device]
+        text = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
+        for array in (labels, inputs):
+            text.update(np.ascontiguousarray(array).data)
+        return text.hexdigest()
+
+    def _out_of_memory(self, said: str) -> str:
+        settings = self.settings
+        size = f" or input_size (now {settings.input_size})" if isinstance(settings, Network) else ""
+        return (
+            f"{self.device}: out of memory; lower batch_size (now {settings.batch_size}){size} of the model, or ask "
+            f"for a node with more memory. {said.splitlines()[0]}"
+        )
+
+
+def network(settings: Network, seed: int) -> TorchClassifier:
+    """A torchvision network on frames."""
+    torch.manual_seed(seed)
+    model = Normalised(architectures.create(settings.architecture), (3, 1, 1), settings.input_size)
+    stock = architectures.stock_parameters(settings.architecture)
+    return TorchClassifier(model, settings, seed, augment, stock)
+
+
+def linear(settings: Linear, seed: int, width: int) -> TorchClassifier:
+    """A linear classifier on so many features."""
+    torch.manual_seed(seed)
+    model = Normalised(nn.Linear(width, len(CLASSES)), (width,))
+    return TorchClassifier(model, settings, seed, lambda features, random: features)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Which epoch of a training it is: all that decides its learning rates, order and augmentation.
+
+    number: from 1. batches: steps an epoch.
+    """
+
+    number: int
+    epochs: int
+    batches: int
+    seed: int
+    learning_rate: float
+
+    def rate(self, batch: int) -> float:
+        """The learning rate of a step: linear up, then a cosine down to nearly nothing."""
+        done = ((self.number - 1) * self.batches + batch + 1) / (self.epochs * self.batches + 1)
+        shape = done / WARM_UP if done < WARM_UP else (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2
+        return self.learning_rate * shape
 
 
 def train_one_epoch(
     model: nn.Module,
     frames: Tensor,
     targets: Tensor,
-    batches: int,
     optimizer: torch.optim.Optimizer,
-    schedule: Any,
-    random: torch.Generator,
+    epoch: Epoch,
+    augmentation: Augmentation,
 ) -> float:
     """One pass over all training frames in a new order; the mean loss. Raises `TrainingError` if that is not finite."""
+    # Every epoch has a seed of its own, so that a training that goes on need not know how far the last one had drawn.
+    draws = int(np.random.SeedSequence([epoch.seed, epoch.number]).generate_state(1, np.uint64)[0] >> 1)
+    torch.manual_seed(draws)  # dropout
+    random = torch.Generator(frames.device).manual_seed(draws)
     model.train()
     total = torch.zeros((), device=frames.device)
     order = torch.randperm(len(frames), generator=random, device=frames.device)
-    for batch in order.tensor_split(batches):
-        loss = nn.functional.cross_entropy(model(augment(frames[batch], random)), targets[batch])
+    bar = tqdm(order.tensor_split(epoch.batches), f"epoch {epoch.number}/{epoch.epochs}", leave=False, disable=None)
+    for step, batch in enumerate(bar):
+        for group in optimizer.param_groups:
+            group["lr"] = epoch.rate(step)
+        with device.precision(frames.device):
+            loss = nn.functional.cross_entropy(model(augmentation(frames[batch], random)), targets[batch])
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         optimizer.step()
-        schedule.step()
         total += loss.detach() * len(batch)
     mean = total.item() / len(frames)
-    if not np.isfinite(mean):
-        raise TrainingError(f"the loss became {mean}; lower learning_rate")
+    if not math.isfinite(mean):
+        raise TrainingError(
+            f"the loss became {mean} in epoch {epoch.number}; lower learning_rate (now {epoch.learning_rate})"
+        )
     return mean
-
-
-def augment(frames: Tensor, random: torch.Generator) -> Tensor:
-    """Half of the frames flipped east-west, each a little brighter or darker. (n, 3, h, w) uint8 → float 0…255."""
-    n, device = len(frames), frames.device
-    flipped = torch.rand(n, 1, 1, 1, generator=random, device=device) < 0.5
-    brightness = 1 + BRIGHTNESS * (2 * torch.rand(n, 1, 1, 1, generator=random, device=device) - 1)
-    return torch.where(flipped, frames.flip(3), frames).float() * brightness
-
-
-def _mean_and_std(images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each colour over the training frames, from the histogram: exact and small."""
-    counts = np.stack([np.bincount(images[..., colour].ravel(), minlength=256) for colour in range(3)])
-    weights, values = counts / counts.sum(axis=1, keepdims=True), np.arange(256)
-    mean = weights @ values
-    std = np.sqrt((weights * (values - mean[:, None]) ** 2).sum(axis=1))
-    return torch.tensor(mean, dtype=torch.float32), torch.tensor(np.maximum(std, 1.0), dtype=torch.float32)

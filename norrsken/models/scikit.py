@@ -1,6 +1,7 @@
 """The baselines of section 3.1: nearest neighbours and a linear support vector machine, with scikit-learn."""
 
-from collections.abc import Callable, Mapping, Sequence
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,14 @@ from scipy.special import softmax
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
+from norrsken import tables
 from norrsken.classes import CLASSES
-from norrsken.config import LinearSvm, NearestNeighbours
-from norrsken.models.interface import Prediction
+from norrsken.files import written_aside
+from norrsken.model_settings import LinearSvm, NearestNeighbours
+from norrsken.models.interface import Card, Prediction
+
+#: The card in a skops file, which is a zip archive.
+CARD = "norrsken.json"
 
 
 class ScikitClassifier:
@@ -21,6 +27,7 @@ class ScikitClassifier:
 
     suffix = ".skops"
     device = "cpu"
+    stock_parameters = None
 
     def __init__(
         self,
@@ -35,7 +42,15 @@ class ScikitClassifier:
     def parameters(self) -> int:
         return self._parameters(self.estimator)
 
-    def fit(self, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> Sequence[Mapping[str, float]]:
+    @property
+    def converged(self) -> bool:
+        """scikit-learn stops at `max_iter` where it has not come to its end; neighbours need no training."""
+        steps = getattr(self.estimator, "n_iter_", None)
+        return steps is None or bool(np.max(steps) < self.estimator.max_iter)
+
+    def fit(
+        self, inputs: NDArray[np.float32], labels: NDArray[np.int64], checkpoint: Path | None = None
+    ) -> list[dict[str, float]]:
         self.estimator.fit(inputs, labels)
         return []
 
@@ -45,8 +60,15 @@ class ScikitClassifier:
         found[:, self.estimator.classes_] = self._probabilities(self.estimator, inputs)
         return Prediction(found, None)
 
-    def save(self, path: Path, about: Mapping[str, Any]) -> None:
-        skops.io.dump(self.estimator, path)
+    def save(self, path: Path, card: Card) -> None:
+        with written_aside(path) as temporary:
+            skops.io.dump(self.estimator, temporary)
+            with zipfile.ZipFile(temporary, "a") as archive:
+                archive.writestr(CARD, tables.to_json(card.plain()))
+
+    def load(self, path: Path) -> None:
+        """Take the estimator of a file that `save` has written. skops refuses types that could run code."""
+        self.estimator = skops.io.load(path)
 
 
 def nearest_neighbours(settings: NearestNeighbours) -> ScikitClassifier:

@@ -1,4 +1,4 @@
-"""Labelled frames → the clean data set with its splits, and hand-made features of it."""
+"""Labelled frames → the clean data set with its splits, and features of it that are not learnt from it."""
 
 
 rule split_dataset:
@@ -29,7 +29,8 @@ rule split_dataset:
 rule extract_features:
     """Compute features of the clean frames once, for all models and seeds that use them."""
     input:
-        paths.DATASET,
+        dataset=paths.DATASET,
+        weights=lambda wildcards: plan.weights(wildcards.features),
     output:
         paths.FEATURES,
     log:
@@ -38,10 +39,11 @@ rule extract_features:
         "results/benchmarks/extract_features/{release}/{features}.tsv"
     conda:
         "../../envs/norrsken.yaml"
-    threads: 4
+    threads: lambda wildcards: plan.config.features[wildcards.features].threads
     resources:
         mem_mb=4000,
-        runtime=30,
+        runtime=60,
+        gpu=lambda wildcards: plan.config.features[wildcards.features].gpu,
     params:
         settings=lambda wildcards: plan.config.features[wildcards.features].plain(),
         version=stages.FEATURES,

@@ -39,7 +39,7 @@ rule tabulate_labels:
 rule tabulate_scores:
     """Table 2 of the paper: mean and deviation over the runs of every model."""
     input:
-        plan.scores(plan.config.models),
+        plan.all_metrics(),
     output:
         report(
             paths.TABLE2,

@@ -1,13 +1,14 @@
 """Rule extract_features: see `norrsken.features`."""
 
-from norrsken.config import Hog
+from pydantic import TypeAdapter
+
 from norrsken.errors import log_to
 from norrsken.features import extract_features
+from norrsken.model_settings import Features
 
 log_to(snakemake.log[0])
 extract_features(
-    dataset=snakemake.input[0],
-    settings=Hog.model_validate(snakemake.params.settings),
+    dataset=snakemake.input.dataset,
+    settings=TypeAdapter(Features).validate_python(snakemake.params.settings),
     output=snakemake.output[0],
-    workers=snakemake.threads,
 )

@@ -1,0 +1,141 @@
+"""Table 2 on a simulated data set of the paper's size: 3,000 frames to train, 846 to test, no night in both.
+
+Usage: python benchmarks/paper_size.py FOLDER [MODEL | MODEL:EPOCHS …]
+
+The data set is drawn into FOLDER once, in twelve minutes on two cores: nights of the decade, every fourth minute of
+them; the annotators label what they would be offered, and the frames on which they agree are kept. Then the models,
+entries of config.yaml, are trained with three seeds each; runs that are there already are not repeated. Prints Table 2
+of all runs in FOLDER, and each model's confusion matrix.
+"""
+
+import logging
+import sys
+from dataclasses import asdict
+from datetime import date, timedelta
+from pathlib import Path
+
+import cv2
+import joblib
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from norrsken import stages, tables
+from norrsken.archive import frame_id
+from norrsken.classes import CLASSES
+from norrsken.config import FrameSource, Split, load
+from norrsken.dataset import divide
+from norrsken.features import extract_features
+from norrsken.images import process
+from norrsken.scores import read_metrics, table2
+from norrsken.simulation import annotators
+from norrsken.simulation.night import Night, scene
+from norrsken.simulation.truth import SPAN, worth_labelling
+from norrsken.training import train_run
+
+CONFIG = load(Path(__file__).parent.parent / "config.yaml")
+CAMERA = CONFIG.cameras[0]
+SEED, EVERY, SEEDS = 0, 4, (0, 1, 2)
+NIGHTS, TRAIN, TEST = 680, 3000, 846
+
+
+def label_night(night: date) -> tuple[pd.DataFrame, NDArray[np.uint8]] | None:
+    """The labels of a night's offered frames, and the processed frames on which the annotators agree."""
+    cv2.setNumThreads(1)
+    drawn = Night.of(night, CONFIG.site, SEED)
+    dark = drawn.dark(CONFIG.filter)
+    minutes = [minute for minute in drawn.minutes() if dark[minute] and minute % EVERY == 0]
+    scenes = [scene(drawn, minute, CAMERA) for minute in minutes]
+    truth = pd.DataFrame([{"spoilt": shown.spoilt, **asdict(shown.shares)} for shown in scenes])
+    if truth.empty:
+        return None
+    truth["night"] = night
+    truth["time"] = [pd.Timestamp(drawn.time(minute)) for minute in minutes]
+    truth = truth[worth_labelling(truth, pd.Series(True, truth.index), SPAN // EVERY)]
+    if truth.empty:
+        return None
+    one, two = (annotators.annotate(truth, annotator, SEED) for annotator in (0, 1))
+    truth = truth.assign(one=one, two=two, clean=(one == two) & np.isin(one, CLASSES))
+    images = [process(scenes[i].photograph(), CAMERA) for i in truth.index[truth["clean"]]]
+    return truth, np.array(images, np.uint8).reshape(-1, 128, 128, 3)
+
+
+def draw(path: Path) -> None:
+    """Write the data set, and say how the annotators agree."""
+    random = np.random.default_rng(SEED)
+    days = [date(2010, 1, 1) + timedelta(days=int(day)) for day in random.permutation(3652)]
+    season = [day for day in days if not (5, 1) < (day.month, day.day) < (8, 15)][:NIGHTS]
+    made = joblib.Parallel(n_jobs=-1, batch_size=1)(joblib.delayed(label_night)(day) for day in sorted(season))
+    some = [night for night in made if night is not None]
+    labelled, images = pd.concat([truth for truth, _ in some]), np.concatenate([images for _, images in some])
+    report_labels(labelled)
+    clean = labelled[labelled["clean"]]
+    few = np.sort(np.random.default_rng(SEED).permutation(len(clean))[: TRAIN + TEST])
+    clean, images = clean.iloc[few], images[few]
+    labels = clean["one"].to_numpy().astype(str)
+    split = Split(method="night", test_share=TEST / (TRAIN + TEST), seed=SEED)
+    test = divide(labels, clean["night"].to_numpy().astype("datetime64[D]"), split)
+    table = pa.table(
+        {
+            "frame_id": [frame_id(CONFIG.site.station, time) for time in clean["time"]],
+            "time": pa.array(clean["time"], pa.timestamp("ms", "UTC")),
+            "night": pa.array(clean["night"], pa.date32()),
+            "label": labels,
+            "image": tables.image_column(images),
+            "split_night": np.where(test, "test", "train"),
+        }
+    )
+    source = FrameSource(processing=stages.PROCESSING, cameras=CONFIG.cameras).plain()
+    tables.write(path, table, tables.dataset_table(["night"]), {"night": split.plain()}, frames=source)
+
+
+def report_labels(labelled: pd.DataFrame) -> None:
+    one, two, clean = labelled["one"], labelled["two"], labelled["clean"]
+    fits = one.isin(CLASSES) & two.isin(CLASSES)
+    print(f"{len(labelled)} frames of {labelled['night'].nunique()} nights labelled twice")
+    print(f"  clean {clean.mean():.3f} (paper 0.274), disagreement {(one != two).mean():.3f} (0.462)")
+    for name, paper in (("unknown", 0.188), ("rejected", 0.077)):
+        print(f"  both {name} {((one == name) & (two == name)).mean():.3f} ({paper})")
+    print(f"  same label where both take it to fit a class {(one == two)[fits].mean():.3f} (0.95)")
+    print("  clean frames by class:", one[clean].value_counts(normalize=True).reindex(CLASSES).round(3).to_dict())
+    print("  paper: breakup 0.038 colored 0.035 arcs 0.216 discrete 0.050 patchy 0.559 edge 0.056 faint 0.046")
+
+
+def train(folder: Path, name: str, epochs: int | None) -> None:
+    """The runs of a model that are not there yet."""
+    run = CONFIG.run_settings(name)
+    changed = {"threads": joblib.cpu_count(), **({} if epochs is None else {"epochs": epochs})}
+    run = run.model_copy(update={"model": run.model.model_copy(update=changed)})
+    features = None
+    if run.features is not None:
+        features = folder / f"{getattr(run.model, 'features', '')}.parquet"
+        if not features.exists():
+            extract_features(str(folder / "dataset.parquet"), run.features, str(features))
+    for seed in SEEDS:
+        to = folder / name / str(seed)
+        if not (to / "metrics.json").exists():
+            to.mkdir(parents=True, exist_ok=True)
+            outputs = (str(to / file) for file in ("history.csv", "predictions.parquet", "metrics.json"))
+            train_run(str(folder / "dataset.parquet"), features and str(features), "night", seed, run, *outputs)
+
+
+def main() -> None:
+    folder, names = Path(sys.argv[1]), sys.argv[2:]
+    dataset = folder / "dataset.parquet"
+    if not dataset.exists():
+        draw(dataset)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    for name in names:
+        model, _, epochs = name.partition(":")
+        train(folder, model, int(epochs) if epochs else None)
+    metrics = read_metrics(sorted(folder.glob("*/*/metrics.json")))
+    if metrics:
+        print(table2(metrics).to_string(index=False, float_format="{:.3f}".format))
+    for model in dict.fromkeys(run["model"] for run in metrics):
+        print(f"{model}, mean over the runs; rows truth, columns predicted: {', '.join(CLASSES)}")
+        print(np.mean([run["confusion"] for run in metrics if run["model"] == model], axis=0).round(1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Speed of training and inference against the bare network on the same device, in one run.
+
+Usage: python benchmarks/training.py [NETWORK …], by default alexnet and resnet18 on a CPU and resnet18 and resnet50 on
+a GPU. Prints ratios: training loop / bare forward, backward and step on tensors that lie ready; inference from a night
+table / bare forward passes; and seconds from the start of a process to its first step.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import nn
+
+from norrsken import __version__, models, stages, tables
+from norrsken.classes import CLASSES
+from norrsken.classify import FrameClassifier
+from norrsken.config import FrameSource, RunSettings, load
+from norrsken.model_settings import Network
+from norrsken.models import architectures, device
+from norrsken.models.augmentation import augment
+from norrsken.models.network import PREDICT_BATCH, Epoch, Normalised, train_one_epoch
+
+CONFIG = load(Path(__file__).parent.parent / "config.yaml")
+THREADS = torch.get_num_threads()
+DEVICE = device.prepare(THREADS)
+ON_GPU = DEVICE.type == "cuda"
+BATCH, BATCHES, ROUNDS = 32, 100 if ON_GPU else 4, 5
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    if ON_GPU:
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def compare(name: str, what: str, ours: Callable[[], object], bare: Callable[[], object], frames: int) -> None:
+    """Ours and the bare work by turns, so that a machine that grows slow does not favour either."""
+    ours(), bare()
+    times = np.array([(seconds(ours), seconds(bare)) for _ in range(ROUNDS)])
+    speeds = frames / np.median(times, axis=0)
+    ratio = np.median(times[:, 1] / times[:, 0])
+    print(f"{name:10s} {what:10s} {speeds[0]:8.1f} frames/s, bare {speeds[1]:8.1f}, ratio {ratio:.2f}", flush=True)
+
+
+def training(name: str) -> None:
+    """The training loop against bare steps of the same network on float tensors that lie ready on the device."""
+    frames = torch.randint(0, 256, (BATCH * BATCHES, 128, 128, 3), dtype=torch.uint8, device=DEVICE).permute(0, 3, 1, 2)
+    targets = torch.randint(0, 7, (BATCH * BATCHES,), device=DEVICE)
+    ready = torch.randn(BATCH, 3, 128, 128, device=DEVICE).to(memory_format=torch.channels_last)
+    ours = Normalised(architectures.create(name), (3, 1, 1)).to(DEVICE).to(memory_format=torch.channels_last)
+    bare = architectures.create(name).to(DEVICE).to(memory_format=torch.channels_last).train()
+    adam, bare_adam = (torch.optim.Adam(model.parameters(), 1e-5, fused=True) for model in (ours, bare))
+
+    def bare_epoch() -> None:
+        for _ in range(BATCHES):
+            with device.precision(DEVICE):
+                loss = nn.functional.cross_entropy(bare(ready), targets[:BATCH])
+            bare_adam.zero_grad(set_to_none=True)
+            loss.backward()
+            bare_adam.step()
+
+    def our_epoch() -> None:
+        train_one_epoch(ours, frames, targets, adam, Epoch(1, 1, BATCHES, 0, 1e-5), augment)
+
+    compare(name, "training", our_epoch, bare_epoch, BATCH * BATCHES)
+
+
+def inference(name: str, folder: Path) -> None:
+    """A night table classified against bare forward passes of the same network on tensors that lie ready."""
+    n = 16384 if ON_GPU else 768
+    frames = np.random.default_rng(0).integers(0, 256, (n, 128, 128, 3), np.uint8)
+    source = FrameSource(processing=stages.PROCESSING, cameras=CONFIG.cameras)
+    rows = {
+        "frame_id": [f"KRN{i:08d}" for i in range(n)],
+        "time": pa.array(range(n), pa.timestamp("ms", "UTC")),
+        "night": pa.array([0] * n, pa.date32()),
+        "path": [""] * n,
+        "bytes": [0] * n,
+        "exposure_ms": pa.array([6000] * n, pa.int32()),
+        "sun_altitude": pa.array([-20.0] * n, pa.float32()),
+        "moon_altitude": pa.array([-20.0] * n, pa.float32()),
+        "status": ["kept"] * n,
+        "image": tables.image_column(frames),
+    }
+    table = folder / "night.parquet"
+    tables.write(table, pa.table(rows), tables.NIGHT_TABLE, {}, frames=source.plain())
+    settings = Network(kind="network", architecture=name, epochs=1, threads=THREADS)
+    model = models.build(settings, 0)
+    run = RunSettings(name=name, model=settings)
+    card = models.Card(
+        classes=list(CLASSES),
+        run=run,
+        split="night",
+        seed=0,
+        frames=source,
+        extractor=None,
+        program_version=__version__,
+    )
+    model.save(folder / "model.safetensors", card)
+    classifier = FrameClassifier(folder / "model.safetensors")
+    bare = architectures.create(name).to(DEVICE).to(memory_format=torch.channels_last).eval()
+    ready = torch.randn(PREDICT_BATCH, 3, 128, 128, device=DEVICE).to(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def forward() -> None:
+        for _ in range(n // PREDICT_BATCH):
+            with device.precision(DEVICE):
+                bare(ready)
+
+    compare(name, "inference", lambda: list(classifier.classify([str(table)], [])), forward, n)
+
+
+def start() -> None:
+    """Seconds from the start of a process to the first step of a training."""
+    code = (
+        "import numpy as np, torch\n"
+        "from norrsken import models\n"
+        "from norrsken.model_settings import Network\n"
+        "step = torch.optim.Adam.step\n"
+        "model = models.build(Network(kind='network', architecture='resnet18', epochs=1, validation_share=0), 0)\n"
+        "torch.optim.Adam.step = lambda *_: exit()\n"
+        "model.fit(np.zeros((32, 128, 128, 3), np.uint8), np.arange(32) % 7)\n"
+    )
+    bare = [
+        seconds(lambda: subprocess.run([sys.executable, "-c", "import torch, torchvision"], check=True)) for _ in "123"
+    ]
+    ours = [seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True)) for _ in "123"]
+    print(f"start to first step {np.median(ours):.1f} s, of it import of torch and torchvision {np.median(bare):.1f} s")
+
+
+def main() -> None:
+    print(f"{device.name(DEVICE)}, {THREADS} threads, torch {torch.__version__}")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in sys.argv[1:] or (["resnet18", "resnet50"] if ON_GPU else ["alexnet", "resnet18"]):
+            training(name)
+            inference(name, Path(folder))
+    start()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""Where torch computes, and that it computes the same again."""
+
+import os
+
+import torch
+
+
+def prepare(threads: int) -> torch.device:
+    """The GPU where there is one, else the CPU with so many threads; deterministic algorithms on both."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats its results only with this
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_num_threads(threads)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def name(device: torch.device) -> str:
+    """For the record."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def precision(device: torch.device) -> torch.autocast:
+    """Mixed precision where it pays: bfloat16 on GPUs that have it, float32 elsewhere.
+
+    bfloat16 has the range of float32, so that no loss need be scaled.
+    """
+    pays = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.autocast(device.type, torch.bfloat16, enabled=pays)

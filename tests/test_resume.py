@@ -1,0 +1,158 @@
+"""A training that is stopped at any moment ends with the weights of one that was not."""
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import picture
+
+from norrsken import models
+from norrsken.classes import CLASSES
+from norrsken.errors import NorrskenError
+from norrsken.model_settings import Network
+from norrsken.models import network
+from norrsken.models.interface import History
+
+SETTINGS = {"kind": "network", "epochs": 5, "batch_size": 8, "input_size": 64, "threads": 1}
+IMAGES = np.stack([picture(CLASSES[i % 7], i)[:256:2, :256:2] for i in range(42)])
+LABELS = np.arange(42) % 7
+
+#: Trains as a job does; what it prints comes while it trains.
+CODE = """
+import sys, numpy as np
+from pathlib import Path
+from norrsken import models
+from norrsken.model_settings import Network
+from norrsken.models import network
+network.CHECKPOINT_SECONDS = 0
+folder = Path(sys.argv[1])
+given = np.load(folder / "given.npz")
+classifier = models.build(Network.model_validate_json(sys.argv[2]), 3)
+print("ready", flush=True)
+classifier.fit(given["images"], given["labels"], folder / "checkpoint.safetensors")
+np.save(folder / "probabilities.npy", classifier.predict(given["images"]).probabilities)
+"""
+
+
+def train(checkpoint: Path | None, seed: int = 3, **changed: object) -> tuple[models.Classifier, History]:
+    settings = Network.model_validate({**SETTINGS, "architecture": "shufflenet_v2_x0_5", **changed})
+    classifier = models.build(settings, seed)
+    return classifier, classifier.fit(IMAGES, LABELS, checkpoint)
+
+
+def probabilities(classifier: models.Classifier) -> np.ndarray:
+    return classifier.predict(IMAGES).probabilities
+
+
+@pytest.fixture(autouse=True)
+def _a_checkpoint_each_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "CHECKPOINT_SECONDS", 0)
+
+
+def stop_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let the training stop in the epoch after so many; returns what lets it go on."""
+    original = network.train_one_epoch
+
+    def stopping(*arguments: object) -> float:
+        if arguments[4].number > epochs:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+        return original(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(network, "train_one_epoch", stopping)
+    return lambda: monkeypatch.setattr(network, "train_one_epoch", original)
+
+
+@pytest.mark.parametrize("architecture", ["shufflenet_v2_x0_5", "alexnet", "efficientnet_b0"])
+def test_a_stopped_training_ends_with_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str
+) -> None:
+    """With batch normalisation, with dropout, with stochastic depth."""
+    undisturbed, history = train(None, architecture=architecture)
+    for epochs in (1, 3):
+        go_on = stop_after(epochs, monkeypatch)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "checkpoint.safetensors", architecture=architecture)
+        go_on()
+    resumed, again = train(tmp_path / "checkpoint.safetensors", architecture=architecture)
+    np.testing.assert_array_equal(probabilities(resumed), probabilities(undisturbed))
+    assert [row["train_loss"] for row in again] == [row["train_loss"] for row in history]
+
+
+def test_a_killed_training_ends_with_the_same_weights(tmp_path: Path) -> None:
+    np.savez(tmp_path / "given.npz", images=IMAGES, labels=LABELS)
+    settings = {**SETTINGS, "architecture": "shufflenet_v2_x0_5", "epochs": 30}
+    command = [sys.executable, "-c", CODE, str(tmp_path), json.dumps(settings)]
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    for wait in (0.0, 0.3):
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+            while process.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before):
+                time.sleep(0.01)
+            time.sleep(wait)
+            process.send_signal(signal.SIGKILL)
+        assert not (tmp_path / "probabilities.npy").exists()
+    subprocess.run(command, check=True)
+    undisturbed, _ = train(None, epochs=30)
+    np.testing.assert_array_equal(np.load(tmp_path / "probabilities.npy"), probabilities(undisturbed))
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 2e-3}, {"epochs": 6}, {"seed": 4}])
+def test_a_checkpoint_of_another_run_is_of_no_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, float]
+) -> None:
+    go_on = stop_after(2, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "checkpoint.safetensors")
+    go_on()
+    given = {"seed": 3, **change}
+    other, _ = train(tmp_path / "checkpoint.safetensors", **given)  # type: ignore[arg-type]
+    undisturbed, _ = train(None, **given)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(probabilities(other), probabilities(undisturbed))
+
+
+def test_a_spoilt_checkpoint_is_of_no_use(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    checkpoint.write_bytes(b"half a checkpoint")
+    spoilt, _ = train(checkpoint)
+    undisturbed, _ = train(None)
+    np.testing.assert_array_equal(probabilities(spoilt), probabilities(undisturbed))
+
+
+def test_a_full_disk_is_a_clear_error_and_leaves_no_half_a_file(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))  # no file may become larger than that
+    try:
+        with pytest.raises(NorrskenError, match=r"checkpoint.safetensors: \d+ MB cannot be written: .*File too large"):
+            train(tmp_path / "checkpoint.safetensors")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+
+
+def fill_the_gpu() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+
+def fill_the_memory() -> None:
+    torch.empty(2**60)
+
+
+@pytest.mark.parametrize("fill", [fill_the_gpu, fill_the_memory])
+def test_out_of_memory_says_which_settings_to_lower(monkeypatch: pytest.MonkeyPatch, fill: Callable[[], None]) -> None:
+    def full(*arguments: object) -> float:
+        fill()
+        return 0.0
+
+    monkeypatch.setattr(network, "train_one_epoch", full)
+    with pytest.raises(NorrskenError, match=r"lower batch_size \(now 8\) or input_size \(now 64\)"):
+        train(None)
