@@ -51,8 +51,7 @@ class FrameClassifier:
                 f"{stages.PROCESSING}; train it anew"
             )
         self._extractor = None if self.card.run.features is None else Extractor(self.card.run.features)
-        digest = getattr(self._extractor and self._extractor.network, "digest", None)
-        if digest != self.card.extractor:
+        if self._extractor is not None and self._extractor.about.get("digest") != self.card.extractor:
             raise ClassifyError(f"{model}: its features came from a network with other weights ({self.card.extractor})")
 
     def classify(self, paths: Iterable[str], problems: list[str]) -> Iterator[pd.DataFrame]:

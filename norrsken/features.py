@@ -1,7 +1,9 @@
 """Features of the clean frames that are not learnt from them, computed once a release and shared by all runs."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import joblib
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from skimage.feature import hog
 
 from norrsken import tables
-from norrsken.model_settings import Features, Hog
+from norrsken.model_settings import Features, Hog, Pretrained
 
 #: What `features.parquet` says of the network that made it, in `tables.about`.
 NETWORK_KEY = "network"
@@ -33,26 +35,31 @@ def histogram_of_gradients(image: NDArray[np.uint8], settings: Hog) -> NDArray[n
 
 
 class Extractor:
-    """Computes the features of processed frames by their settings."""
+    """Computes the features of processed frames. about: of the network that does it, where one does."""
 
     def __init__(self, settings: Features) -> None:
         """Load the network, where there is one. Raises `PretrainedError` where its weights cannot be had."""
-        self.settings = settings
-        self.network = None
-        if settings.kind == "pretrained":
-            from norrsken.models.pretrained import PretrainedNetwork  # torch takes seconds
+        self.about: dict[str, Any] = {}
+        self._compute: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+        match settings:
+            case Hog():
+                self._compute = partial(_histograms, settings=settings)
+            case Pretrained():
+                from norrsken.models.pretrained import PretrainedNetwork  # torch takes seconds
 
-            self.network = PretrainedNetwork(settings)
+                network = PretrainedNetwork(settings)
+                self._compute, self.about = network.scores, network.about()
 
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, 128, 128, 3) → (n, m)."""
-        if self.network is not None:
-            return self.network.scores(frames)
-        assert isinstance(self.settings, Hog)
-        rows = joblib.Parallel(n_jobs=self.settings.threads, batch_size=64)(
-            joblib.delayed(histogram_of_gradients)(frame, self.settings) for frame in frames
-        )
-        return np.array(list(rows), np.float32)
+        return self._compute(frames)
+
+
+def _histograms(frames: NDArray[np.uint8], settings: Hog) -> NDArray[np.float32]:
+    rows = joblib.Parallel(n_jobs=settings.threads, batch_size=64)(
+        joblib.delayed(histogram_of_gradients)(frame, settings) for frame in frames
+    )
+    return np.array(list(rows), np.float32)
 
 
 def extract_features(dataset: str, settings: Features, output: str) -> None:
@@ -61,8 +68,7 @@ def extract_features(dataset: str, settings: Features, output: str) -> None:
     table = tables.read(dataset, tables.dataset_table([]), ["frame_id", "image"])
     features = extractor(tables.images(table["image"]))
     found = pa.table({"frame_id": table["frame_id"], "features": pa.array(list(features), pa.list_(pa.float32()))})
-    about = {} if extractor.network is None else {NETWORK_KEY: extractor.network.about()}
-    tables.write(output, found, tables.FEATURES_TABLE, settings.plain(), **about)
+    tables.write(output, found, tables.FEATURES_TABLE, settings.plain(), **{NETWORK_KEY: extractor.about})
 
 
 def read_features(path: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.float32]:

@@ -82,7 +82,7 @@ def draw_history(rows: Sequence[Mapping[str, float]], title: str, path: str | os
     loss.set_ylim(0, None)
     loss.set_ylabel("cross-entropy")
     score.set_ylim(0, 1)
-    score.set_ylabel("macro score on validation frames")
+    score.set_ylabel("macro score, validation")
     for axes in (loss, score):
         if axes.lines:
             axes.legend(frameon=False, fontsize=8)

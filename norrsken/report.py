@@ -41,7 +41,7 @@ def write_report(
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("norrsken"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"score": _score, "spread": _spread, "count": _count, "title": _title}
+    environment.filters |= {"score": _score, "spread": _spread, "count": _count, "millions": _millions, "title": _title}
     page = environment.get_template("report.html").render(
         settings=settings,
         best=_best(scores, settings),
@@ -115,6 +115,10 @@ def _spread(value: float) -> str:
 
 def _count(value: float) -> str:
     return "–" if pd.isna(value) else f"{value:,.0f}"
+
+
+def _millions(value: float) -> str:
+    return _count(value) if pd.isna(value) or value < 1e5 else f"{value / 1e6:.1f} M"
 
 
 def _title(name: str) -> str:

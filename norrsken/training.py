@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from norrsken import __version__, models, scores, tables
-from norrsken.classes import CLASSES
+from norrsken.classes import CLASSES, model_title
 from norrsken.config import RunSettings
 from norrsken.dataset import Part, read_images, read_split
 from norrsken.features import NETWORK_KEY, read_features
@@ -68,7 +68,7 @@ def train_run(
     prediction = classifier.predict(test_inputs)
     predicted = prediction.probabilities.argmax(axis=1)
     extractor = {} if features is None else tables.about(features).get(NETWORK_KEY, {})
-    record = {
+    record: dict[str, Any] = {
         "model": settings.name,
         "split": split,
         "seed": seed,
@@ -98,7 +98,8 @@ def train_run(
     )
     classifier.save(folder / f"model{classifier.suffix}", card)
     if rows:
-        draw_history(rows, f"{settings.name}, seed {seed}, split “{split}”", folder / "history.png")
+        title = [model_title(settings.name), f"seed {seed}", f"split “{split}”", *record["notes"]]
+        draw_history(rows, ", ".join(title), folder / "history.png")
     _write_history(history, rows)
     _write_predictions(predictions, test, predicted, prediction, settings)
     with written_aside(metrics) as temporary:

@@ -229,16 +229,25 @@ def test_augmentation_turns_by_at_most_ten_degrees() -> None:
     assert heights.abs().max() > 20 * np.tan(np.radians(ROTATION))
 
 
-@pytest.mark.parametrize(("architecture", "width"), [("squeezenet1_1", None), ("alexnet", 4096)])
+@pytest.mark.parametrize(
+    ("architecture", "width"),
+    [("squeezenet1_1", None), ("alexnet", 4096), ("efficientnet_b0", 1280), ("convnext_tiny", 768)],
+)
 def test_other_architectures_join_by_their_settings_alone(dataset: Path, architecture: str, width: int | None) -> None:
     train, _ = read_split(dataset, "random")
     settings = {"kind": "network", "architecture": architecture, "epochs": 1, "threads": 2, "learning_rate": 1e-4}
+    settings["input_size"] = 64
     classifier = models.build(Network.model_validate(settings), 0)
     images = read_images(dataset, train.frame_ids.tolist())
     classifier.fit(images, train.labels)
     prediction = classifier.predict(images[:5])
     assert prediction.probabilities.shape == (5, 7)
     assert (None if prediction.embeddings is None else prediction.embeddings.shape) == (width and (5, width))
+
+
+def test_an_architecture_with_outputs_in_mid_network_is_refused() -> None:
+    with pytest.raises(NorrskenError, match="googlenet has outputs in mid-network"):
+        models.build(Network(kind="network", architecture="googlenet", epochs=1), 0)
 
 
 def test_an_unknown_architecture_is_named() -> None:

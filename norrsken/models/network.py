@@ -114,7 +114,7 @@ class TorchClassifier:
         kept = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(inputs, labels))
         try:
             history = self._epochs(inputs, labels, chosen, kept)
-        except (torch.OutOfMemoryError, RuntimeError) as error:
+        except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
                 raise TrainingError(self._out_of_memory(str(error))) from None
             raise

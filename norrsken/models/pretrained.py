@@ -35,14 +35,13 @@ class PretrainedNetwork:
         self._network = _create(settings).eval().to(self._device).to(memory_format=torch.channels_last)
         given = timm.data.resolve_model_data_config(self._network)
         self._size = settings.input_size or int(given["input_size"][-1])
-        self.digest = _digest(self._network)
         self._mean, self._std = (
             torch.tensor(given[key], device=self._device).view(1, 3, 1, 1) * 255 for key in ("mean", "std")
         )
 
     def about(self) -> dict[str, Any]:
         """Number of its parameters and a digest of them, by which it is known again."""
-        return {"parameters": sum(p.numel() for p in self._network.parameters()), "digest": self.digest}
+        return {"parameters": sum(p.numel() for p in self._network.parameters()), "digest": _digest(self._network)}
 
     @torch.inference_mode()
     def scores(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
