@@ -103,11 +103,18 @@ def _read_night_table(path: str, expected: FrameSource, model: str | Path) -> It
         raise ClassifyError(f"{path}: its frames are {_described(found)}; {model} knows {_described(expected)}")
     columns = ["frame_id", "time", "status", "image"]
     with tables.opened(path, tables.NIGHT_TABLE, columns) as file:
-        for rows in file.iter_batches(BATCH, columns=columns):
-            kept = rows.filter(pc.equal(rows["status"].cast(pa.string()), "kept"))
-            if kept.num_rows:
-                images = tables.images(pa.chunked_array([kept["image"]]))
-                yield Frames(kept["frame_id"].to_pylist(), kept["time"].to_pandas().tolist(), images)
+        kept: list[pa.Table] = []
+        for group in range(file.num_row_groups):
+            rows = file.read_row_group(group, columns)
+            kept.append(rows.filter(pc.equal(rows["status"].cast(pa.string()), "kept")))
+            # Row groups are smaller than a step, and hold frames that were not kept.
+            last = group == file.num_row_groups - 1
+            if (last or sum(map(len, kept)) >= BATCH) and any(map(len, kept)):
+                some = pa.concat_tables(kept)
+                yield Frames(
+                    some["frame_id"].to_pylist(), some["time"].to_pandas().tolist(), tables.images(some["image"])
+                )
+                kept = []
 
 
 def _read_jpegs(paths: Sequence[str], source: FrameSource, problems: list[str]) -> Iterator[Frames]:

@@ -245,6 +245,7 @@ def test_other_architectures_join_by_their_settings_alone(dataset: Path, archite
     assert (None if prediction.embeddings is None else prediction.embeddings.shape) == (width and (5, width))
 
 
+@pytest.mark.filterwarnings("ignore:The default weight initialization")
 def test_an_architecture_with_outputs_in_mid_network_is_refused() -> None:
     with pytest.raises(NorrskenError, match="googlenet has outputs in mid-network"):
         models.build(Network(kind="network", architecture="googlenet", epochs=1), 0)

@@ -71,7 +71,7 @@ class Normalised(nn.Module):
         self.register_buffer("std", torch.ones(1, *inputs))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        normal = (inputs - self.mean).div_(self.std)
+        normal = inputs.to(torch.float32, copy=True).sub_(self.mean).div_(self.std)
         if self.size is not None and normal.shape[-1] != self.size:
             normal = nn.functional.interpolate(normal, (self.size,) * 2, mode="bilinear", antialias=True)
         scores: Tensor = self.network(normal)
