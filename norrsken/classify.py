@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from norrsken import models, stages, tables
 from norrsken.archive import NameReader
 from norrsken.classes import CLASSES
-from norrsken.config import Camera, FrameSource
+from norrsken.config import FrameSource
 from norrsken.errors import NorrskenError
 from norrsken.features import Extractor
-from norrsken.images import MAX_FILE_BYTES, UnreadableImage, WrongGeometry, decode, process
+from norrsken.images import UnreadableImage, WrongGeometry, process, read_frame
 
 #: Frames a step.
 BATCH = 256
@@ -85,7 +85,7 @@ class FrameClassifier:
 
 
 def _files(paths: Iterable[str]) -> Iterator[str]:
-    """The paths; of a folder all files in it, in order, but what programs keep there for themselves."""
+    """The paths; of a folder all JPEGs and Parquet files in it and below, in order."""
     for path in paths:
         if os.path.isdir(path):
             names = (os.path.join(root, name) for root, _, files in os.walk(path) for name in files)
@@ -97,9 +97,7 @@ def _files(paths: Iterable[str]) -> Iterator[str]:
 def _read_night_table(path: str, expected: FrameSource, model: str | Path) -> Iterator[Frames]:
     """The kept frames of a night table."""
     found = tables.frame_source(path)
-    if found.processing != expected.processing or not {_geometry(c) for c in found.cameras} <= {
-        _geometry(c) for c in expected.cameras
-    }:
+    if found.processing != expected.processing or not set(_geometries(found)) <= set(_geometries(expected)):
         raise ClassifyError(f"{path}: its frames are {_described(found)}; {model} knows {_described(expected)}")
     columns = ["frame_id", "time", "status", "image"]
     with tables.opened(path, tables.NIGHT_TABLE, columns) as file:
@@ -127,10 +125,8 @@ def _read_jpegs(paths: Sequence[str], source: FrameSource, problems: list[str]) 
             if isinstance(name, str):
                 patterns = ", ".join(repr(camera.pattern) for camera in source.cameras)
                 raise UnreadableImage(f"{name}; the model knows {patterns}")
-            if os.path.getsize(path) > MAX_FILE_BYTES:
-                raise UnreadableImage("too large for a frame")
             camera = source.cameras[name.camera]
-            return path, pd.Timestamp(name.time), process(decode(Path(path).read_bytes(), camera), camera)
+            return path, pd.Timestamp(name.time), process(read_frame(path, camera), camera)
         except (OSError, UnreadableImage, WrongGeometry) as error:
             problems.append(f"{path}: {error.strerror if isinstance(error, OSError) else error}")
             return None
@@ -143,15 +139,15 @@ def _read_jpegs(paths: Sequence[str], source: FrameSource, problems: list[str]) 
                 yield Frames(names, times, np.stack(images))
 
 
-def _geometry(camera: Camera) -> tuple[int, int, int, bool, int]:
-    """What decides which pixels a camera's frame gives."""
-    return camera.width, camera.height, camera.rotate, camera.flip, camera.block
+def _geometries(source: FrameSource) -> list[tuple[int, int, int, bool, int]]:
+    """What decides which pixels the cameras' frames give: width, height, rotation, flip and block, each once."""
+    return list(dict.fromkeys((c.width, c.height, c.rotate, c.flip, c.block) for c in source.cameras))
 
 
 def _described(source: FrameSource) -> str:
     cameras = (
         f"{width} × {height} pixels, rotated by {rotate}°{', flipped' * flip}, in blocks of {block}"
-        for width, height, rotate, flip, block in dict.fromkeys(_geometry(camera) for camera in source.cameras)
+        for width, height, rotate, flip, block in _geometries(source)
     )
     return f"{' or '.join(cameras) or 'of no camera'} (processing {source.processing})"
 

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from norrsken.directories import DirectoryPattern
 from norrsken.errors import NorrskenError
-from norrsken.model_settings import FEATURE_KINDS, MODEL_KINDS, Features, Model
+from norrsken.model_settings import Features, Model
 from norrsken.settings import Name, Settings
 
 #: Side of the processed frame in blocks (Kvammen et al. 2020, section 2.1, step 4).
@@ -301,8 +301,9 @@ def json_schema() -> dict[str, Any]:
 def _sentence(source: str, problem: Any) -> str:
     """One pydantic problem as a sentence that names the key, what was found and what was expected."""
     # pydantic puts the discriminator's value into the path of a union: models.resnet18.network.epochs.
-    kinds = {*FEATURE_KINDS, *MODEL_KINDS}
-    location = [part for i, part in enumerate(problem["loc"]) if not (i == 2 and part in kinds)]
+    location = list(problem["loc"])
+    if location[:1] in (["features"], ["models"]) and location[2:3] not in ([], ["[key]"]):
+        del location[2]
     key = ".".join(str(part) for part in location) or "the whole"
     found = problem["input"]
     match problem["type"]:

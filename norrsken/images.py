@@ -1,5 +1,7 @@
 """From the bytes of an archived JPEG to the processed frame: the four steps of Kvammen et al. 2020, section 2.1."""
 
+import os
+
 import cv2
 import numpy as np
 import simplejpeg
@@ -23,6 +25,14 @@ class UnreadableImage(ValueError):
 
 class WrongGeometry(ValueError):
     """A readable JPEG, but not of the camera's size, or not of three colours."""
+
+
+def read_frame(path: str | os.PathLike[str], camera: Camera, buffer: Image | None = None) -> Image:
+    """Read and decode an archived JPEG: see `decode`. Raises `OSError` where the file cannot be read."""
+    with open(path, "rb", buffering=0) as file:
+        if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
+            raise UnreadableImage("too large for a frame")
+        return decode(file.readall(), camera, buffer)
 
 
 def decode(data: bytes, camera: Camera, buffer: Image | None = None) -> Image:

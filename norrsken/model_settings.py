@@ -14,6 +14,13 @@ class Resources(Settings):
     threads: int = Field(default=1, ge=1, description="CPU threads that a job uses; fixed, so that results repeat")
 
 
+class OnGpu(Resources):
+    """A job that a GPU makes faster; it runs on the CPU too."""
+
+    gpu: int = Field(default=1, ge=0, exclude=True, description="GPUs that a job asks for; it runs on the CPU too")
+    threads: int = Field(default=4, ge=1, description="CPU threads that a job uses; fixed, so that results repeat")
+
+
 class Hog(Resources):
     """Histograms of oriented gradients (Dalal & Triggs 2005), as scikit-image computes them on colour frames."""
 
@@ -24,12 +31,10 @@ class Hog(Resources):
     cells_per_block: int = Field(default=2, ge=1, description="Side of a block that is normalised together")
 
 
-class Pretrained(Resources):
+class Pretrained(OnGpu):
     """The class scores of a network of timm that was trained on ImageNet, as Clausen & Nickisch (2018) use them."""
 
     kind: Literal["pretrained"]
-    gpu: int = Field(default=1, ge=0, exclude=True, description="GPUs that the job asks for; it runs on the CPU too")
-    threads: int = Field(default=4, ge=1, description="CPU threads that the job uses; fixed, so that results repeat")
     network: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")] = Field(
         description="timm's name, with the tag of its weights, e.g. inception_v4.tf_in1k"
     )
@@ -90,12 +95,10 @@ class Linear(Training):
     features: Name = Field(description="An entry of features")
 
 
-class Network(Training):
+class Network(OnGpu, Training):
     """A torchvision classification network from random weights."""
 
     kind: Literal["network"]
-    gpu: int = Field(default=1, ge=0, exclude=True, description="GPUs that a run asks for; it runs on the CPU too")
-    threads: int = Field(default=4, ge=1, description="CPU threads that a run uses; fixed, so that results repeat")
     architecture: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] = Field(
         description="torchvision's name, e.g. resnet18"
     )
@@ -106,6 +109,3 @@ class Network(Training):
 
 Features = Annotated[Hog | Pretrained, Field(discriminator="kind")]
 Model = Annotated[NearestNeighbours | LinearSvm | Linear | Network, Field(discriminator="kind")]
-
-FEATURE_KINDS = ("hog", "pretrained")
-MODEL_KINDS = ("nearest-neighbours", "linear-svm", "linear", "network")

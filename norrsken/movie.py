@@ -11,7 +11,7 @@ from norrsken.archive import directories_by_month, find_directories
 from norrsken.config import Config
 from norrsken.errors import NorrskenError
 from norrsken.files import written_aside
-from norrsken.images import UnreadableImage, WrongGeometry, decode, turn
+from norrsken.images import UnreadableImage, WrongGeometry, read_frame, turn
 from norrsken.nights import list_frames
 
 FRAMES_A_SECOND = 20
@@ -40,7 +40,7 @@ def film_night(config: Config, night: date, output: Path) -> int:
             if file.time // 1000 == last:
                 continue
             try:
-                image = turn(decode((Path(config.archive.root) / file.path).read_bytes(), camera), camera)
+                image = turn(read_frame(Path(config.archive.root) / file.path, camera), camera)
             except (UnreadableImage, WrongGeometry):
                 continue
             last = file.time // 1000

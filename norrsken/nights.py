@@ -27,7 +27,7 @@ from norrsken.astronomy import sun_and_moon_altitude
 from norrsken.config import ConfigError, FrameSource, NightSettings
 from norrsken.directories import DirectoryPattern
 from norrsken.files import directory_written_aside, write_csv
-from norrsken.images import MAX_FILE_BYTES, Image, UnreadableImage, WrongGeometry, decode, process
+from norrsken.images import Image, UnreadableImage, WrongGeometry, process, read_frame
 from norrsken.keogram import Keogram
 
 log = logging.getLogger(__name__)
@@ -162,19 +162,16 @@ def ingest_night(
 
 def _open(root: str, frame: FrameFile, settings: NightSettings, buffers: Sequence[Image]) -> tuple[Image | None, str]:
     """The processed frame and `kept`, or None and why not. An error of the disk stops the night: it may pass."""
-    if frame.bytes > MAX_FILE_BYTES:
-        return None, "unreadable"
     camera = settings.cameras[frame.camera]
-    with open(os.path.join(root, frame.path), "rb", buffering=0) as file:
-        data = file.readall()
     try:
-        return process(decode(data, camera, buffers[frame.camera]), camera), "kept"
+        image = read_frame(os.path.join(root, frame.path), camera, buffers[frame.camera])
     except UnreadableImage as error:
         log.debug("%s: unreadable: %s", frame.path, error)
         return None, "unreadable"
     except WrongGeometry as error:
         log.debug("%s: geometry: %s", frame.path, error)
         return None, "geometry"
+    return process(image, camera), "kept"
 
 
 class _RowGroups:

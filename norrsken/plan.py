@@ -95,10 +95,13 @@ class Plan:
         path = getattr(self.config.features[features], "weights_file", None)
         return [path] if path else []
 
-    def metrics(self, model: str, split: str) -> list[str]:
-        """The metrics of a model's runs on a split."""
+    def metrics(self, models: Iterable[str], splits: Iterable[str] | None = None) -> list[str]:
+        """The metrics of the models' runs, on these splits or on all."""
         return [
-            paths.METRICS.format(release=self.name, split=split, model=model, seed=seed) for seed in self.config.seeds
+            paths.METRICS.format(release=self.name, split=split, model=model, seed=seed)
+            for split in splits or self.release.splits
+            for model in models
+            for seed in self.config.seeds
         ]
 
     def scores(self, models: Iterable[str]) -> list[str]:
@@ -106,12 +109,6 @@ class Plan:
             paths.SCORES.format(release=self.name, split=split, model=model)
             for split in self.release.splits
             for model in models
-        ]
-
-    def all_metrics(self) -> list[str]:
-        """The metrics of all runs."""
-        return [
-            path for split in self.release.splits for model in self.config.models for path in self.metrics(model, split)
         ]
 
     def confusions(self) -> list[str]:
@@ -138,8 +135,7 @@ class Plan:
         if stage == "dataset":
             return files
         files += sorted({path for name in models for path in self.features(name)})
-        files += [path for name in models for split in self.release.splits for path in self.metrics(name, split)]
-        files += self.scores(models)
+        files += [*self.metrics(models), *self.scores(models)]
         if stage == "train":
             return files
         report = [paths.TABLE1, paths.AGREEMENT, paths.TABLE2, paths.INDEX]

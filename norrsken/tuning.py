@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from norrsken import models
 from norrsken.classes import CLASSES
 from norrsken.config import Config, ConfigError, check
 from norrsken.dataset import divide, read_split
+from norrsken.model_settings import Model
 from norrsken.plan import Plan
 from norrsken.scores import macro_scores
 from norrsken.training import read_inputs
@@ -54,8 +54,8 @@ def tune(
         yield f"{shown:50s} {f'{f1.mean():.3f}{spread}':>16s} {losses.mean():8.3f}"
 
 
-def _with(config: Config, model: str, chosen: Mapping[str, str]) -> Any:
+def _with(config: Config, model: str, chosen: Mapping[str, str]) -> Model:
     """The model's settings with other values, checked as the configuration is."""
     raw = config.model_dump(mode="json")
-    raw["models"][model] |= {"gpu": config.models[model].gpu, **chosen}
+    raw["models"][model] |= chosen
     return check(raw, "norrsken tune").models[model]

@@ -62,6 +62,24 @@ CONFIG: dict[str, Any] = {
     "seeds": [0, 1],
 }
 
+#: The same with a linear model on the features of a network: each kind of model and of features is there.
+CONFIG_OF_ALL_KINDS: dict[str, Any] = {
+    **CONFIG,
+    "features": {
+        **CONFIG["features"],
+        "mobilenet": {
+            "kind": "pretrained",
+            "network": "mobilenetv3_small_050",
+            "weights": "random",
+            "input_size": 64,
+        },
+    },
+    "models": {
+        **CONFIG["models"],
+        "linear": {"kind": "linear", "features": "mobilenet", "epochs": 2, "learning_rate": 0.01},
+    },
+}
+
 #: Evenings with frames: 28 minutes each, all in the dark. The last one reaches into 2015.
 EVENINGS = ("2014-12-20T18:00", "2014-12-31T23:50", "2015-01-15T18:00", "2015-01-16T18:00")
 

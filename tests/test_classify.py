@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from conftest import CONFIG, EVENINGS, write_evening
+from conftest import CONFIG_OF_ALL_KINDS, EVENINGS, write_evening
 
 from norrsken import models, stages, tables
 from norrsken.classes import CLASSES
@@ -20,15 +20,7 @@ from norrsken.features import Extractor
 from norrsken.models.interface import Card
 from norrsken.nights import ingest_month
 
-MODELS = {
-    "shufflenet": CONFIG["models"]["shufflenet"],
-    "svm-linear": CONFIG["models"]["svm-linear"],
-    "linear": {"kind": "linear", "features": "mobilenet", "epochs": 1},
-}
-MOBILENET = {"kind": "pretrained", "network": "mobilenetv3_small_050", "weights": "random", "input_size": 64}
-CONFIGURATION = Config.model_validate(
-    {**CONFIG, "models": MODELS, "features": {**CONFIG["features"], "mobilenet": MOBILENET}}
-)
+CONFIGURATION = Config.model_validate(CONFIG_OF_ALL_KINDS)
 START = datetime.fromisoformat(EVENINGS[2]).replace(tzinfo=UTC)
 
 
@@ -45,7 +37,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = tables.read(folder / "nights/2015-01-15.parquet", tables.NIGHT_TABLE)
     images = tables.images(table["image"])
     source = FrameSource(processing=stages.PROCESSING, cameras=CONFIGURATION.cameras)
-    for name in MODELS:
+    for name in CONFIGURATION.models:
         run = CONFIGURATION.run_settings(name)
         extractor = Extractor(run.features) if run.features else None
         inputs = extractor(images) if extractor else images
@@ -56,13 +48,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             classes=list(CLASSES), run=run, split="night", seed=0, frames=source, extractor=digest, program_version="1"
         )
         (folder / name).mkdir()
-        classifier.save(model_file(folder, name), card)
+        classifier.save(folder / name / f"model{classifier.suffix}", card)
         np.save(folder / name / "expected.npy", classifier.predict(inputs).probabilities)
     return folder
 
 
 def model_file(folder: Path, name: str) -> Path:
-    return folder / name / ("model.skops" if name == "svm-linear" else "model.safetensors")
+    return next((folder / name).glob("model.*"))
 
 
 def classify(project: Path, name: str, *paths: Path, csv: Path) -> pd.DataFrame:
@@ -71,7 +63,7 @@ def classify(project: Path, name: str, *paths: Path, csv: Path) -> pd.DataFrame:
     return pd.read_csv(csv)
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", list(CONFIGURATION.models))
 def test_a_night_table_and_its_jpegs_give_what_the_model_gave(project: Path, tmp_path: Path, name: str) -> None:
     expected = np.load(project / name / "expected.npy")
     for path in (project / "nights/2015-01-15.parquet", project / "archive", project / "nights"):

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import skops.io
 import torch
-from conftest import CONFIG, ROOT, picture
+from conftest import CONFIG_OF_ALL_KINDS, ROOT, picture
 from safetensors import safe_open
 
 from norrsken import models, stages, tables
@@ -25,12 +25,8 @@ from norrsken.models.augmentation import BRIGHTNESS, ROTATION, augment
 from norrsken.models.pretrained import PretrainedNetwork
 from norrsken.training import HISTORY_COLUMNS, NOT_CONVERGED, RANDOM_FEATURES, train_run
 
-#: The small project's models, and a linear one on the features of a network.
-MODELS = {**CONFIG["models"], "linear": {"kind": "linear", "features": "mobilenet", "epochs": 2, "learning_rate": 0.01}}
-MOBILENET = {"kind": "pretrained", "network": "mobilenetv3_small_050", "weights": "random", "input_size": 64}
-CONFIGURATION = Config.model_validate(
-    {**CONFIG, "models": MODELS, "features": {**CONFIG["features"], "mobilenet": MOBILENET}}
-)
+CONFIGURATION = Config.model_validate(CONFIG_OF_ALL_KINDS)
+MODELS = CONFIG_OF_ALL_KINDS["models"]
 FRAMES = 84
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from norrsken.errors import NorrskenError
 from norrsken.files import written_aside
+from norrsken.tables import to_json
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) 
     try:
         with written_aside(path) as temporary:
             # One key: safetensors writes several in any order, and the same weights shall be the same file.
-            save_file(plain, temporary, {"norrsken": json.dumps(about, sort_keys=True)})
+            save_file(plain, temporary, {"norrsken": to_json(about)})
     except (OSError, SafetensorError) as error:
         raise NorrskenError(f"{path}: {size / 1e6:,.0f} MB cannot be written: {error}") from None
 

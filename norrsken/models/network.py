@@ -43,9 +43,12 @@ CHECKPOINT_SECONDS = 60.0
 #: The learning rate rises over this share of the steps, then falls as a cosine.
 WARM_UP = 0.2
 
-#: A training has converged when its network has come to know its training frames: below this mean
-#: loss of the last epoch, the probability of the true class is above 3/4 in the geometric mean.
+#: A training has converged when the network knows its training frames: below this mean loss of the last epoch, the
+#: probability of the true class is above 3/4 in the geometric mean.
 CONVERGED_LOSS = math.log(4 / 3)
+
+#: Inputs and labels.
+Labelled = tuple[NDArray[Any], NDArray[np.int64]]
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -83,15 +86,8 @@ class TorchClassifier:
 
     suffix = ".safetensors"
 
-    def __init__(
-        self,
-        model: Normalised,
-        settings: Network | Linear,
-        seed: int,
-        augmentation: Augmentation,
-        stock_parameters: int | None = None,
-    ) -> None:
-        self.settings, self.seed, self.stock_parameters = settings, seed, stock_parameters
+    def __init__(self, model: Normalised, settings: Network | Linear, seed: int, augmentation: Augmentation) -> None:
+        self.settings, self.seed = settings, seed
         self._device = device.prepare(settings.threads)
         self.device = device.name(self._device)
         self._model = model.to(self._device).to(memory_format=torch.channels_last)
@@ -102,18 +98,24 @@ class TorchClassifier:
     def parameters(self) -> int:
         return sum(parameter.numel() for parameter in self._model.parameters())
 
+    @property
+    def stock_parameters(self) -> int | None:
+        settings = self.settings
+        return architectures.stock_parameters(settings.architecture) if isinstance(settings, Network) else None
+
     def fit(
         self, inputs: NDArray[Any], labels: NDArray[np.int64], checkpoint: Path | None = None
     ) -> list[dict[str, float]]:
         """Train for the set number of epochs; the validation frames only follow the training."""
         random = np.random.default_rng(self.seed)
         chosen = drawn_by_class(labels, range(len(CLASSES)), self.settings.validation_share, random)
-        if (~chosen).sum() < 2:
-            raise TrainingError(f"{(~chosen).sum()} training frames; a network needs two at least")
-        self._set_normalisation(inputs[~chosen])
+        train, validation = (inputs[~chosen], labels[~chosen]), (inputs[chosen], labels[chosen])
+        if len(train[0]) < 2:
+            raise TrainingError(f"{len(train[0])} training frames; a network needs two at least")
+        self._set_normalisation(train[0])
         kept = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(inputs, labels))
         try:
-            history = self._epochs(inputs, labels, chosen, kept)
+            history = self._epochs(train, validation, kept)
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
                 raise TrainingError(self._out_of_memory(str(error))) from None
@@ -132,15 +134,9 @@ class TorchClassifier:
         """Take the weights of a file that `save` has written."""
         self._model.load_state_dict(load_file(path))
 
-    def _epochs(
-        self,
-        inputs: NDArray[Any],
-        labels: NDArray[np.int64],
-        chosen: NDArray[np.bool_],
-        checkpoint: Checkpoint | None,
-    ) -> list[dict[str, float]]:
+    def _epochs(self, train: Labelled, validation: Labelled, checkpoint: Checkpoint | None) -> list[dict[str, float]]:
         settings = self.settings
-        frames, targets = self._to_device(inputs[~chosen]), torch.from_numpy(labels[~chosen]).to(self._device)
+        frames, targets = self._to_device(train[0]), torch.from_numpy(train[1]).to(self._device)
         optimizer = torch.optim.Adam(self._model.parameters(), settings.learning_rate, fused=True)
         # Batches of equal size, so that none is too small for batch normalisation.
         batches = max(len(frames) // settings.batch_size, 1)
@@ -153,8 +149,8 @@ class TorchClassifier:
             seconds = time.perf_counter() - start
             rate = float(optimizer.param_groups[0]["lr"])
             row: dict[str, float] = {"epoch": epoch, "learning_rate": rate, "train_loss": loss}
-            if chosen.any():
-                row |= self._validate(inputs[chosen], labels[chosen])
+            if len(validation[0]):
+                row |= self._validate(*validation)
             row |= {"images_per_second": len(frames) / seconds, "seconds": time.perf_counter() - start}
             history.append(row)
             log.info("epoch %d/%d: %s", epoch, settings.epochs, ", ".join(f"{k} {v:.4g}" for k, v in row.items()))
@@ -225,8 +221,7 @@ def network(settings: Network, seed: int) -> TorchClassifier:
     """A torchvision network on frames."""
     torch.manual_seed(seed)
     model = Normalised(architectures.create(settings.architecture), (3, 1, 1), settings.input_size)
-    stock = architectures.stock_parameters(settings.architecture)
-    return TorchClassifier(model, settings, seed, augment, stock)
+    return TorchClassifier(model, settings, seed, augment)
 
 
 def linear(settings: Linear, seed: int, width: int) -> TorchClassifier:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from norrsken.errors import NorrskenError
-from norrsken.files import written_aside
 from norrsken.model_settings import Pretrained
 from norrsken.models import device
+from norrsken.models.checkpoint import save_tensors
 
 #: Frames a step.
 BATCH = 64
@@ -31,7 +31,6 @@ class PretrainedNetwork:
 
     def __init__(self, settings: Pretrained) -> None:
         self._device = device.prepare(settings.threads)
-        self._settings = settings
         self._network = _create(settings).eval().to(self._device).to(memory_format=torch.channels_last)
         given = timm.data.resolve_model_data_config(self._network)
         self._size = settings.input_size or int(given["input_size"][-1])
@@ -58,8 +57,7 @@ class PretrainedNetwork:
 def download(network: str, path: Path) -> None:
     """Fetch timm's weights of a network into a safetensors file, on a machine that has a way to the network."""
     settings = Pretrained(kind="pretrained", network=network)
-    with written_aside(path) as temporary:
-        safetensors.torch.save_file(_create(settings).state_dict(), temporary)
+    save_tensors(path, _create(settings).state_dict(), {"network": network})
 
 
 def _create(settings: Pretrained) -> nn.Module:

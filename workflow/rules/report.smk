@@ -39,7 +39,7 @@ rule tabulate_labels:
 rule tabulate_scores:
     """Table 2 of the paper: mean and deviation over the runs of every model."""
     input:
-        plan.all_metrics(),
+        plan.metrics(plan.config.models),
     output:
         report(
             paths.TABLE2,
@@ -66,7 +66,7 @@ rule tabulate_scores:
 rule draw_confusion:
     """Confusion matrix of a model, mean over its runs: Figure 4 of the paper."""
     input:
-        lambda wildcards: plan.metrics(wildcards.model, wildcards.split),
+        lambda wildcards: plan.metrics([wildcards.model], [wildcards.split]),
     output:
         report(
             paths.CONFUSION,

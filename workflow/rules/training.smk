@@ -32,7 +32,7 @@ rule train_run:
 rule collect_scores:
     """Gather the scores of a model's runs on a split."""
     input:
-        lambda wildcards: plan.metrics(wildcards.model, wildcards.split),
+        lambda wildcards: plan.metrics([wildcards.model], [wildcards.split]),
     output:
         paths.SCORES,
     log:
