@@ -30,3 +30,8 @@ wildcard_constraints:
     split=r"[A-Za-z0-9-]+",
     model=r"[A-Za-z0-9-]+",
     seed=r"\d+",
+
+
+def more_each_time(amount):
+    """Memory in MB, or run time in minutes: a job that had too little of it gets more at its next attempt."""
+    return lambda wildcards, attempt: amount * attempt

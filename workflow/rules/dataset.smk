@@ -15,8 +15,8 @@ rule split_dataset:
         "../../envs/norrsken.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=more_each_time(4000),
+        runtime=more_each_time(20),
     params:
         splits={
             name: split.plain() for name, split in sorted(plan.release.splits.items())
@@ -41,8 +41,8 @@ rule extract_features:
         "../../envs/norrsken.yaml"
     threads: lambda wildcards: plan.config.features[wildcards.features].threads
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=more_each_time(4000),
+        runtime=more_each_time(60),
         gpu=lambda wildcards: plan.config.features[wildcards.features].gpu,
     params:
         settings=lambda wildcards: plan.config.features[wildcards.features].plain(),

@@ -18,8 +18,8 @@ if not plan.frozen:
             "../../envs/norrsken.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
-            runtime=60,
+            mem_mb=more_each_time(2000),
+            runtime=more_each_time(60),
         params:
             settings=plan.config.label_settings(plan.name).plain(),
             version=stages.LABELS,

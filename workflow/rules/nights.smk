@@ -16,8 +16,8 @@ rule ingest_month:
         "../../envs/norrsken.yaml"
     threads: 4
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=more_each_time(4000),
+        runtime=more_each_time(60),
     params:
         root=lambda wildcards: plan.config.archive.root,
         settings=lambda wildcards: plan.night_settings(wildcards.month),

@@ -27,8 +27,8 @@ rule tabulate_labels:
         "../../envs/norrsken.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=more_each_time(1000),
+        runtime=more_each_time(10),
     params:
         years=sorted(plan.release.years),
         version=stages.REPORT,
@@ -55,8 +55,8 @@ rule tabulate_scores:
         "../../envs/norrsken.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=more_each_time(1000),
+        runtime=more_each_time(10),
     params:
         version=stages.REPORT,
     script:
@@ -82,8 +82,8 @@ rule draw_confusion:
         "../../envs/norrsken.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=more_each_time(1000),
+        runtime=more_each_time(10),
     params:
         version=stages.REPORT,
     script:
@@ -114,8 +114,8 @@ rule write_report:
         "../../envs/norrsken.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=more_each_time(4000),
+        runtime=more_each_time(30),
     params:
         settings=plan.config.report_settings(plan.name).plain(),
         # Only read to say how far a frozen release has drifted from them: as inputs they would remake the report.

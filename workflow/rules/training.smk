@@ -19,8 +19,8 @@ rule train_run:
         "../../envs/norrsken.yaml"
     threads: lambda wildcards: plan.model(wildcards.model).threads
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=more_each_time(8000),
+        runtime=more_each_time(240),
         gpu=lambda wildcards: plan.model(wildcards.model).gpu,
     params:
         settings=lambda wildcards: plan.config.run_settings(wildcards.model).plain(),
@@ -43,7 +43,7 @@ rule collect_scores:
         "../../envs/norrsken.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=more_each_time(1000),
+        runtime=more_each_time(10),
     script:
         "../scripts/collect_scores.py"

@@ -1,0 +1,273 @@
+"""A SLURM cluster on this machine: munge, slurmctld and a slurmd a node, started without systemd and cgroups.
+
+GPUs are make-believe: SLURM counts character devices, which are handed out and guarded as GPUs are, but nothing
+computes on them. Debian's packages munge, slurmctld, slurmd and slurm-client are needed, and the right to become root.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel", "sinfo")
+
+#: Character devices that every machine has: one stands for a GPU.
+DEVICES = ("/dev/null", "/dev/zero")
+
+SLURM_CONF = """\
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={port}
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+# Jobs of a node that died start again after this, not after two minutes.
+AuthInfo=socket={root}/munge.socket,cred_expire=10
+StateSaveLocation={root}/state
+SlurmdSpoolDir={root}/spool/%n
+SlurmctldPidFile={root}/slurmctld.pid
+SlurmdPidFile={root}/slurmd.%n.pid
+SlurmctldLogFile={root}/slurmctld.log
+SlurmdLogFile={root}/slurmd.%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+SwitchType=switch/none
+SlurmdParameters=config_overrides
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+GresTypes=gpu
+SchedulerParameters=sched_interval=2,bf_interval=2,sched_min_interval=0,batch_sched_delay=0,default_queue_depth=1000
+SlurmctldTimeout=30
+SlurmdTimeout=10
+KillWait=2
+OverTimeLimit=0
+ReturnToService=2
+JobRequeue=0
+# Without accounting squeue is what knows of ended jobs.
+AccountingStorageType=accounting_storage/none
+MinJobAge=3600
+MaxJobCount=50000
+"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as `scontrol` shows it. gpus: (node, index) of each that it holds."""
+
+    id: int
+    name: str
+    comment: str
+    partition: str
+    state: str
+    minutes: int
+    memory_mb: int
+    gpus: frozenset[tuple[str, int]]
+
+    @property
+    def rule(self) -> str:
+        """The Snakemake rule: the plugin writes it into the comment."""
+        return self.comment.removeprefix("rule_").split("_wildcards_")[0]
+
+
+def missing_programs() -> list[str]:
+    """What is not installed of what a cluster needs."""
+    return [name for name in PROGRAMS if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
+
+
+class Cluster:
+    """Nodes `n1`, `n2`, each in both partitions `cpu` and `gpu`, with two make-believe GPUs."""
+
+    def __init__(self, root: Path, nodes: int = 2, cpus: int = 8, port: int = 16817) -> None:
+        self.root, self.port = root, port
+        self.nodes = [f"n{i + 1}" for i in range(nodes)]
+        self.cpus = cpus
+        self.bin = root / "bin"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For processes that talk to the cluster."""
+        path = f"{self.bin}:{os.environ['PATH']}:/usr/sbin"
+        return {**os.environ, "PATH": path, "SLURM_CONF": str(self.root / "slurm.conf")}
+
+    def start(self) -> None:
+        """Start everything and wait until all nodes are idle."""
+        shutil.rmtree(self.root, ignore_errors=True)  # old states of nodes and jobs would come back
+        for folder in ("state", "spool", "bin"):
+            (self.root / folder).mkdir(parents=True)
+        self.root.chmod(0o755)
+        self._write_configuration()
+        key = self.root / "munge.key"
+        key.write_bytes(os.urandom(1024))
+        key.chmod(0o400)
+        munge = {"key-file": key, "socket": self.root / "munge.socket", "pid-file": self.root / "munged.pid"}
+        munge |= {"log-file": self.root / "munged.log", "seed-file": self.root / "munge.seed"}
+        self._run("munged", "--force", *(f"--{option}={path}" for option, path in munge.items()))
+        self._run("slurmctld", "-f", str(self.root / "slurm.conf"))
+        for node in self.nodes:
+            self.start_node(node)
+        wait_until(lambda: self.idle() == len(self.nodes), 60, "nodes are idle")
+
+    def stop(self) -> None:
+        subprocess.run(["scancel", "--quiet", "--user", str(os.getuid())], env=self.environment, check=False)
+        wait_until(lambda: not self._ask("squeue", "-h", "-t", "R,CG,CF"), 20, "no job runs", fail=False)
+        for name in (*(f"slurmd.{node}" for node in self.nodes), "slurmctld", "munged"):
+            _stop(self.root / f"{name}.pid", signal.SIGTERM)
+
+    def idle(self) -> int:
+        """How many nodes are up and take jobs."""
+        states = self._ask("sinfo", "-h", "-N", "-p", "cpu", "-o", "%T").split()
+        return sum(state in ("idle", "mixed", "allocated") for state in states)
+
+    def start_node(self, node: str) -> None:
+        (self.root / "spool" / node).mkdir(exist_ok=True)
+        self._run("slurmd", "-N", node, "-f", str(self.root / "slurm.conf"))
+
+    def kill_node(self, node: str) -> None:
+        """A node that loses its power: its slurmd and every process of its jobs, with SIGKILL."""
+        pids = []
+        for job in self._ask("squeue", "-h", "-w", node, "-t", "R,CG", "-o", "%A").split():
+            listed = self._ask("scontrol", "listpids", job, node)
+            pids += [int(line.split()[0]) for line in listed.splitlines() if line[:1].isdigit()]
+        steps = {above for pid in pids for above in _ancestors(pid) if _command(above) == "slurmstepd"}
+        _stop(self.root / f"slurmd.{node}.pid", signal.SIGKILL)
+        for pid in {*steps, *pids}:
+            _kill(pid)
+
+    def jobs(self) -> list[Job]:
+        """All jobs since the start, ended ones too."""
+        shown = self._ask("scontrol", "show", "job", "-d", "-o")
+        return [_job(line) for line in shown.splitlines() if line.startswith("JobId=")]
+
+    def cancel(self, job: int) -> None:
+        self._run("scancel", str(job))
+
+    def _write_configuration(self) -> None:
+        user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+        host = socket.gethostname().split(".")[0]
+        lines = [SLURM_CONF.format(host=host, port=self.port, user=user, root=self.root)]
+        gpus = []
+        for i, node in enumerate(self.nodes):
+            address = f"NodeHostname={host} NodeAddr=127.0.0.1 Port={self.port + 1 + i}"
+            lines.append(f"NodeName={node} {address} CPUs={self.cpus} RealMemory=64000 Gres=gpu:{len(DEVICES)}\n")
+            gpus += [f"NodeName={node} Name=gpu File={device}\n" for device in DEVICES]
+        everywhere = ",".join(self.nodes)
+        lines += [
+            f"PartitionName={name} Nodes={everywhere} DefaultTime=60 MaxTime=INFINITE DefMemPerCPU=200 State=UP\n"
+            for name in ("cpu", "gpu")
+        ]
+        (self.root / "slurm.conf").write_text("".join(lines))
+        (self.root / "gres.conf").write_text("".join(gpus))
+        (self.root / "cgroup.conf").write_text("CgroupAutomount=no\n")
+        # Snakemake's job step drops SLURM_CONF before it calls srun: these put it back.
+        for program in ("srun", "sbatch", "squeue", "scontrol", "scancel", "sinfo"):
+            wrapper = self.bin / program
+            wrapper.write_text(
+                f'#!/bin/sh\nSLURM_CONF={self.root}/slurm.conf exec {shutil.which(program, path="/usr/bin")} "$@"\n'
+            )
+            wrapper.chmod(0o755)
+
+    def _run(self, *command: str) -> None:
+        subprocess.run(command, env=self.environment, check=True, capture_output=True)
+
+    def _ask(self, *command: str) -> str:
+        done = subprocess.run(command, env=self.environment, check=False, capture_output=True, text=True)
+        return done.stdout.strip()
+
+
+@contextmanager
+def running(root: Path) -> Iterator[Cluster]:
+    """A cluster that is stopped at the end, whatever happens."""
+    cluster = Cluster(root)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def wait_until(holds: Callable[[], bool], seconds: float, what: str, fail: bool = True) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            if fail:
+                raise TimeoutError(f"after {seconds} s it does not hold that {what}")
+            return
+        time.sleep(0.2)
+
+
+def _job(line: str) -> Job:
+    """A line of `scontrol show job -d -o`."""
+    fields = dict(re.findall(r"(\S+?)=(\S*)", line))
+    comment = re.search(r"Comment=(.*?) +[A-Z]\w+=", line)
+    held = re.findall(r"Nodes=(\S+) CPU_IDs=\S+ Mem=\d+ GRES=gpu\S*?\(IDX:([\d,-]+)\)", line)
+    gpus = {(node, i) for node, indices in held for i in _indices(indices)}
+    days, _, clock = fields["TimeLimit"].rpartition("-")
+    hours, minutes, _ = clock.split(":")
+    memory = re.search(r"mem=(\d+)([MG])", line)
+    return Job(
+        id=int(fields["JobId"]),
+        name=fields["JobName"],
+        comment=comment[1] if comment else "",
+        partition=fields["Partition"],
+        state=fields["JobState"],
+        minutes=int(days or 0) * 1440 + int(hours) * 60 + int(minutes),
+        memory_mb=int(memory[1]) * (1024 if memory[2] == "G" else 1) if memory else 0,
+        gpus=frozenset(gpus),
+    )
+
+
+def _indices(text: str) -> list[int]:
+    """`0-1,3` → 0, 1, 3."""
+    ends = [part.split("-") for part in text.split(",")]
+    return [i for end in ends for i in range(int(end[0]), int(end[-1]) + 1)]
+
+
+def _stop(pid_file: Path, how: signal.Signals) -> None:
+    """End a daemon by its pid file and wait for it."""
+    try:
+        pid = int(pid_file.read_text())
+        os.kill(pid, how)
+    except (FileNotFoundError, ValueError, ProcessLookupError):
+        return
+    wait_until(lambda: _command(pid) == "", 20, f"{pid_file.name} has ended", fail=False)
+    _kill(pid)
+    pid_file.unlink(missing_ok=True)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _command(pid: int) -> str:
+    """The name of a living process, empty for one that has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return "" if re.search(r"^State:\s+[ZX]", status, re.MULTILINE) else status.split(None, 2)[1]
+
+
+def _ancestors(pid: int) -> Iterator[int]:
+    while pid > 1:
+        yield pid
+        found = re.search(r"^PPid:\s+(\d+)", _read(f"/proc/{pid}/status"), re.MULTILINE)
+        pid = int(found[1]) if found else 0
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
