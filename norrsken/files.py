@@ -1,7 +1,13 @@
-"""Writing so that a reader sees the old file, the new file or none, never half of one."""
+"""Writing so that a reader sees the old file, the new file or none, never half of one.
+
+Every writer has a temporary name of its own, since two can be at work: a job on a cluster goes on after the Snakemake
+that sent it was killed, while the next Snakemake sends the same job again. The later one clears away what the earlier
+one has begun, so that nothing is left lying about; the earlier one then fails.
+"""
 
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +22,7 @@ def written_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; move it to `path` when the block ends without an error."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".part-{target.name}")  # keeps the suffix, which some writers go by
+    temporary = _part(target)
     try:
         yield temporary
         os.replace(temporary, target)
@@ -26,13 +32,14 @@ def written_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def directory_written_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """As `written_aside`, for a whole directory. What a killed writer left beside it is cleared first."""
+    """As `written_aside`, for a whole directory."""
     target = Path(path)
-    temporary = target.with_name(f".part-{target.name}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _part(target)
+    temporary.mkdir()
     try:
         yield temporary
+        temporary.stat()  # where a later writer has cleared it away, the target stays as it is
         if target.exists():
             shutil.rmtree(target)
         os.replace(temporary, target)
@@ -44,3 +51,14 @@ def write_csv(table: "pd.DataFrame", path: str | os.PathLike[str]) -> None:
     """Write a table as CSV, without its index; numbers with six digits, what is missing empty."""
     with written_aside(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def _part(target: Path) -> Path:
+    """A name that only this process writes to, with the target's suffix, which some writers go by."""
+    for left in target.parent.glob(".part-*"):
+        if left.name.split("@", maxsplit=1)[-1] == target.name:
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+    return target.with_name(f".part-{socket.gethostname()}-{os.getpid()}@{target.name}")

@@ -123,8 +123,9 @@ def test_a_fresh_clone_repeats_nothing_of_a_frozen_release(
 
 
 def failing(project: Project, *arguments: str) -> None:
-    """Let a run of 3nn fail: something lies where its metrics are written."""
-    obstacle = project.path("results/small/random/3nn/0/.part-metrics.json")
+    """Let a run of 3nn fail: something lies where its model is written."""
+    obstacle = project.path("results/small/random/3nn/0/model.skops")
+    obstacle.unlink()
     (obstacle / "in the way").mkdir(parents=True)
     project.config["models"]["3nn"]["neighbours"] = 5
     project.save()
