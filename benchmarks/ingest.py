@@ -19,7 +19,7 @@ import simplejpeg
 
 from norrsken.config import Camera, Config, NightSettings, load
 from norrsken.simulation.exposure import encode
-from norrsken.simulation.night import Night, frame
+from norrsken.simulation.night import Night, scene
 
 ROOT = Path(__file__).parent.parent
 
@@ -50,7 +50,7 @@ def jpegs(camera: Camera, number: int) -> list[bytes]:
     """Frames of a simulated night, spread over its hours, about 60 kB each."""
     night = Night.of(date(2015, 12, 9), load(ROOT / "config.yaml").site, seed=0)
     minutes = night.minutes()
-    return [encode(frame(night, minutes[len(minutes) * i // number], camera)[0]) for i in range(number)]
+    return [encode(scene(night, minutes[len(minutes) * i // number], camera).photograph()) for i in range(number)]
 
 
 def write_night(root: Path, files: list[bytes], day: int, frames: int) -> None:

@@ -107,17 +107,17 @@ def train(folder: Path, name: str, epochs: int | None) -> None:
     run = CONFIG.run_settings(name)
     changed = {"threads": joblib.cpu_count(), **({} if epochs is None else {"epochs": epochs})}
     run = run.model_copy(update={"model": run.model.model_copy(update=changed)})
-    features = None
+    features: str | None = None
     if run.features is not None:
-        features = folder / f"{getattr(run.model, 'features', '')}.parquet"
-        if not features.exists():
-            extract_features(str(folder / "dataset.parquet"), run.features, str(features))
+        features = str(folder / f"{getattr(run.model, 'features', '')}.parquet")
+        if not Path(features).exists():
+            extract_features(str(folder / "dataset.parquet"), run.features, features)
     for seed in SEEDS:
         to = folder / name / str(seed)
         if not (to / "metrics.json").exists():
             to.mkdir(parents=True, exist_ok=True)
             outputs = (str(to / file) for file in ("history.csv", "predictions.parquet", "metrics.json"))
-            train_run(str(folder / "dataset.parquet"), features and str(features), "night", seed, run, *outputs)
+            train_run(str(folder / "dataset.parquet"), features, "night", seed, run, *outputs)
 
 
 def main() -> None:

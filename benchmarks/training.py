@@ -64,7 +64,7 @@ def training(name: str) -> None:
             with device.precision(DEVICE):
                 loss = nn.functional.cross_entropy(bare(ready), targets[:BATCH])
             bare_adam.zero_grad(set_to_none=True)
-            loss.backward()
+            torch.autograd.backward(loss)
             bare_adam.step()
 
     def our_epoch() -> None:

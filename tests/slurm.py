@@ -21,6 +21,9 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontr
 #: Character devices that every machine has: one stands for a GPU.
 DEVICES = ("/dev/null", "/dev/zero")
 
+#: Their type.
+GPU = "a100"
+
 SLURM_CONF = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -36,6 +39,8 @@ SlurmctldPidFile={root}/slurmctld.pid
 SlurmdPidFile={root}/slurmd.%n.pid
 SlurmctldLogFile={root}/slurmctld.log
 SlurmdLogFile={root}/slurmd.%n.log
+Prolog={root}/bin/record
+Epilog={root}/bin/record
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
@@ -58,18 +63,31 @@ MaxJobCount=50000
 """
 
 
+#: Before and after each job, on its node: the only record of which GPUs a job had.
+RECORD = """\
+#!/bin/sh
+echo "$SLURM_SCRIPT_CONTEXT $SLURM_JOB_ID $SLURMD_NODENAME $(date +%s.%N) $SLURM_JOB_GPUS" >> {root}/events
+"""
+
+
 @dataclass(frozen=True)
 class Job:
-    """A job as `scontrol` shows it. gpus: (node, index) of each that it holds."""
+    """A job as `scontrol` shows it.
+
+    minutes, memory_mb: its limits. gpus: (node, index) of each that it had. began, ended: seconds since 1970, 0 where
+    it has not.
+    """
 
     id: int
-    name: str
     comment: str
     partition: str
     state: str
     minutes: int
     memory_mb: int
+    node: str
     gpus: frozenset[tuple[str, int]]
+    began: float
+    ended: float
 
     @property
     def rule(self) -> str:
@@ -143,8 +161,9 @@ class Cluster:
 
     def jobs(self) -> list[Job]:
         """All jobs since the start, ended ones too."""
-        shown = self._ask("scontrol", "show", "job", "-d", "-o")
-        return [_job(line) for line in shown.splitlines() if line.startswith("JobId=")]
+        shown = self._ask("scontrol", "show", "job", "-o")
+        events = [line.split() for line in _read(self.root / "events").splitlines()]
+        return [_job(line, events) for line in shown.splitlines() if line.startswith("JobId=")]
 
     def cancel(self, job: int) -> None:
         self._run("scancel", str(job))
@@ -156,8 +175,8 @@ class Cluster:
         gpus = []
         for i, node in enumerate(self.nodes):
             address = f"NodeHostname={host} NodeAddr=127.0.0.1 Port={self.port + 1 + i}"
-            lines.append(f"NodeName={node} {address} CPUs={self.cpus} RealMemory=64000 Gres=gpu:{len(DEVICES)}\n")
-            gpus += [f"NodeName={node} Name=gpu File={device}\n" for device in DEVICES]
+            lines.append(f"NodeName={node} {address} CPUs={self.cpus} RealMemory=64000 Gres=gpu:{GPU}:{len(DEVICES)}\n")
+            gpus += [f"NodeName={node} Name=gpu Type={GPU} File={device}\n" for device in DEVICES]
         everywhere = ",".join(self.nodes)
         lines += [
             f"PartitionName={name} Nodes={everywhere} DefaultTime=60 MaxTime=INFINITE DefMemPerCPU=200 State=UP\n"
@@ -166,6 +185,8 @@ class Cluster:
         (self.root / "slurm.conf").write_text("".join(lines))
         (self.root / "gres.conf").write_text("".join(gpus))
         (self.root / "cgroup.conf").write_text("CgroupAutomount=no\n")
+        (self.bin / "record").write_text(RECORD.format(root=self.root))
+        (self.bin / "record").chmod(0o755)
         # Snakemake's job step drops SLURM_CONF before it calls srun: these put it back.
         for program in ("srun", "sbatch", "squeue", "scontrol", "scancel", "sinfo"):
             wrapper = self.bin / program
@@ -204,31 +225,28 @@ def wait_until(holds: Callable[[], bool], seconds: float, what: str, fail: bool 
         time.sleep(0.2)
 
 
-def _job(line: str) -> Job:
-    """A line of `scontrol show job -d -o`."""
+def _job(line: str, events: list[list[str]]) -> Job:
+    """A line of `scontrol show job -o`, and the records of all jobs."""
     fields = dict(re.findall(r"(\S+?)=(\S*)", line))
     comment = re.search(r"Comment=(.*?) +[A-Z]\w+=", line)
-    held = re.findall(r"Nodes=(\S+) CPU_IDs=\S+ Mem=\d+ GRES=gpu\S*?\(IDX:([\d,-]+)\)", line)
-    gpus = {(node, i) for node, indices in held for i in _indices(indices)}
+    own = [event for event in events if event[1] == fields["JobId"]]
+    times = {event[0]: float(event[3]) for event in own}
+    gpus = {(event[2], int(i)) for event in own if len(event) > 4 for i in event[4].split(",")}
     days, _, clock = fields["TimeLimit"].rpartition("-")
     hours, minutes, _ = clock.split(":")
     memory = re.search(r"mem=(\d+)([MG])", line)
     return Job(
         id=int(fields["JobId"]),
-        name=fields["JobName"],
         comment=comment[1] if comment else "",
         partition=fields["Partition"],
         state=fields["JobState"],
         minutes=int(days or 0) * 1440 + int(hours) * 60 + int(minutes),
         memory_mb=int(memory[1]) * (1024 if memory[2] == "G" else 1) if memory else 0,
+        node=fields.get("NodeList", ""),
         gpus=frozenset(gpus),
+        began=times.get("prolog_slurmd", 0.0),
+        ended=times.get("epilog_slurmd", 0.0),
     )
-
-
-def _indices(text: str) -> list[int]:
-    """`0-1,3` → 0, 1, 3."""
-    ends = [part.split("-") for part in text.split(",")]
-    return [i for end in ends for i in range(int(end[0]), int(end[-1]) + 1)]
 
 
 def _stop(pid_file: Path, how: signal.Signals) -> None:
@@ -266,7 +284,7 @@ def _ancestors(pid: int) -> Iterator[int]:
         pid = int(found[1]) if found else 0
 
 
-def _read(path: str) -> str:
+def _read(path: str | Path) -> str:
     try:
         return Path(path).read_text()
     except (FileNotFoundError, ProcessLookupError):
