@@ -103,11 +103,9 @@ def missing_programs() -> list[str]:
 class Cluster:
     """Nodes `n1`, `n2`, each in both partitions `cpu` and `gpu`, with two make-believe GPUs."""
 
-    def __init__(self, root: Path, nodes: int = 2, cpus: int = 8, port: int = 16817) -> None:
-        self.root, self.port = root, port
-        self.nodes = [f"n{i + 1}" for i in range(nodes)]
-        self.cpus = cpus
-        self.bin = root / "bin"
+    def __init__(self, root: Path) -> None:
+        self.root, self.bin = root, root / "bin"
+        self.nodes = ("n1", "n2")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -150,10 +148,8 @@ class Cluster:
 
     def kill_node(self, node: str) -> None:
         """A node that loses its power: its slurmd and every process of its jobs, with SIGKILL."""
-        pids = []
-        for job in self._ask("squeue", "-h", "-w", node, "-t", "R,CG", "-o", "%A").split():
-            listed = self._ask("scontrol", "listpids", job, node)
-            pids += [int(line.split()[0]) for line in listed.splitlines() if line[:1].isdigit()]
+        jobs = self._ask("squeue", "-h", "-w", node, "-t", "R,CG", "-o", "%A").split()
+        pids = [pid for job in jobs for pid in self._processes(int(job), node)]
         steps = {above for pid in pids for above in _ancestors(pid) if _command(above) == "slurmstepd"}
         _stop(self.root / f"slurmd.{node}.pid", signal.SIGKILL)
         for pid in {*steps, *pids}:
@@ -165,17 +161,28 @@ class Cluster:
         events = [line.split() for line in _read(self.root / "events").splitlines()]
         return [_job(line, events) for line in shown.splitlines() if line.startswith("JobId=")]
 
-    def cancel(self, job: int) -> None:
-        self._run("scancel", str(job))
+    def cancel(self, job: Job) -> None:
+        self._run("scancel", str(job.id))
+
+    def stop_processes(self, job: Job) -> None:
+        """A job that hangs: its processes go on only when they are killed, or at its time limit."""
+        for pid in self._processes(job.id, job.node):
+            if not _command(pid).startswith("slurm"):
+                os.kill(pid, signal.SIGSTOP)
+
+    def _processes(self, job: int, node: str) -> list[int]:
+        listed = self._ask("scontrol", "listpids", str(job), node)
+        return [int(line.split()[0]) for line in listed.splitlines() if line[:1].isdigit()]
 
     def _write_configuration(self) -> None:
         user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
         host = socket.gethostname().split(".")[0]
-        lines = [SLURM_CONF.format(host=host, port=self.port, user=user, root=self.root)]
+        control, *ports = _free_ports(1 + len(self.nodes))
+        lines = [SLURM_CONF.format(host=host, port=control, user=user, root=self.root)]
         gpus = []
-        for i, node in enumerate(self.nodes):
-            address = f"NodeHostname={host} NodeAddr=127.0.0.1 Port={self.port + 1 + i}"
-            lines.append(f"NodeName={node} {address} CPUs={self.cpus} RealMemory=64000 Gres=gpu:{GPU}:{len(DEVICES)}\n")
+        for node, port in zip(self.nodes, ports, strict=True):
+            address = f"NodeHostname={host} NodeAddr=127.0.0.1 Port={port}"
+            lines.append(f"NodeName={node} {address} CPUs=8 RealMemory=64000 Gres=gpu:{GPU}:{len(DEVICES)}\n")
             gpus += [f"NodeName={node} Name=gpu Type={GPU} File={device}\n" for device in DEVICES]
         everywhere = ",".join(self.nodes)
         lines += [
@@ -247,6 +254,16 @@ def _job(line: str, events: list[list[str]]) -> Job:
         began=times.get("prolog_slurmd", 0.0),
         ended=times.get("epilog_slurmd", 0.0),
     )
+
+
+def _free_ports(number: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(number)]
+    for opened in sockets:
+        opened.bind(("127.0.0.1", 0))
+    ports: list[int] = [opened.getsockname()[1] for opened in sockets]
+    for opened in sockets:
+        opened.close()
+    return ports
 
 
 def _stop(pid_file: Path, how: signal.Signals) -> None:

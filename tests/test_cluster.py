@@ -1,16 +1,24 @@
 """`snakemake --profile slurm` on a real SLURM: slurmctld, slurmd and munge with two nodes on this machine."""
 
+import csv
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import combinations
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT, Project
+from conftest import ROOT, Project, kill, write_evening
 
-from slurm import Cluster, missing_programs, running
+from slurm import Cluster, Job, missing_programs, running, wait_until
+
+#: What differs between two runs of the same thing.
+TIMES = {"seconds", "images_per_second", "device"}
 
 
 class ClusterProject(Project):
@@ -19,6 +27,7 @@ class ClusterProject(Project):
     def __init__(self, folder: Path, cluster: Cluster) -> None:
         super().__init__(folder)
         self.cluster = cluster
+        self.before = {job.id for job in cluster.jobs()}
 
     def command(self, *arguments: str, root: Path = ROOT) -> list[str]:
         # The plugin first asks after 40 s what has become of a job: too long for jobs of a few seconds.
@@ -26,12 +35,28 @@ class ClusterProject(Project):
         snakemake = [sys.executable, "-m", "snakemake", "--profile", "slurm", "--latency-wait", "10"]
         return [*snakemake, *quick, "--directory", str(self.folder), *arguments]
 
-    def submit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake to its end, whatever that is."""
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start Snakemake in a process group of its own; what it says is in `said`."""
         environment = {**self.cluster.environment, "PWD": str(ROOT)}  # as a shell would set it
-        return subprocess.run(
-            self.command(*arguments), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
+        with self.path("said.log").open("wb") as log:
+            return subprocess.Popen(
+                self.command(*arguments), cwd=ROOT, env=environment, start_new_session=True, stdout=log, stderr=log
+            )
+
+    def submit(self, *arguments: str, fails: bool = False) -> Counter[str]:
+        """Run Snakemake to its end; return the SLURM jobs that it sent, by rule."""
+        self.before = {job.id for job in self.cluster.jobs()}
+        code = self.start(*arguments).wait()
+        assert code == (1 if fails else 0), self.said
+        return Counter(job.rule for job in self.jobs())
+
+    @property
+    def said(self) -> str:
+        return self.path("said.log").read_text()
+
+    def jobs(self, comment: str = "") -> list[Job]:
+        """The SLURM jobs since the last `submit` began."""
+        return [job for job in self.cluster.jobs() if job.id not in self.before and comment in job.comment]
 
 
 @pytest.fixture(scope="session")
@@ -46,20 +71,190 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield started
 
 
-def test_a_few_jobs_go_to_their_partitions(cluster: Cluster, fresh: Path, tmp_path: Path) -> None:
-    project = ClusterProject(Path(shutil.copytree(fresh, tmp_path / "project")), cluster)
-    before = {job.id for job in cluster.jobs()}
-    done = project.submit("results/small/random/3nn/0/metrics.json", "results/small/random/shufflenet/0/metrics.json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    jobs = [job for job in cluster.jobs() if job.id not in before]
-    assert {job.state for job in jobs} == {"COMPLETED"}
-    by_rule = {rule: [job for job in jobs if job.rule == rule] for rule in {job.rule for job in jobs}}
-    assert {rule: len(members) for rule, members in by_rule.items()} == {
-        "ingest_month": 2, "merge_labels": 1, "split_dataset": 1, "extract_features": 1, "train_run": 2,
-    }  # fmt: skip
-    network = next(job for job in by_rule["train_run"] if "shufflenet" in job.comment)
-    assert network.partition == "gpu"
-    assert len(network.gpus) == 1
-    for job in jobs:
-        if job is not network:
+@pytest.fixture
+def new(cluster: Cluster, fresh: Path, tmp_path: Path) -> ClusterProject:
+    """A project that has not run yet."""
+    return ClusterProject(Path(shutil.copytree(fresh, tmp_path / "project")), cluster)
+
+
+@pytest.fixture
+def done(cluster: Cluster, finished: Path, tmp_path: Path) -> ClusterProject:
+    """A project after a whole run, on this machine without SLURM."""
+    return ClusterProject(Path(shutil.copytree(finished, tmp_path / "project")), cluster)
+
+
+def same(found: Path, expected: Path) -> None:
+    """The files of two folders hold the same, but for times and names of devices."""
+    assert _files(found) == _files(expected)
+    for name in _files(found):
+        assert _content(found / name) == _content(expected / name), name
+
+
+def _files(folder: Path) -> set[str]:
+    paths = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    return {str(path) for path in paths if path.parts[0] not in ("logs", "benchmarks")}
+
+
+def _content(path: Path) -> object:
+    match path.suffix:
+        case ".parquet":
+            return pq.read_table(path).to_pydict()
+        case ".json":
+            return {key: value for key, value in json.loads(path.read_text()).items() if key not in TIMES}
+        case ".csv":
+            with path.open() as file:
+                return [{key: row[key] for key in row if key not in TIMES} for row in csv.DictReader(file)]
+        case ".skops":  # a ZIP file, which holds the time
+            return None
+        case _:
+            return path.read_bytes()
+
+
+def without_cluster(project: Project, copy: Path) -> Path:
+    """The results of the same project as it is now, run on this machine."""
+    undisturbed = Project(Path(shutil.copytree(project.folder, copy)))
+    undisturbed.snakemake("train")
+    return undisturbed.path("results")
+
+
+def wait_for(jobs: Callable[[], list[Job]], what: str) -> Job:
+    wait_until(lambda: bool(jobs()), 120, what)
+    return jobs()[0]
+
+
+def test_a_few_jobs_go_to_their_partitions(new: ClusterProject) -> None:
+    sent = new.submit("results/small/random/3nn/0/metrics.json", "results/small/random/shufflenet/0/metrics.json")
+    assert sent == {"ingest_month": 2, "merge_labels": 1, "split_dataset": 1, "extract_features": 1, "train_run": 2}
+    assert {job.state for job in new.jobs()} == {"COMPLETED"}
+    (network,) = new.jobs("shufflenet")
+    assert (network.partition, len(network.gpus)) == ("gpu", 1)
+    for job in new.jobs():
+        if job != network:
             assert (job.partition, job.gpus) == ("cpu", frozenset())
+
+
+@pytest.mark.cluster
+def test_everything_is_as_without_a_cluster_and_only_what_is_new_is_sent(new: ClusterProject, finished: Path) -> None:
+    sent = new.submit()
+    assert sent["ingest_month"] == 2
+    assert sent["train_run"] == 6
+    same(new.path("results"), finished / "results")
+    assert new.submit() == {}
+
+    for evening in ("2016-01-10T18:00", "2016-02-10T18:00"):
+        write_evening(new.path("archive"), evening, 5)
+    assert new.submit() == {"ingest_month": 2}
+    assert {job.comment[-7:] for job in new.jobs()} == {"2016-01", "2016-02"}
+
+    new.config["models"]["shufflenet"]["epochs"] = 2
+    new.config["seeds"] = list(range(6))
+    new.save()
+    assert new.submit("train_shufflenet") == {"train_run": 6}
+    runs = new.jobs("shufflenet")
+    assert len(runs) == 6
+    for run in runs:
+        assert (run.partition, len(run.gpus)) == ("gpu", 1)
+    for one, other in combinations(runs, 2):  # six runs, four GPUs
+        assert one.gpus != other.gpus or one.ended <= other.began or other.ended <= one.began
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize(
+    "resources",
+    [
+        ["train_run:gpu_model=a100"],
+        ["train_run:gpu=0", "train_run:gres='gpu:a100:1' if wildcards.model not in ['3nn', 'svm-linear'] else ''"],
+    ],
+    ids=["a type", "gres"],
+)
+def test_gpus_can_be_asked_for_by_type_and_as_gres(done: ClusterProject, resources: list[str]) -> None:
+    for model in ("3nn", "shufflenet"):
+        shutil.rmtree(done.path(f"results/small/random/{model}/0"))
+    assert done.submit("train", "--set-resources", *resources) == {"train_run": 2}
+    assert {(job.partition, len(job.gpus)) for job in done.jobs("shufflenet")} == {("gpu", 1)}
+    assert {(job.partition, len(job.gpus)) for job in done.jobs("3nn")} == {("cpu", 0)}
+
+
+@pytest.mark.cluster
+def test_a_job_that_fails_once_is_repeated_and_one_that_always_fails_stops_only_what_stands_on_it(
+    done: ClusterProject, tmp_path: Path
+) -> None:
+    """Something lies where the model is to be written."""
+    done.config["models"]["3nn"]["neighbours"] = 5
+    done.config["models"]["svm-linear"]["c"] = 0.5
+    done.save()
+    undisturbed = without_cluster(done, tmp_path / "undisturbed")
+    obstacles = {model: done.path(f"results/small/random/{model}/0/model.skops") for model in ("3nn", "svm-linear")}
+    for obstacle in obstacles.values():
+        obstacle.unlink()
+        (obstacle / "in the way").mkdir(parents=True)
+    process = done.start("train")
+    once = "small_random_svm-linear_0"
+    wait_for(lambda: [job for job in done.jobs(once) if job.state == "FAILED"], "a run of svm-linear has failed")
+    shutil.rmtree(obstacles["svm-linear"])
+    assert process.wait() == 1
+    assert [job.state for job in done.jobs(once)] == ["FAILED", "COMPLETED"]
+    always = done.jobs("small_random_3nn_0")
+    assert [job.state for job in always] == ["FAILED", "FAILED"]
+    assert [job.memory_mb for job in always] == [8000, 16000]
+    assert "results/logs/train_run/small/random/3nn/0.log" in done.said
+    assert "model.skops" in done.path("results/logs/train_run/small/random/3nn/0.log").read_text()
+    same(done.path("results/small/random/svm-linear"), undisturbed / "small/random/svm-linear")
+    same(done.path("results/small/random/3nn/1"), undisturbed / "small/random/3nn/1")
+    assert not done.path("results/small/random/3nn/0/metrics.json").exists()
+
+    shutil.rmtree(obstacles["3nn"])
+    assert done.submit("train") == {"train_run": 1}
+    same(done.path("results/small/random"), undisturbed / "small/random")
+
+
+@pytest.mark.cluster
+def test_trainings_that_are_cancelled_or_too_long_or_lose_their_node_go_on_from_their_checkpoint(
+    done: ClusterProject, tmp_path: Path
+) -> None:
+    done.config["models"] = {"shufflenet": done.config["models"]["shufflenet"] | {"epochs": 200, "threads": 1}}
+    done.config["seeds"] = [0, 1, 2]
+    done.save()
+    undisturbed = without_cluster(done, tmp_path / "undisturbed")
+    runs = done.path("results/small/random/shufflenet")
+    process = done.start("train", "--set-resources", "train_run:runtime=2 if attempt == 1 else 60")
+    checkpoints = [runs / str(seed) / "checkpoint.safetensors" for seed in range(3)]
+    wait_until(lambda: all(path.exists() for path in checkpoints), 150, "all runs have a checkpoint")
+    nodes = Counter(job.node for job in done.jobs())
+    assert len(nodes) == 2, "two runs share a node, one has the other node for itself"
+    lonely = min(nodes, key=lambda node: nodes[node])
+    (lost,) = (job for job in done.jobs() if job.node == lonely)
+    too_long, cancelled = (job for job in done.jobs() if job.node != lonely)
+    done.cluster.stop_processes(too_long)
+    done.cluster.cancel(cancelled)
+    done.cluster.kill_node(lonely)
+    assert process.wait() == 0, done.said
+    done.cluster.start_node(lonely)
+    ends = {job.comment: job.state for job in (lost, too_long, cancelled)}
+    for comment in ends:
+        first, second = done.jobs(comment)
+        ends[comment] = first.state
+        assert (first.minutes, first.memory_mb) == (2, 8000)
+        assert (second.minutes, second.memory_mb, second.state) == (60, 16000, "COMPLETED")
+    assert [ends[job.comment] for job in (lost, too_long, cancelled)] == ["NODE_FAIL", "TIMEOUT", "CANCELLED"]
+    for seed in range(3):
+        assert (
+            "goes on after epoch" in done.path(f"results/logs/train_run/small/random/shufflenet/{seed}.log").read_text()
+        )
+    same(runs, undisturbed / "small/random/shufflenet")
+
+
+@pytest.mark.cluster
+def test_a_killed_snakemake_is_started_again_while_its_jobs_go_on(new: ClusterProject, finished: Path) -> None:
+    for rule in ("ingest_month", "train_run"):
+        process = new.start()
+        wait_for(lambda rule=rule: [job for job in new.jobs(rule) if job.state == "RUNNING"], f"{rule} runs")
+        second = new.start()  # somebody else, at the same time
+        assert second.wait() == 1
+        assert "Directory cannot be locked" in new.said
+        kill(process)
+        assert new.start("--unlock").wait() == 0
+    new.submit()
+    wait_until(lambda: all(job.ended or not job.began for job in new.cluster.jobs()), 60, "old jobs have ended")
+    same(new.path("results"), finished / "results")
+    assert new.submit() == {}

@@ -14,9 +14,9 @@ rule ingest_month:
         "results/benchmarks/ingest_month/{month}.tsv"
     conda:
         "../../envs/norrsken.yaml"
-    threads: 4
+    threads: 1
     resources:
-        mem_mb=more_each_time(4000),
+        mem_mb=more_each_time(2000),
         runtime=more_each_time(60),
     params:
         root=lambda wildcards: plan.config.archive.root,
