@@ -1,6 +1,8 @@
 # make demo       a simulated archive through the whole workflow, on this machine
 # make demo-full  the same with all networks trained out: a day without a GPU
+# make status     what is done, running, waiting, failed
 # make test       all checks
+# make test-cluster   a SLURM cluster of two nodes on this machine, and what can go wrong on it
 # make bench      the benchmarks; see benchmarks/README.md
 # make lock       the newest versions that pyproject.toml allows, into envs/
 
@@ -10,7 +12,7 @@ VENV := .venv/bin
 PIP := $(VENV)/python -m pip install --quiet --no-compile --disable-pip-version-check
 DEMO_NIGHTS := 2014-02-21 2014-02-23 2014-04-02 2015-03-16 2015-09-12 2015-10-20
 
-.PHONY: demo demo-full test check bench lock clean
+.PHONY: demo demo-full status test test-cluster check bench lock clean
 
 demo: .venv/run demo/labels/bertil.csv
 	$(VENV)/snakemake --directory demo --cores all --quiet rules
@@ -28,6 +30,9 @@ demo/labels/bertil.csv: | .venv/run
 
 test: check
 	$(VENV)/python -m pytest
+
+test-cluster: .venv/test
+	$(VENV)/python -m pytest -m cluster --numprocesses 0 tests/test_cluster.py
 
 check: .venv/test
 	$(VENV)/ruff check
@@ -51,6 +56,9 @@ bench: .venv/test
 .venv/test: .venv/run envs/requirements-dev.txt
 	$(PIP) -r envs/requirements-dev.txt
 	touch $@
+
+status:
+	@$(VENV)/snakemake --summary --quiet all | $(VENV)/norrsken status
 
 lock:
 	$(VENV)/python envs/lock.py

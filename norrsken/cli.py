@@ -78,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     tune.add_argument("--seeds", type=int, default=2, help="runs of each setting (%(default)s)")
     tune.set_defaults(command=_tune)
 
+    status = commands.add_parser("status", help="what is done, running, failed: snakemake --summary | norrsken status")
+    status.add_argument("--directory", type=Path, default=Path(), help="where Snakemake works (here)")
+    status.set_defaults(command=_status)
+
     schema = commands.add_parser("schema", help="print the JSON schema of the configuration")
     schema.set_defaults(command=_schema)
 
@@ -176,6 +180,14 @@ def _tune(options: argparse.Namespace) -> int:
     config = load(options.config)
     for row in tune(config, options.model, dict(options.tries), options.split, options.seeds):
         print(row, flush=True)
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from norrsken.status import describe
+
+    for line in describe(sys.stdin, options.directory):
+        print(line)
     return 0
 
 

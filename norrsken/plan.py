@@ -85,10 +85,10 @@ class Plan:
     def model(self, name: str) -> Model:
         return self.config.models[name]
 
-    def features(self, model: str) -> list[str]:
-        """The features that a model needs: one file or none."""
-        name = getattr(self.config.models[model], "features", None)
-        return [paths.FEATURES.format(release=self.name, features=name)] if name else []
+    def features(self, models: Iterable[str]) -> list[str]:
+        """The features that models need, each file once; one model needs one or none."""
+        needed = {getattr(self.config.models[model], "features", None) for model in models}
+        return [paths.FEATURES.format(release=self.name, features=name) for name in sorted(filter(None, needed))]
 
     def weights(self, features: str) -> list[str]:
         """The file of weights that features are computed with: one or none."""
@@ -134,9 +134,8 @@ class Plan:
         files = [*files, self.dataset]
         if stage == "dataset":
             return files
-        files += sorted({path for name in models for path in self.features(name)})
-        files += [*self.metrics(models), *self.scores(models)]
+        files += [*self.features(models), *self.metrics(models), *self.scores(models)]
         if stage == "train":
             return files
-        report = [paths.TABLE1, paths.AGREEMENT, paths.TABLE2, paths.INDEX]
+        report = [paths.TABLE1, paths.AGREEMENT, paths.TABLE2, paths.RESOURCES, paths.INDEX]
         return [*files, *(path.format(release=self.name) for path in report), *self.confusions()]

@@ -27,6 +27,7 @@ def write_report(
     table1: str,
     table2: str,
     agreement: str,
+    resources: str,
     figures: Sequence[str],
     labels: Sequence[str],
     label_settings: LabelSettings,
@@ -41,7 +42,14 @@ def write_report(
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("norrsken"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"score": _score, "spread": _spread, "count": _count, "millions": _millions, "title": _title}
+    environment.filters |= {
+        "score": _score,
+        "spread": _spread,
+        "count": _count,
+        "amount": _amount,
+        "millions": _millions,
+        "title": _title,
+    }
     page = environment.get_template("report.html").render(
         settings=settings,
         best=_best(scores, settings),
@@ -49,6 +57,7 @@ def write_report(
         table1=_rows(table1),
         table2=[row for _, row in scores.groupby("split", sort=False)],
         agreement=_rows(agreement),
+        resources=_rows(resources),
         samples=_samples(dataset),
         figures=[_figure(path, scores) for path in figures],
         left_out=tables.left_out(labelled),
@@ -115,6 +124,12 @@ def _spread(value: float) -> str:
 
 def _count(value: float) -> str:
     return "–" if pd.isna(value) else f"{value:,.0f}"
+
+
+def _amount(value: float) -> str:
+    if pd.isna(value) or value >= 10:
+        return _count(value)
+    return "< 0.01" if 0 < value < 0.01 else f"{value:.2g}"
 
 
 def _millions(value: float) -> str:

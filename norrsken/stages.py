@@ -9,7 +9,7 @@ LABELS = 2
 DATASET = 2
 FEATURES = 2
 TRAINING = 2
-REPORT = 2
+REPORT = 3
 
 #: Raised when a camera's frame gives other pixels than before: models refuse frames that were processed otherwise.
 PROCESSING = 1

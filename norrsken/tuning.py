@@ -30,7 +30,7 @@ def tune(
     if name not in plan.release.splits:
         raise ConfigError(f"releases.{plan.name}.splits has no {name!r}; it has {', '.join(plan.release.splits)}")
     train, _ = read_split(plan.dataset, name)
-    inputs = read_inputs(plan.dataset, next(iter(plan.features(model)), None), train.frame_ids.tolist())
+    inputs = read_inputs(plan.dataset, next(iter(plan.features([model])), None), train.frame_ids.tolist())
     labels = np.array(CLASSES)[train.labels]
     held_out = plan.release.splits[name].model_copy(update={"test_share": 0.2, "seed": 0})
     validation = divide(labels, train.nights, held_out)

@@ -18,7 +18,7 @@ from conftest import ROOT, Project, kill, write_evening
 from slurm import Cluster, Job, missing_programs, running, wait_until
 
 #: What differs between two runs of the same thing.
-TIMES = {"seconds", "images_per_second", "device"}
+TIMES = {"seconds", "images_per_second", "device", "core_hours", "gpu_hours", "peak_memory_mb"}
 
 
 class ClusterProject(Project):
@@ -104,7 +104,7 @@ def _content(path: Path) -> object:
         case ".csv":
             with path.open() as file:
                 return [{key: row[key] for key in row if key not in TIMES} for row in csv.DictReader(file)]
-        case ".skops":  # a ZIP file, which holds the time
+        case ".skops" | ".html":  # they hold times
             return None
         case _:
             return path.read_bytes()

@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT, Project, kill, write_evening, write_frame
 
-SUMMING_UP = {"collect_scores": 1, "draw_confusion": 1, "tabulate_scores": 1, "write_report": 1}
+SUMMING_UP = dict.fromkeys(
+    ("collect_scores", "draw_confusion", "tabulate_resources", "tabulate_scores", "write_report"), 1
+)
 
 
 def test_a_second_run_does_nothing(project: Project) -> None:

@@ -39,8 +39,12 @@ class PretrainedNetwork:
         )
 
     def about(self) -> dict[str, Any]:
-        """Number of its parameters and a digest of them, by which it is known again."""
-        return {"parameters": sum(p.numel() for p in self._network.parameters()), "digest": _digest(self._network)}
+        """Number of its parameters, a digest of them, by which it is known again, and where it runs."""
+        return {
+            "parameters": sum(p.numel() for p in self._network.parameters()),
+            "digest": _digest(self._network),
+            "device": device.name(self._device),
+        }
 
     @torch.inference_mode()
     def scores(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:

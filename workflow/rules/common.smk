@@ -4,6 +4,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from norrsken import paths, stages
+from norrsken.archive import months_of_years
 from norrsken.config import ConfigError, check
 from norrsken.plan import Plan
 

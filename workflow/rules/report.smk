@@ -37,7 +37,6 @@ rule tabulate_labels:
 
 
 rule tabulate_scores:
-    """Table 2 of the paper: mean and deviation over the runs of every model."""
     input:
         plan.metrics(plan.config.models),
     output:
@@ -51,6 +50,8 @@ rule tabulate_scores:
         "results/logs/tabulate_scores/{release}.log",
     benchmark:
         "results/benchmarks/tabulate_scores/{release}.tsv"
+    """Table 2 of the paper: mean and deviation over the runs of every model."""
+    localrule: True
     conda:
         "../../envs/norrsken.yaml"
     threads: 1
@@ -63,8 +64,37 @@ rule tabulate_scores:
         "../scripts/tabulate_scores.py"
 
 
+rule tabulate_resources:
+    input:
+        features=plan.features(plan.config.models),
+        metrics=plan.metrics(plan.config.models),
+    output:
+        report(
+            paths.RESOURCES,
+            caption="../captions/resources.rst",
+            category="Report",
+            labels={"table": "Resources that the jobs took"},
+        ),
+    log:
+        "results/logs/tabulate_resources/{release}.log",
+    benchmark:
+        "results/benchmarks/tabulate_resources/{release}.tsv"
+    """What the jobs took, by rule."""
+    localrule: True
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(1000),
+        runtime=more_each_time(10),
+    params:
+        months=sorted(months_of_years(plan.release.years)),
+        version=stages.REPORT,
+    script:
+        "../scripts/tabulate_resources.py"
+
+
 rule draw_confusion:
-    """Confusion matrix of a model, mean over its runs: Figure 4 of the paper."""
     input:
         lambda wildcards: plan.metrics([wildcards.model], [wildcards.split]),
     output:
@@ -78,6 +108,8 @@ rule draw_confusion:
         "results/logs/draw_confusion/{release}/{split}_{model}.log",
     benchmark:
         "results/benchmarks/draw_confusion/{release}/{split}_{model}.tsv"
+    """Confusion matrix of a model, mean over its runs: Figure 4 of the paper."""
+    localrule: True
     conda:
         "../../envs/norrsken.yaml"
     threads: 1
@@ -98,6 +130,7 @@ rule write_report:
         table1=paths.TABLE1,
         table2=paths.TABLE2,
         agreement=paths.AGREEMENT,
+        resources=paths.RESOURCES,
         figures=plan.confusions(),
     output:
         report(

@@ -5,7 +5,7 @@ rule train_run:
     """Train one model with one seed on one split, and test it."""
     input:
         dataset=paths.DATASET,
-        features=lambda wildcards: plan.features(wildcards.model),
+        features=lambda wildcards: plan.features([wildcards.model]),
     output:
         # The model's file, whose suffix is the model's own, is written before the metrics, which name it.
         metrics=paths.METRICS,
@@ -30,7 +30,6 @@ rule train_run:
 
 
 rule collect_scores:
-    """Gather the scores of a model's runs on a split."""
     input:
         lambda wildcards: plan.metrics([wildcards.model], [wildcards.split]),
     output:
@@ -39,6 +38,8 @@ rule collect_scores:
         "results/logs/collect_scores/{release}/{split}/{model}.log",
     benchmark:
         "results/benchmarks/collect_scores/{release}/{split}/{model}.tsv"
+    """Gather the scores of a model's runs on a split."""
+    localrule: True
     conda:
         "../../envs/norrsken.yaml"
     threads: 1

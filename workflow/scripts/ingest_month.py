@@ -1,16 +1,16 @@
 """Rule ingest_month: see `norrsken.nights`."""
 
 from norrsken.config import NightSettings
-from norrsken.errors import log_to
+from norrsken.joblog import log_to
 from norrsken.nights import ingest_month
 
-log_to(snakemake.log[0])
-ingest_month(
-    root=snakemake.params.root,
-    directories=snakemake.input,
-    month=snakemake.wildcards.month,
-    settings=NightSettings.model_validate(snakemake.params.settings),
-    nights=snakemake.output.nights,
-    keograms=snakemake.output.keograms,
-    workers=snakemake.threads,
-)
+with log_to(snakemake.log[0]):
+    ingest_month(
+        root=snakemake.params.root,
+        directories=snakemake.input,
+        month=snakemake.wildcards.month,
+        settings=NightSettings.model_validate(snakemake.params.settings),
+        nights=snakemake.output.nights,
+        keograms=snakemake.output.keograms,
+        workers=snakemake.threads,
+    )

@@ -1,13 +1,13 @@
 """Rule merge_labels: see `norrsken.labels`."""
 
 from norrsken.config import LabelSettings
-from norrsken.errors import log_to
+from norrsken.joblog import log_to
 from norrsken.labels import merge_labels
 
-log_to(snakemake.log[0])
-merge_labels(
-    label_paths=list(snakemake.input.labels),
-    months=list(snakemake.input.months),
-    settings=LabelSettings.model_validate(snakemake.params.settings),
-    output=snakemake.output[0],
-)
+with log_to(snakemake.log[0]):
+    merge_labels(
+        label_paths=list(snakemake.input.labels),
+        months=list(snakemake.input.months),
+        settings=LabelSettings.model_validate(snakemake.params.settings),
+        output=snakemake.output[0],
+    )

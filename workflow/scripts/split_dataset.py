@@ -2,11 +2,11 @@
 
 from norrsken.config import Split
 from norrsken.dataset import split_dataset
-from norrsken.errors import log_to
+from norrsken.joblog import log_to
 
-log_to(snakemake.log[0])
-split_dataset(
-    labelled=snakemake.input[0],
-    splits={name: Split.model_validate(split) for name, split in snakemake.params.splits.items()},
-    output=snakemake.output[0],
-)
+with log_to(snakemake.log[0]):
+    split_dataset(
+        labelled=snakemake.input[0],
+        splits={name: Split.model_validate(split) for name, split in snakemake.params.splits.items()},
+        output=snakemake.output[0],
+    )

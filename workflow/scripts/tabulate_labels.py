@@ -1,13 +1,13 @@
 """Rule tabulate_labels: see `norrsken.agreement`."""
 
 from norrsken.agreement import agreement, table1
-from norrsken.errors import log_to
 from norrsken.files import write_csv
+from norrsken.joblog import log_to
 from norrsken.tables import read_without_images
 
-log_to(snakemake.log[0])
-labelled = read_without_images(snakemake.input.labelled)
-write_csv(
-    table1(labelled, read_without_images(snakemake.input.dataset), snakemake.params.years), snakemake.output.table1
-)
-write_csv(agreement(labelled), snakemake.output.agreement)
+with log_to(snakemake.log[0]):
+    labelled = read_without_images(snakemake.input.labelled)
+    write_csv(
+        table1(labelled, read_without_images(snakemake.input.dataset), snakemake.params.years), snakemake.output.table1
+    )
+    write_csv(agreement(labelled), snakemake.output.agreement)

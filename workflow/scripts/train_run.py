@@ -1,17 +1,17 @@
 """Rule train_run: see `norrsken.training`."""
 
 from norrsken.config import RunSettings
-from norrsken.errors import log_to
+from norrsken.joblog import log_to
 from norrsken.training import train_run
 
-log_to(snakemake.log[0])
-train_run(
-    dataset=snakemake.input.dataset,
-    features=next(iter(snakemake.input.features), None),
-    split=snakemake.wildcards.split,
-    seed=int(snakemake.wildcards.seed),
-    settings=RunSettings.model_validate(snakemake.params.settings),
-    history=snakemake.output.history,
-    predictions=snakemake.output.predictions,
-    metrics=snakemake.output.metrics,
-)
+with log_to(snakemake.log[0]):
+    train_run(
+        dataset=snakemake.input.dataset,
+        features=next(iter(snakemake.input.features), None),
+        split=snakemake.wildcards.split,
+        seed=int(snakemake.wildcards.seed),
+        settings=RunSettings.model_validate(snakemake.params.settings),
+        history=snakemake.output.history,
+        predictions=snakemake.output.predictions,
+        metrics=snakemake.output.metrics,
+    )

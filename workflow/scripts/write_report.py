@@ -1,19 +1,20 @@
 """Rule write_report: see `norrsken.report`."""
 
 from norrsken.config import LabelSettings, ReportSettings
-from norrsken.errors import log_to
+from norrsken.joblog import log_to
 from norrsken.report import write_report
 
-log_to(snakemake.log[0])
-write_report(
-    labelled=snakemake.input.labelled,
-    dataset=snakemake.input.dataset,
-    table1=snakemake.input.table1,
-    table2=snakemake.input.table2,
-    agreement=snakemake.input.agreement,
-    figures=list(snakemake.input.figures),
-    labels=snakemake.params.labels,
-    label_settings=LabelSettings.model_validate(snakemake.params.label_settings),
-    settings=ReportSettings.model_validate(snakemake.params.settings),
-    output=snakemake.output[0],
-)
+with log_to(snakemake.log[0]):
+    write_report(
+        labelled=snakemake.input.labelled,
+        dataset=snakemake.input.dataset,
+        table1=snakemake.input.table1,
+        table2=snakemake.input.table2,
+        agreement=snakemake.input.agreement,
+        resources=snakemake.input.resources,
+        figures=list(snakemake.input.figures),
+        labels=snakemake.params.labels,
+        label_settings=LabelSettings.model_validate(snakemake.params.label_settings),
+        settings=ReportSettings.model_validate(snakemake.params.settings),
+        output=snakemake.output[0],
+    )

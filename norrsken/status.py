@@ -1,0 +1,83 @@
+"""How a run of the workflow stands, in terms of months and runs: Snakemake's summary and the logs of its jobs."""
+
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from norrsken import joblog
+from norrsken.errors import NorrskenError
+
+STATES = ("done", "running", "waiting", "failed")
+
+KILLED = "ended without a word: it was killed, ran out of memory, or its node died"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of the workflow, known by its log."""
+
+    rule: str
+    log: str
+    state: str
+    about: str
+
+    @property
+    def row(self) -> str:
+        """Where it is counted: months, the runs of a model, everything else."""
+        match self.rule:
+            case "ingest_month":
+                return "months"
+            case "train_run":
+                return f"runs of {Path(self.log).parent.name}"
+        return "other jobs"
+
+
+def describe(summary: Iterable[str], folder: Path) -> Iterator[str]:
+    """Lines for the terminal from what `snakemake --summary` printed; folder: where Snakemake works.
+
+    Raises `NorrskenError` for anything else.
+    """
+    jobs = _jobs(summary, folder)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for job in jobs:
+        counts[job.row][job.state] += 1
+    width = max(map(len, counts))
+    yield " ".join([" " * width, *(f"{state:>8s}" for state in STATES)])
+    for row in sorted(counts, key=lambda row: (row == "other jobs", row != "months")):
+        yield " ".join([f"{row:{width}s}", *(f"{counts[row][state] or '·':>8}" for state in STATES)])
+    for state in ("running", "failed"):
+        members = [job for job in jobs if job.state == state]
+        if members:
+            yield f"\n{state.capitalize()}:"
+        for job in members:
+            yield f"  {job.log}\n      {job.about}"
+
+
+def _jobs(summary: Iterable[str], folder: Path) -> list[Job]:
+    rows = csv.DictReader(summary, delimiter="\t")
+    if not {"rule", "log-file(s)", "plan"} <= set(rows.fieldnames or ()):
+        raise NorrskenError("expected the summary of Snakemake: snakemake --summary | norrsken status")
+    rules: dict[str, str] = {}
+    pending = set()
+    for row in rows:
+        log = row["log-file(s)"]
+        rules[log] = row["rule"]
+        if row["plan"] != "no update":
+            pending.add(log)
+    at_work = any((folder / ".snakemake" / "locks").glob("*"))
+    return [
+        Job(rule, log, *(_state(folder / log, at_work) if log in pending else ("done", "")))
+        for log, rule in rules.items()
+    ]
+
+
+def _state(log: Path, at_work: bool) -> tuple[str, str]:
+    """State of a job that is to be done, and what to say of it."""
+    found = joblog.read(log)
+    if found is None or found.state == "done":  # the log of an earlier time
+        return "waiting", ""
+    if found.state == "failed":
+        return "failed", found.message
+    return ("running", f"on {found.host} since {found.since}") if at_work else ("failed", KILLED)

@@ -1,0 +1,14 @@
+"""Rule tabulate_resources: see `norrsken.resources`."""
+
+from norrsken.files import write_csv
+from norrsken.joblog import log_to
+from norrsken.resources import tabulate_resources
+
+with log_to(snakemake.log[0]):
+    table = tabulate_resources(
+        release=snakemake.wildcards.release,
+        months=snakemake.params.months,
+        features=snakemake.input.features,
+        metrics=snakemake.input.metrics,
+    )
+    write_csv(table, snakemake.output[0])
