@@ -60,6 +60,8 @@ def train_run(
     train_inputs, test_inputs = inputs[: len(train.labels)], inputs[len(train.labels) :]
     classifier = models.build(settings.model, seed, width=inputs.shape[-1])
     folder = Path(metrics).parent
+    for earlier in (*folder.glob("model.*"), folder / "history.png"):  # of other settings: Snakemake does not know them
+        earlier.unlink(missing_ok=True)
     checkpoint = folder / "checkpoint.safetensors"
     start = time.perf_counter()
     rows = classifier.fit(train_inputs, train.labels, checkpoint)

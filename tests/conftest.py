@@ -92,11 +92,13 @@ def picture(kind: str, seed: int) -> np.ndarray:
     wave = np.sin((k + 1) * (x * np.cos(k) + y * np.sin(k)) + random.uniform(0, 0.5))
     colours = [[1, 1, 1], [1, 0.2, 0.6], [0.2, 1, 0.3], [0.3, 0.8, 0.4], [0.2, 0.5, 0.2], [0, 0.6, 1], [0.1] * 3]
     light = 90 + 80 * wave[..., None] * np.array(colours[k]) + random.normal(0, 6, (HEIGHT, WIDTH, 3))
-    return np.clip(light, 0, 255).astype(np.uint8)
+    image: np.ndarray = np.clip(light, 0, 255).astype(np.uint8)
+    return image
 
 
 def jpeg(image: np.ndarray) -> bytes:
-    return simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality=90)
+    data: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality=90)
+    return data
 
 
 def write_frame(root: Path, time: datetime, kind: str, seed: int = 0) -> Path:

@@ -64,6 +64,8 @@ def run(dataset: Path, folder: Path, name: str, seed: int = 0, settings: RunSett
 
 @pytest.mark.parametrize("name", list(MODELS))
 def test_a_run_writes_settings_history_predictions_and_scores(dataset: Path, tmp_path: Path, name: str) -> None:
+    for left in ("model.skops", "model.safetensors", "history.png"):
+        (tmp_path / left).write_text("of a run with other settings")
     metrics = run(dataset, tmp_path, name, seed=3)
     assert (metrics["model"], metrics["split"], metrics["seed"]) == (name, "random", 3)
     assert metrics["settings"] == CONFIGURATION.run_settings(name).plain()

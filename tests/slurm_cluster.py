@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel", "sinfo")
@@ -74,8 +75,8 @@ echo "$SLURM_SCRIPT_CONTEXT $SLURM_JOB_ID $SLURMD_NODENAME $(date +%s.%N) $SLURM
 class Job:
     """A job as `scontrol` shows it.
 
-    minutes, memory_mb: its limits. gpus: (node, index) of each that it had. began, ended: seconds since 1970, 0 where
-    it has not.
+    minutes, memory_mb: its limits. gpus: (node, index) of each that it had. submitted, began, ended: seconds since
+    1970, 0 where it has not.
     """
 
     id: int
@@ -86,6 +87,7 @@ class Job:
     memory_mb: int
     node: str
     gpus: frozenset[tuple[str, int]]
+    submitted: float
     began: float
     ended: float
 
@@ -103,9 +105,10 @@ def missing_programs() -> list[str]:
 class Cluster:
     """Nodes `n1`, `n2`, each in both partitions `cpu` and `gpu`, with two make-believe GPUs."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, cpus: int = 8) -> None:
+        """cpus: that each node says it has."""
         self.root, self.bin = root, root / "bin"
-        self.nodes = ("n1", "n2")
+        self.nodes, self.cpus = ("n1", "n2"), cpus
 
     @property
     def environment(self) -> dict[str, str]:
@@ -182,7 +185,7 @@ class Cluster:
         gpus = []
         for node, port in zip(self.nodes, ports, strict=True):
             address = f"NodeHostname={host} NodeAddr=127.0.0.1 Port={port}"
-            lines.append(f"NodeName={node} {address} CPUs=8 RealMemory=64000 Gres=gpu:{GPU}:{len(DEVICES)}\n")
+            lines.append(f"NodeName={node} {address} CPUs={self.cpus} RealMemory=64000 Gres=gpu:{GPU}:{len(DEVICES)}\n")
             gpus += [f"NodeName={node} Name=gpu Type={GPU} File={device}\n" for device in DEVICES]
         everywhere = ",".join(self.nodes)
         lines += [
@@ -211,9 +214,9 @@ class Cluster:
 
 
 @contextmanager
-def running(root: Path) -> Iterator[Cluster]:
+def running(root: Path, cpus: int = 8) -> Iterator[Cluster]:
     """A cluster that is stopped at the end, whatever happens."""
-    cluster = Cluster(root)
+    cluster = Cluster(root, cpus)
     try:
         cluster.start()
         yield cluster
@@ -251,6 +254,7 @@ def _job(line: str, events: list[list[str]]) -> Job:
         memory_mb=int(memory[1]) * (1024 if memory[2] == "G" else 1) if memory else 0,
         node=fields.get("NodeList", ""),
         gpus=frozenset(gpus),
+        submitted=datetime.fromisoformat(fields["SubmitTime"]).timestamp(),
         began=times.get("prolog_slurmd", 0.0),
         ended=times.get("epilog_slurmd", 0.0),
     )
