@@ -8,7 +8,8 @@
 
 PYTHON ?= python3
 VENV := .venv/bin
-# Byte code is made when a module is first imported: compiling all of torch would take a minute.
+# Byte code is made when a module is first imported: compiling all of torch would take a minute. So it must be written.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(VENV)/python -m pip install --quiet --no-compile --disable-pip-version-check
 DEMO_NIGHTS := 2014-02-21 2014-02-23 2014-04-02 2015-03-16 2015-09-12 2015-10-20
 
