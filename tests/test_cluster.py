@@ -162,7 +162,7 @@ def test_everything_is_as_without_a_cluster_and_only_what_is_new_is_sent(new: Cl
     assert new.submit() == {"ingest_month": 2}
     assert {job.comment[-7:] for job in new.jobs()} == {"2016-01", "2016-02"}
 
-    new.config["models"]["shufflenet"]["epochs"] = 2
+    new.config["models"]["shufflenet"] |= {"epochs": 2, "threads": 1}
     new.config["seeds"] = list(range(6))
     new.save()
     assert new.submit("train_shufflenet") == {"train_run": 6}
