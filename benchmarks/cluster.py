@@ -41,7 +41,7 @@ def write_decade(folder: Path) -> None:
         rows.append((f"KRN{evening:%Y%m%dT%H%M%S}", kind))
     for name in ("anna", "bertil"):
         write_labels(folder / "labels" / f"{name}.csv", rows[::10])
-    config: dict[str, Any] = {**CONFIG, "seeds": list(range(10))}
+    config: dict[str, Any] = {**CONFIG, "seeds": list(range(10)), "features": {"hog": {"kind": "hog", "threads": 1}}}
     config["models"] = {f"knn{k}": {**CONFIG["models"]["3nn"], "neighbours": k} for k in range(1, 10)}
     config["releases"] = {"small": {**CONFIG["releases"]["small"], "years": list(range(2010, 2010 + YEARS))}}
     (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
