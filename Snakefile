@@ -22,6 +22,14 @@ include: "workflow/rules/training.smk"
 include: "workflow/rules/report.smk"
 
 
+# Seconds of work on small files: on a cluster each would wait longer for its turn, so they are done where Snakemake runs.
+localrules:
+    collect_scores,
+    draw_confusion,
+    tabulate_resources,
+    tabulate_scores,
+
+
 rule all:
     """Everything that the configuration asks for."""
     default_target: True

@@ -37,6 +37,7 @@ rule tabulate_labels:
 
 
 rule tabulate_scores:
+    """Table 2 of the paper: mean and deviation over the runs of every model."""
     input:
         plan.metrics(plan.config.models),
     output:
@@ -50,8 +51,6 @@ rule tabulate_scores:
         "results/logs/tabulate_scores/{release}.log",
     benchmark:
         "results/benchmarks/tabulate_scores/{release}.tsv"
-    """Table 2 of the paper: mean and deviation over the runs of every model."""
-    localrule: True
     conda:
         "../../envs/norrsken.yaml"
     threads: 1
@@ -65,6 +64,7 @@ rule tabulate_scores:
 
 
 rule tabulate_resources:
+    """What the jobs took, by rule."""
     input:
         features=plan.features(plan.config.models),
         metrics=plan.metrics(plan.config.models),
@@ -79,8 +79,6 @@ rule tabulate_resources:
         "results/logs/tabulate_resources/{release}.log",
     benchmark:
         "results/benchmarks/tabulate_resources/{release}.tsv"
-    """What the jobs took, by rule."""
-    localrule: True
     conda:
         "../../envs/norrsken.yaml"
     threads: 1
@@ -95,6 +93,7 @@ rule tabulate_resources:
 
 
 rule draw_confusion:
+    """Confusion matrix of a model, mean over its runs: Figure 4 of the paper."""
     input:
         lambda wildcards: plan.metrics([wildcards.model], [wildcards.split]),
     output:
@@ -108,8 +107,6 @@ rule draw_confusion:
         "results/logs/draw_confusion/{release}/{split}_{model}.log",
     benchmark:
         "results/benchmarks/draw_confusion/{release}/{split}_{model}.tsv"
-    """Confusion matrix of a model, mean over its runs: Figure 4 of the paper."""
-    localrule: True
     conda:
         "../../envs/norrsken.yaml"
     threads: 1

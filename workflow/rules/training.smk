@@ -30,6 +30,7 @@ rule train_run:
 
 
 rule collect_scores:
+    """Gather the scores of a model's runs on a split."""
     input:
         lambda wildcards: plan.metrics([wildcards.model], [wildcards.split]),
     output:
@@ -38,8 +39,6 @@ rule collect_scores:
         "results/logs/collect_scores/{release}/{split}/{model}.log",
     benchmark:
         "results/benchmarks/collect_scores/{release}/{split}/{model}.tsv"
-    """Gather the scores of a model's runs on a split."""
-    localrule: True
     conda:
         "../../envs/norrsken.yaml"
     threads: 1
