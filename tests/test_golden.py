@@ -26,7 +26,7 @@ DIGESTS = {
     "nights": (2, "125ee56fb308a8af"),
     "labels": (2, "1d36a1a1e4c5ef37"),
     "dataset": (2, "99e07ac94340a002"),
-    "report": (2, "1816c89dc0da8a29"),
+    "report": (3, "1816c89dc0da8a29"),
 }
 NUMBERS: dict[str, tuple[int, list[float]]] = {
     "features": (2, [1764.0, 0.16469, 0.13427, 0.20471, 0.091306, 0.20471, 0.032777]),

@@ -35,6 +35,7 @@ def test_a_whole_run_makes_every_file_of_the_layout(finished: Path) -> None:
         "agreement.csv",
         "figures",
         "index.html",
+        "resources.csv",
         "table1.csv",
         "table2.csv",
     }
