@@ -13,7 +13,8 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
+from datetime import time as clock
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,21 +22,19 @@ from typing import Any
 import yaml
 from conftest import CONFIG, write_frame, write_labels
 from ingest import jpegs, settings, write_night
+from planning import decade as nights
 from slurm_cluster import Cluster, running
 
 from norrsken.classes import CLASSES
 
 ROOT = Path(__file__).parent.parent
 
-NIGHTS, YEARS = 2500, 10
-
 
 def write_decade(folder: Path) -> None:
     """2,500 nights of a frame each, nine models that are trained in no time, ten seeds."""
     rows = []
-    for i in range(NIGHTS):
-        year, day = divmod(i, NIGHTS // YEARS)
-        evening = datetime(2010 + year, 1, 1, 18, tzinfo=UTC) + timedelta(day if day < 70 else day + 115)
+    for i, night in enumerate(nights()):
+        evening = datetime.combine(night, clock(22), UTC)
         kind = CLASSES[i % len(CLASSES)]
         write_frame(folder / "archive", evening, kind, i)
         rows.append((f"KRN{evening:%Y%m%dT%H%M%S}", kind))
@@ -43,7 +42,7 @@ def write_decade(folder: Path) -> None:
         write_labels(folder / "labels" / f"{name}.csv", rows[::10])
     config: dict[str, Any] = {**CONFIG, "seeds": list(range(10)), "features": {"hog": {"kind": "hog", "threads": 1}}}
     config["models"] = {f"knn{k}": {**CONFIG["models"]["3nn"], "neighbours": k} for k in range(1, 10)}
-    config["releases"] = {"small": {**CONFIG["releases"]["small"], "years": list(range(2010, 2010 + YEARS))}}
+    config["releases"] = {"small": {**CONFIG["releases"]["small"], "years": list(range(2010, 2020))}}
     (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
 

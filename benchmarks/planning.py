@@ -7,12 +7,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).parent.parent
+
+
+def decade() -> Iterator[date]:
+    """2,500 nights from mid-August to April, 250 a year from 2010."""
+    for i in range(2500):
+        year, day = divmod(i, 250)
+        yield date(2010 + year, 1, 1) + timedelta(day if day < 110 else day + 115)
 
 
 def main() -> None:
@@ -22,10 +30,7 @@ def main() -> None:
         config["models"] = {f"model{i}": config["models"]["resnet18"] for i in range(9)}
         del config["releases"]["kiruna-2010-2019"]["splits"]["night"]
         (here / "config.yaml").write_text(yaml.safe_dump(config))
-        for i in range(2500):
-            # From mid-August to April: about 250 nights a year.
-            year, day = divmod(i, 250)
-            night = date(2010 + year, 1, 1) + timedelta(day if day < 110 else day + 115)
+        for night in decade():
             (here / "archive" / night.strftime("%Y/%m/%d")).mkdir(parents=True)
         (here / "labels").mkdir()
         for name in ("annotator1", "annotator2"):

@@ -167,6 +167,13 @@ class Project:
     def path(self, name: str) -> Path:
         return self.folder / name
 
+    def obstruct(self, name: str) -> Path:
+        """Put a folder with something in it where a job will write a file, so that the job fails; return it."""
+        obstacle = self.path(name)
+        obstacle.unlink()
+        (obstacle / "in the way").mkdir(parents=True)
+        return obstacle
+
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     os.killpg(process.pid, signal.SIGKILL)

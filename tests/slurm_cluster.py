@@ -291,11 +291,8 @@ def _kill(pid: int) -> None:
 
 def _command(pid: int) -> str:
     """The name of a living process, empty for one that has ended."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-    return "" if re.search(r"^State:\s+[ZX]", status, re.MULTILINE) else status.split(None, 2)[1]
+    found = re.search(r"^Name:\s+(.*)\n(?:.*\n)*?State:\s+[^ZX]", _read(f"/proc/{pid}/status"))
+    return found[1] if found else ""
 
 
 def _ancestors(pid: int) -> Iterator[int]:

@@ -125,10 +125,8 @@ def test_a_fresh_clone_repeats_nothing_of_a_frozen_release(
 
 
 def failing(project: Project, *arguments: str) -> None:
-    """Let a run of 3nn fail: something lies where its model is written."""
-    obstacle = project.path("results/small/random/3nn/0/model.skops")
-    obstacle.unlink()
-    (obstacle / "in the way").mkdir(parents=True)
+    """Let a run of 3nn fail."""
+    obstacle = project.obstruct("results/small/random/3nn/0/model.skops")
     project.config["models"]["3nn"]["neighbours"] = 5
     project.save()
     project.snakemake("--keep-going", *arguments, check=False)

@@ -89,9 +89,7 @@ def test_what_is_done_and_waiting_is_counted_by_months_and_runs(project: Project
 
 
 def test_what_failed_and_what_was_killed_is_named_with_its_log(project: Project) -> None:
-    obstacle = project.path("results/small/random/3nn/0/model.skops")
-    obstacle.unlink()
-    (obstacle / "in the way").mkdir(parents=True)
+    obstacle = project.obstruct("results/small/random/3nn/0/model.skops")
     project.config["models"]["3nn"]["neighbours"] = 5
     project.save()
     project.snakemake("--keep-going", "train", check=False)
