@@ -25,7 +25,7 @@ DIPOLE_POLE = (80.4, -72.6)
 
 #: Folders of `results/` and of a release that are something else than a release and a split.
 RESERVED_RELEASES = {"nights", "keograms", "logs", "benchmarks", "curation"}
-RESERVED_SPLITS = {"features", "report", "catalogue"}
+RESERVED_SPLITS = {"features", "report", "catalogue", "labelling", "disagreements"}
 
 
 class ConfigError(NorrskenError):
@@ -144,12 +144,34 @@ class Split(Settings):
     seed: int = Field(default=0, ge=0, description="Seed of the division")
 
 
+Order = Literal["time", "random"]
+
+
+class Labelling(Settings):
+    """The pages on which the annotators of a release label its frames."""
+
+    orders: dict[Name, Order] = Field(
+        default={},
+        description="In which order an annotator sees the frames; unless said: the first by time, others random",
+    )
+    every: int = Field(default=1, ge=1, description="Only every n-th of the chosen frames is offered")
+    repeats: float = Field(default=0.03, ge=0, le=0.5, description="Share of frames that are shown again, unannounced")
+    seed: int = Field(default=0, ge=0, description="Seed of the orders")
+
+
 class Release(Settings):
     """A named labelled data set."""
 
     title: str = Field(description="What it is, for the head of the report")
     years: list[Annotated[int, Field(ge=1900, le=2052)]] = Field(min_length=1, description="UTC years of its frames")
     labels: list[str] = Field(min_length=1, description="One table an annotator; the file's name is the annotator's")
+    adjudicated: str | None = Field(
+        default=None, description="Table of labels for frames on which the annotators disagree; null: they are left out"
+    )
+    selections: str | None = Field(
+        default=None, description="Table of the times chosen from keograms; null: every kept frame counts"
+    )
+    labelling: Labelling = Field(default=Labelling(), description="The pages on which the annotators label frames")
     splits: dict[Name, Split] = Field(min_length=1, description="Named divisions; every model is run on each")
     frozen: bool = Field(default=False, description="Made once and for all; thaw it by deleting its labelled.parquet")
 
@@ -160,6 +182,33 @@ class Release(Settings):
         if len(set(names)) < len(names):
             raise ValueError(f"two tables have the same annotator's name: {', '.join(names)}")
         return labels
+
+    @model_validator(mode="after")
+    def _orders_of_annotators(self) -> Self:
+        names = [Path(path).stem for path in self.labels]
+        for name in self.labelling.orders:
+            if name not in names:
+                raise ValueError(f"labelling.orders has {name!r}, but labels has tables of {_listed(names)} only")
+        return self
+
+
+class KeogramPageSettings(Settings):
+    """What the page of keograms shows besides them; `Config.keogram_page_settings` gathers it."""
+
+    site: Site
+    filter: Filter
+
+
+class LabellingSettings(Settings):
+    """What shapes the labelling pages of a release; `Config.labelling_settings` gathers it."""
+
+    release: Name
+    longitude: float
+    years: list[int]
+    orders: dict[str, Order]
+    every: int
+    repeats: float
+    seed: int
 
 
 class LabelSettings(Settings):
@@ -237,6 +286,25 @@ class Config(Settings):
             directories=self.archive.directories,
             filter=self.filter,
             keogram=self.keogram,
+        )
+
+    def keogram_page_settings(self) -> KeogramPageSettings:
+        """For the page on which times are chosen."""
+        return KeogramPageSettings(site=self.site, filter=self.filter)
+
+    def labelling_settings(self, release: str) -> LabellingSettings:
+        """For the labelling pages of a release: its annotators are those of its label tables."""
+        chosen = self.releases[release]
+        annotators = [Path(path).stem for path in chosen.labels]
+        orders = {
+            name: chosen.labelling.orders.get(name, "random" if i else "time") for i, name in enumerate(annotators)
+        }
+        return LabellingSettings(
+            release=release,
+            longitude=self.site.longitude,
+            years=sorted(chosen.years),
+            orders=orders,
+            **chosen.labelling.model_dump(exclude={"orders"}),
         )
 
     def label_settings(self, release: str) -> LabelSettings:

@@ -39,9 +39,9 @@ class Part:
 
 
 def split_dataset(labelled: str, splits: Mapping[str, Split], output: str) -> None:
-    """Write `dataset.parquet`: the agreed frames of `labelled.parquet` with a column for each split."""
+    """Write `dataset.parquet`: the frames of `labelled.parquet` that have a class, with a column for each split."""
     columns = ["frame_id", "time", "night", "label", "image"]
-    clean = tables.read_where(labelled, "verdict", ["agreed"], columns)
+    clean = tables.read_where(labelled, "verdict", ["agreed", "adjudicated"], columns)
     if clean.num_rows == 0:
         raise DatasetError(f"{labelled}: there is no frame on which all annotators agree")
     labels = np.array(clean["label"].to_pylist())

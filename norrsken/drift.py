@@ -7,14 +7,24 @@ import pandas as pd
 import pyarrow as pa
 
 from norrsken import tables
+from norrsken.agreement import annotators
 from norrsken.config import LabelSettings
-from norrsken.labels import LabelTable, find_frames, frame_ids, frames_by_night, read_labels
+from norrsken.labels import LabelTable, find_frames, frame_ids, frames_by_night, outcome, read_labels
+from norrsken.selections import Selections, read_selections
 
 
-def drift(labelled: str, label_paths: Sequence[str], nights: str, settings: LabelSettings) -> list[str]:
+def drift(
+    labelled: str,
+    label_paths: Sequence[str],
+    adjudicated: str | None,
+    selections: str | None,
+    nights: str,
+    settings: LabelSettings,
+) -> list[str]:
     """What differs today from what `labelled.parquet` was made of, in plain sentences; none where nothing does.
 
-    label_paths: the annotators' tables. nights: the directory of the months. What cannot be compared is said as well.
+    label_paths: the annotators' tables. adjudicated: that of settled disagreements. selections: that of chosen times.
+    nights: the directory of the months. What cannot be compared is said as well.
     """
     frozen = tables.read_without_images(labelled).set_index("frame_id")
     months = [str(path) for path in Path(nights).glob("????-??")]
@@ -24,17 +34,32 @@ def drift(labelled: str, label_paths: Sequence[str], nights: str, settings: Labe
         differing = _differing_labels(frozen, f"label_{Path(path).stem}", table)
         if differing:
             sentences.append(f"{path} has other labels for {differing} of its frames now.")
-    added = _newly_labelled(set(frozen.index), list(label_tables.values()), months, settings)
+    if adjudicated is not None and Path(adjudicated).exists():
+        differing = _differing_outcomes(frozen, read_labels(adjudicated))
+        if differing:
+            sentences.append(f"{adjudicated} settles {differing} of its frames otherwise now.")
+    elif adjudicated is not None:
+        sentences.append(f"{adjudicated} is not there to compare with.")
+    chosen = None
+    if selections is not None and Path(selections).exists():
+        chosen = read_selections(selections, settings.longitude)
+    elif selections is not None:
+        sentences.append(f"{selections} is not there to compare with.")
+    added = _newly_labelled(set(frozen.index), list(label_tables.values()), chosen, months, settings)
     if added:
         sentences.append(f"{added} more frames of its years are labelled now.")
-    differing = missing = 0
+    differing = missing = unselected = 0
     for night in frozen["night"].unique():
         frames = set(frozen.index[frozen["night"] == night])
-        found, _ = find_frames(months, night, frames)
-        missing += len(frames - frame_ids(found))
+        found, reasons = find_frames(months, night, frames, chosen)
+        outside = list(reasons.values()).count("not selected")
+        unselected += outside
+        missing += len(frames - frame_ids(found)) - outside
         differing += 0 if found is None else _differing_images(labelled, found)
     if differing:
         sentences.append(f"{differing} of its frames have other pixels in the night tables now.")
+    if unselected:
+        sentences.append(f"{unselected} of its frames are outside the chosen times now.")
     if missing:
         sentences.append(f"{missing} of its frames are not among the kept frames of the night tables now.")
     return sentences
@@ -42,16 +67,29 @@ def drift(labelled: str, label_paths: Sequence[str], nights: str, settings: Labe
 
 def _differing_labels(frozen: pd.DataFrame, column: str, table: LabelTable) -> int:
     then = frozen[column] if column in frozen else pd.Series(None, frozen.index, dtype=object)
-    now = pd.Series([table.get(frame, (None, 0))[0] for frame in frozen.index], frozen.index, dtype=object)
+    now = pd.Series([given and given.label for given in map(table.get, frozen.index)], frozen.index, dtype=object)
     return int((then.fillna("") != now.fillna("")).sum())
 
 
+def _differing_outcomes(frozen: pd.DataFrame, settled: LabelTable) -> int:
+    columns = ["verdict", "label", *(f"label_{name}" for name in annotators(frozen))]
+    said = frozen[columns].astype(object).where(frozen[columns].notna(), None)
+    return sum(
+        outcome(labels, settled.get(frame)) != (then, label)
+        for frame, then, label, *labels in said.itertuples(name=None)
+    )
+
+
 def _newly_labelled(
-    known: set[str], label_tables: Sequence[LabelTable], months: list[str], settings: LabelSettings
+    known: set[str],
+    label_tables: Sequence[LabelTable],
+    selections: Selections | None,
+    months: list[str],
+    settings: LabelSettings,
 ) -> int:
     new = {frame: "" for table in label_tables for frame in table if frame not in known}
     by_night, _ = frames_by_night(new, settings)
-    return sum(len(frame_ids(find_frames(months, night, frames)[0])) for night, frames in by_night.items())
+    return sum(len(frame_ids(find_frames(months, night, frames, selections)[0])) for night, frames in by_night.items())
 
 
 def _differing_images(labelled: str, found: pa.Table) -> int:

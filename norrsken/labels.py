@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -14,15 +15,30 @@ from norrsken import stages, tables
 from norrsken.archive import night_of
 from norrsken.classes import EXCLUSIONS, LABELS
 from norrsken.config import FrameSource, LabelSettings
-from norrsken.errors import NorrskenError
+from norrsken.errors import NorrskenError, raise_listed
+from norrsken.selections import Selections, read_selections
 
 log = logging.getLogger(__name__)
 
-#: How many problems of a table an error lists.
-SHOWN = 5
 
-#: One annotator's labels: frame id → label and the line that says so.
-LabelTable = dict[str, tuple[str, int]]
+class Given(NamedTuple):
+    """What an annotator said of a frame, and how; only the label and its line are always there.
+
+    order: place of the frame among those that were shown. seconds: that the decision took. context: whether the frame's
+    neighbours in time were looked at. repeat: the label that the frame got when it was shown again.
+    """
+
+    label: str
+    line: int
+    order: int | None = None
+    session: int | None = None
+    seconds: float | None = None
+    context: bool | None = None
+    repeat: str | None = None
+
+
+#: One annotator's labels by frame id.
+LabelTable = dict[str, Given]
 
 
 class LabelError(NorrskenError):
@@ -30,11 +46,13 @@ class LabelError(NorrskenError):
 
 
 def read_labels(path: str | os.PathLike[str]) -> LabelTable:
-    """Read an annotator's table: columns `frame_id`, `label` and any others; rows with `repeat` = 1 are left out.
+    """Read an annotator's table: `frame_id`, `label`, and of `order`, `session`, `seconds`, `context` what is there.
 
-    Raises `LabelError` for unknown labels and for a frame with two different labels.
+    A row with `repeat` = 1 does not count as a label: it says what the annotator said the second time. Raises
+    `LabelError` for unknown labels and for a frame with two different labels.
     """
     labels: LabelTable = {}
+    repeats: dict[str, str] = {}
     problems = []
     with open(path, newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
@@ -45,73 +63,114 @@ def read_labels(path: str | os.PathLike[str]) -> LabelTable:
             )
         for row in rows:
             frame, label = (row["frame_id"] or "").strip(), (row["label"] or "").strip()
-            if (row.get("repeat") or "").strip() == "1":
-                continue
+            before = labels.get(frame)
             if label not in LABELS:
                 problems.append(f"{path}:{rows.line_num}: the label {label!r} is none of {', '.join(LABELS)}")
-            elif frame in labels and labels[frame][0] != label:
-                before, line = labels[frame]
-                problems.append(f"{path}:{rows.line_num}: {frame} is {label!r} here and {before!r} in line {line}")
-            else:
-                labels.setdefault(frame, (label, rows.line_num))
-    _raise_if_any(problems)
-    return labels
+            elif (row.get("repeat") or "").strip() == "1":
+                repeats[frame] = label
+            elif before is not None and before.label != label:
+                problems.append(
+                    f"{path}:{rows.line_num}: {frame} is {label!r} here and {before.label!r} in line {before.line}"
+                )
+            elif before is None:
+                labels[frame] = _given(row, label, rows.line_num)
+    raise_listed(problems, LabelError)
+    return {frame: given._replace(repeat=repeats.get(frame)) for frame, given in labels.items()}
 
 
-def merge_labels(label_paths: Sequence[str], months: Iterable[str], settings: LabelSettings, output: str) -> None:
+def _given(row: Mapping[str, str | None], label: str, line: int) -> Given:
+    """A row with what it says of how the frame was labelled; what is not a number there counts as not said."""
+
+    def number(column: str) -> float | None:
+        try:
+            return float(row.get(column) or "")
+        except ValueError:
+            return None
+
+    order, session, context = number("order"), number("session"), number("context")
+    return Given(
+        label,
+        line,
+        None if order is None else int(order),
+        None if session is None else int(session),
+        number("seconds"),
+        None if context is None else context > 0,
+    )
+
+
+def merge_labels(
+    label_paths: Sequence[str],
+    adjudicated: str | None,
+    selections: str | None,
+    months: Iterable[str],
+    settings: LabelSettings,
+    output: str,
+) -> None:
     """Write `labelled.parquet` of a release.
 
-    label_paths: one table an annotator, whose name is the file's. months: the directories of the night tables.
-    Frames of other years, and frames that the filters did not keep, are left out and counted. Raises `LabelError` for
-    frames that are not in the archive at all.
+    label_paths: one table an annotator, whose name is the file's. adjudicated: a table of what was settled where they
+    disagree; None: nothing was. selections: the table of chosen times; None: all.
+    months: the directories of the night tables. Frames of other years, frames that the filters did not keep, and frames
+    outside the chosen times are left out and counted. Raises `LabelError` for frames that are not in the archive.
     """
     labels = {Path(path).stem: read_labels(path) for path in label_paths}
+    settled = {} if adjudicated is None else read_labels(adjudicated)
     lines = {
-        frame: f"{path}:{line}"
+        frame: f"{path}:{given.line}"
         for path, table in reversed(list(zip(label_paths, labels.values(), strict=True)))
-        for frame, (_, line) in table.items()
+        for frame, given in table.items()
     }
     wanted, outside = frames_by_night(lines, settings)
     left_out = Counter({"outside the release's years": outside} if outside else {})
+    chosen = None if selections is None else read_selections(selections, settings.longitude)
     schema = tables.labelled_table(labels)
     problems = []
     source = _frame_source(months, wanted).plain()
     with tables.writer(output, schema, settings.plain(), frames=source) as writer:
         for night, frames in sorted(wanted.items()):
-            found, rejected = find_frames(months, night, frames)
+            found, rejected = find_frames(months, night, frames, chosen)
             problems += [
                 f"{lines[f]}: {f} is not in the archive" for f in sorted(frames - rejected.keys() - frame_ids(found))
             ]
             left_out.update(rejected.values())
             if found is not None and not problems:
-                writer.write_table(_with_labels(found, labels).select(schema.names).cast(schema))
-        _raise_if_any(problems)
+                writer.write_table(_with_labels(found, labels, settled).select(schema.names).cast(schema))
+        raise_listed(problems, LabelError)
         writer.add_key_value_metadata({tables.LEFT_OUT_KEY: tables.to_json(left_out)})
     for reason, count in left_out.items():
         log.warning("%d labelled frames left out: %s", count, reason)
 
 
-def find_frames(months: Iterable[str], night: date, frames: set[str]) -> tuple[pa.Table | None, dict[str, str]]:
+def find_frames(
+    months: Iterable[str], night: date, frames: set[str], selections: Selections | None
+) -> tuple[pa.Table | None, dict[str, str]]:
     """Look frames of one night up in the night tables.
 
-    Returns a table with `frame_id`, `time`, `night`, `image` of those that were kept, by time, and the status of those
-    that were not. Only the row groups that hold one of the frames are read.
+    Returns a table with `frame_id`, `time`, `night`, `image` of those that were kept and chosen, by time, and of the
+    others why not: their status, or `not selected`. Only the row groups that hold one of the frames are read.
     """
     path = _night_table(months, night)
     if path is None:
         return None, {}
     parts: list[pa.Table] = []
-    statuses: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     with tables.opened(path, tables.NIGHT_TABLE) as file:
         for group in range(file.num_row_groups):
-            rows = file.read_row_group(group, ["frame_id", "status"])
-            ids, status = rows["frame_id"].to_pylist(), rows["status"].to_pylist()
-            chosen = [i for i, frame in enumerate(ids) if frame in frames and status[i] == "kept"]
-            statuses |= {ids[i]: status[i] for i in range(len(ids)) if ids[i] in frames and status[i] != "kept"}
+            rows = file.read_row_group(group, ["frame_id", "time", "status"])
+            chosen = []
+            for i, (frame, time, status) in enumerate(zip(*(column.to_pylist() for column in rows), strict=True)):
+                if frame not in frames:
+                    continue
+                if status != "kept":
+                    reasons.setdefault(frame, status)
+                elif selections is not None and not selections.holds(night, time):
+                    reasons.setdefault(frame, "not selected")
+                else:
+                    chosen.append(i)
             if chosen:
                 parts.append(file.read_row_group(group, ["frame_id", "time", "night", "image"]).take(chosen))
     found = pa.concat_tables(parts) if parts else None
-    return found, {frame: status for frame, status in statuses.items() if frame not in frame_ids(found)}
+    return found, {frame: reason for frame, reason in reasons.items() if frame not in frame_ids(found)}
 
 
 def _night_table(months: Iterable[str], night: date) -> Path | None:
@@ -141,6 +200,17 @@ def verdict(labels: Iterable[str | None]) -> str:
     return label if label in EXCLUSIONS else "agreed"
 
 
+def outcome(labels: Iterable[str | None], settled: Given | None) -> tuple[str, str | None]:
+    """Verdict and class of a frame: what the annotators say together, or what settled their disagreement."""
+    labels = list(labels)
+    together = verdict(labels)
+    if together == "agreed":
+        return together, labels[0]
+    if together != "disagreement" or settled is None:
+        return together, None
+    return (settled.label, None) if settled.label in EXCLUSIONS else ("adjudicated", settled.label)
+
+
 def frames_by_night(lines: Mapping[str, str], settings: LabelSettings) -> tuple[dict[date, set[str]], int]:
     """Frames of the release's years by night, and how many belong to other years.
 
@@ -162,25 +232,22 @@ def frames_by_night(lines: Mapping[str, str], settings: LabelSettings) -> tuple[
             wanted[night_of(time, settings.longitude)].add(frame)
         else:
             outside += 1
-    _raise_if_any(problems)
+    raise_listed(problems, LabelError)
     return wanted, outside
 
 
-def _with_labels(found: pa.Table, labels: Mapping[str, LabelTable]) -> pa.Table:
+def _with_labels(found: pa.Table, labels: Mapping[str, LabelTable], settled: LabelTable) -> pa.Table:
     frames = found["frame_id"].to_pylist()
-    given = [[table.get(frame, (None, 0))[0] for table in labels.values()] for frame in frames]
-    verdicts = [verdict(row) for row in given]
-    agreed = [row[0] if said == "agreed" else None for row, said in zip(given, verdicts, strict=True)]
-    for i, name in enumerate(labels):
-        found = found.append_column(f"label_{name}", pa.array([row[i] for row in given], pa.string()))
-    return found.append_column("verdict", pa.array(verdicts)).append_column("label", pa.array(agreed, pa.string()))
+    said = [[given and given.label for given in (table.get(frame) for table in labels.values())] for frame in frames]
+    outcomes = [outcome(row, settled.get(frame)) for frame, row in zip(frames, said, strict=True)]
+    for name, table in labels.items():
+        rows = [table.get(frame) for frame in frames]
+        for field in tables.annotator_fields(name):
+            column = field.name.removesuffix(f"_{name}")
+            found = found.append_column(field, pa.array([row and getattr(row, column) for row in rows], field.type))
+    verdicts, classes = zip(*outcomes, strict=True)
+    return found.append_column("verdict", pa.array(verdicts)).append_column("label", pa.array(classes, pa.string()))
 
 
 def frame_ids(found: pa.Table | None) -> set[str]:
     return set(found["frame_id"].to_pylist()) if found is not None else set()
-
-
-def _raise_if_any(problems: Sequence[str]) -> None:
-    if problems:
-        more = [f"… and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        raise LabelError("\n".join([*problems[:SHOWN], *more]))

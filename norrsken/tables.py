@@ -36,7 +36,7 @@ IMAGE_SHAPE = (CROP, CROP, 3)
 IMAGE = pa.binary(CROP * CROP * 3)
 
 STATUSES = ("kept", "sun", "moon", "unreadable", "geometry", "duplicate")
-VERDICTS = ("agreed", "unknown", "rejected", "disagreement", "incomplete")
+VERDICTS = ("agreed", "adjudicated", "unknown", "rejected", "disagreement", "incomplete")
 
 
 def _field(name: str, kind: pa.DataType, meaning: str, nullable: bool = False) -> pa.Field:
@@ -63,6 +63,19 @@ NIGHT_TABLE = pa.schema(
 )
 
 
+def annotator_fields(name: str) -> list[pa.Field]:
+    """What `labelled.parquet` says of an annotator's labels: the attributes of `labels.Given`."""
+    kinds = {
+        "label": (pa.string(), f"label by {name}; null: not labelled"),
+        "order": (pa.int32(), f"place of the frame among those that {name} was shown"),
+        "session": (pa.int32(), "sitting in which it was labelled"),
+        "seconds": (pa.float32(), "that the decision took"),
+        "context": (pa.bool_(), "whether its neighbours in time were looked at"),
+        "repeat": (pa.string(), "label when it was shown again, unannounced"),
+    }
+    return [_field(f"{key}_{name}", kind, meaning, nullable=True) for key, (kind, meaning) in kinds.items()]
+
+
 def labelled_table(annotators: Iterable[str]) -> pa.Schema:
     """Schema of `labelled.parquet`: every labelled frame of a release; the file that a frozen release keeps."""
     return pa.schema(
@@ -70,12 +83,9 @@ def labelled_table(annotators: Iterable[str]) -> pa.Schema:
             FRAME_ID,
             TIME,
             NIGHT,
-            *(
-                _field(f"label_{a}", pa.string(), f"label by {a}; null: not labelled", nullable=True)
-                for a in annotators
-            ),
+            *(field for annotator in annotators for field in annotator_fields(annotator)),
             _field("verdict", pa.string(), "what the annotators say together: " + ", ".join(VERDICTS)),
-            _field("label", pa.string(), "the agreed class; null unless agreed", nullable=True),
+            _field("label", pa.string(), "the class agreed upon or adjudicated; null elsewhere", nullable=True),
             _field("image", IMAGE, "the processed frame"),
         ]
     )

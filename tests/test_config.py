@@ -57,6 +57,10 @@ WRONG: list[tuple[Edit, str]] = [
     (lambda c: c["site"].update(latitude="north"), "site.latitude: input should be a valid number"),
     (lambda c: c["site"].update(latitude=20.42, longitude=67.84), "look exchanged"),
     (lambda c: c["site"].pop("station"), "site.station: this key is missing"),
+    (
+        lambda c: c["releases"]["small"].update(labelling={"orders": {"anne": "time"}}),
+        "labelling.orders has 'anne', but labels has tables of 'anna', 'bertil' only",
+    ),
     (lambda c: c["cameras"][0].update(rotate=45), "cameras.0.rotate: input should be 0, 90, 180 or 270, found 45"),
     (lambda c: c["cameras"][0].update(block=3), "give 86 blocks on the short side; the crop needs 128"),
     (lambda c: c["cameras"][0].update(pattern="a.jpg"), "has no time field"),

@@ -17,16 +17,16 @@ from norrsken.agreement import agreement
 from norrsken.config import Config, Split
 from norrsken.dataset import divide
 from norrsken.features import histogram_of_gradients
-from norrsken.labels import verdict
+from norrsken.labels import Given, outcome
 from norrsken.model_settings import Hog
 
 CONFIGURATION = Config.model_validate(CONFIG)
 
 DIGESTS = {
     "nights": (2, "125ee56fb308a8af"),
-    "labels": (2, "1d36a1a1e4c5ef37"),
+    "labels": (3, "228a9e5672f92456"),
     "dataset": (2, "99e07ac94340a002"),
-    "report": (3, "1816c89dc0da8a29"),
+    "report": (4, "2187c85c7ae58e3f"),
 }
 NUMBERS: dict[str, tuple[int, list[float]]] = {
     "features": (2, [1764.0, 0.16469, 0.13427, 0.20471, 0.091306, 0.20471, 0.032777]),
@@ -72,7 +72,9 @@ def test_night_tables(tmp_path: Path) -> None:
 
 def test_labels() -> None:
     choices = ("arcs", "edge", "unknown", "rejected", None)
-    check("labels", [verdict([a, b]) for a in choices for b in choices])
+    check(
+        "labels", [outcome([a, b], settled) for a in choices for b in choices for settled in (None, Given("edge", 1))]
+    )
 
 
 def test_splits() -> None:
@@ -101,7 +103,11 @@ def test_training() -> None:
 
 
 def test_report() -> None:
-    given = {"label_a": ["arcs", "edge", "arcs", "faint"], "label_b": ["arcs", "arcs", "arcs", "unknown"]}
+    given = {
+        "label_a": ["arcs", "edge", "arcs", "faint"],
+        "label_b": ["arcs", "arcs", "arcs", "unknown"],
+        "night": [1, 1, 2, 2],
+    }
     labelled = pd.DataFrame(given)
     fields = {"model": "3nn", "split": "random", "parameters": 0, "stock_parameters": None, "notes": []}
     runs = [{**fields, "seed": i, "precision": i / 7, "recall": i / 9, "f1": i / 8} for i in range(3)]

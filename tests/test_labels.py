@@ -10,11 +10,11 @@ from conftest import CONFIG, write_evening, write_frame, write_labels
 from sklearn.metrics import cohen_kappa_score
 
 from norrsken import nights, tables
-from norrsken.agreement import agreement, table1
+from norrsken.agreement import agreement, confusion, consistency, course, table1
 from norrsken.classes import CLASSES, PAPER_LABELS, PAPER_YEARS
 from norrsken.config import Config, LabelSettings
 from norrsken.drift import drift
-from norrsken.labels import LabelError, merge_labels, read_labels, verdict
+from norrsken.labels import Given, LabelError, merge_labels, read_labels, verdict
 
 CONFIGURATION = Config.model_validate(CONFIG)
 SETTINGS = CONFIGURATION.label_settings("small")
@@ -46,7 +46,7 @@ def merge(folder: Path, settings: LabelSettings = SETTINGS, **labels: list[tuple
         paths.append(folder / "labels" / f"{annotator}.csv")
         write_labels(paths[-1], rows)
     output = folder / "labelled.parquet"
-    merge_labels([str(path) for path in paths], [str(folder / "nights/2015-01")], settings, str(output))
+    merge_labels([str(path) for path in paths], None, None, [str(folder / "nights/2015-01")], settings, str(output))
     return output
 
 
@@ -87,13 +87,26 @@ def test_labelled_frames_have_labels_verdict_and_image(made: Path) -> None:
 def test_repeats_do_not_count(tmp_path: Path) -> None:
     path = tmp_path / "anna.csv"
     path.write_text("frame_id,label,repeat\nKRN1,arcs,0\nKRN1,patchy,1\n")
-    assert read_labels(path) == {"KRN1": ("arcs", 2)}
+    assert read_labels(path) == {"KRN1": Given("arcs", 2, repeat="patchy")}
+
+
+def test_how_a_frame_was_labelled_is_read_where_it_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "anna.csv"
+    path.write_text(
+        "frame_id,label,order,session,seconds,repeat,context,time\n"
+        "KRN1,arcs,7,2,1.25,0,1,2026-11-22T20:00:00Z\n"
+        "KRN2,edge,8,,quick,0,0,\n"
+    )
+    assert read_labels(path) == {
+        "KRN1": Given("arcs", 2, 7, 2, 1.25, True),
+        "KRN2": Given("edge", 3, 8, None, None, False),
+    }
 
 
 def test_a_table_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
     path = tmp_path / "anna.csv"
     path.write_bytes('\ufefflabel,remark,frame_id\r\narcs,"two\r\nlines",KRN1\r\nedge,,KRN2\r\n'.encode())
-    assert read_labels(path) == {"KRN1": ("arcs", 3), "KRN2": ("edge", 4)}
+    assert read_labels(path) == {"KRN1": Given("arcs", 3), "KRN2": Given("edge", 4)}
 
 
 @pytest.mark.parametrize(
@@ -135,21 +148,69 @@ def test_agreement_is_cohens_kappa_over_nine_labels_and_over_seven() -> None:
     names = np.array([*CLASSES, "unknown", "rejected"])
     anna = names[random.integers(0, 9, 400)]
     bertil = np.where(random.uniform(size=400) < 0.7, anna, names[random.integers(0, 9, 400)])
-    labelled = pd.DataFrame({"label_anna": anna, "label_bertil": bertil})
+    labelled = pd.DataFrame({"label_anna": anna, "label_bertil": bertil, "night": np.arange(400) // 20})
     labelled.loc[:9, "label_bertil"] = None
     row = agreement(labelled).iloc[0]
     both = labelled.dropna()
     assert row["frames"] == 390
     assert row["kappa"] == pytest.approx(cohen_kappa_score(both["label_anna"], both["label_bertil"]))
     suitable = both[both["label_anna"].isin(CLASSES) & both["label_bertil"].isin(CLASSES)]
+    assert row["kappa_low"] < row["kappa"] < row["kappa_high"]
+    assert row["kappa_high"] - row["kappa_low"] == pytest.approx(4 * 0.028, rel=0.3)  # two standard errors each way
     assert row["frames_suitable"] == len(suitable)
     assert row["agreement_suitable"] == pytest.approx((suitable["label_anna"] == suitable["label_bertil"]).mean())
 
 
 def test_agreement_has_a_row_for_each_pair() -> None:
-    labelled = pd.DataFrame({f"label_{name}": ["arcs", "edge"] for name in "abc"})
+    labelled = pd.DataFrame({**{f"label_{name}": ["arcs", "edge"] for name in "abc"}, "night": 1})
     assert len(agreement(labelled)) == 3
-    assert len(agreement(labelled[["label_a"]])) == 0
+    assert len(agreement(labelled[["label_a", "night"]])) == 0
+
+
+def test_frames_that_come_in_nights_widen_the_interval_of_kappa() -> None:
+    """Twenty frames of a night that are all the same say no more than one of them."""
+    random = np.random.default_rng(1)
+    anna = np.array(CLASSES)[random.integers(0, 7, 40)]
+    bertil = np.where(random.uniform(size=40) < 0.7, anna, np.array(CLASSES)[random.integers(0, 7, 40)])
+    one = pd.DataFrame({"label_a": anna, "label_b": bertil, "night": range(40)})
+    many = one.loc[one.index.repeat(20)]
+    width = [float((row := agreement(table).iloc[0])["kappa_high"] - row["kappa_low"]) for table in (one, many)]
+    assert width[0] == pytest.approx(width[1], rel=0.01)
+
+
+def test_consistency_compares_a_frame_with_its_repeat() -> None:
+    table = {
+        "label_a": ["arcs", "arcs", "edge", "edge"],
+        "repeat_a": ["arcs", "patchy", "edge", None],
+        "night": [1, 2, 3, 4],
+    }
+    row = consistency(pd.DataFrame(table)).iloc[0]
+    assert (row["annotator"], row["frames"], row["agreement"]) == ("a", 3, pytest.approx(2 / 3))
+
+
+def test_the_course_of_an_annotator_shows_drift() -> None:
+    order = np.arange(1, 1001)
+    table = pd.DataFrame(
+        {
+            "label_a": np.where(order > 500, "faint", "patchy"),
+            "order_a": order,
+            "session_a": 1 + (order > 700),
+            "seconds_a": np.where(order > 700, 1.0, 3.0),
+        }
+    )
+    found = course(table)
+    tenths = found[found["by"] == "order"]
+    assert tenths["frames"].tolist() == [100] * 10
+    assert tenths["faint"].tolist() == [0.0] * 5 + [1.0] * 5
+    assert found[found["by"] == "session"]["seconds_median"].tolist() == [3.0, 1.0]
+
+
+def test_the_confusion_of_two_annotators_has_all_nine_labels() -> None:
+    counts = confusion(
+        pd.DataFrame({"label_a": ["arcs", "arcs", None], "label_b": ["arcs", "rejected", "arcs"]}), "a", "b"
+    )
+    assert counts.shape == (9, 9)
+    assert (counts[2, 2], counts[2, 8], counts.sum()) == (1, 1, 2)
 
 
 def test_table_1_counts_as_the_paper_does() -> None:
@@ -178,7 +239,7 @@ def test_drift_from_a_frozen_release_is_told(made: Path) -> None:
     tables_now = [str(made / "labels/anna.csv")]
 
     def told() -> list[str]:
-        return drift(str(path), tables_now, str(made / "nights"), SETTINGS)
+        return drift(str(path), tables_now, None, None, str(made / "nights"), SETTINGS)
 
     assert told() == []
     write_labels(made / "labels/anna.csv", [(frame(0), "edge"), *rows[1:], (frame(7), "arcs"), (frame(40), "arcs")])
@@ -196,3 +257,19 @@ def test_drift_from_a_frozen_release_is_told(made: Path) -> None:
     ]
     (made / "labels/anna.csv").unlink()
     assert told()[0] == f"{tables_now[0]} is not there to compare with."
+
+
+def test_drift_of_what_was_settled_is_told(made: Path) -> None:
+    labels = {"anna": [(frame(0), "arcs"), (frame(1), "arcs")], "bertil": [(frame(0), "edge"), (frame(1), "arcs")]}
+    path, settled = merge(made, **labels), made / "adjudicated.csv"
+    tables_now = [str(made / f"labels/{name}.csv") for name in labels]
+
+    def told() -> list[str]:
+        return drift(str(path), tables_now, str(settled), None, str(made / "nights"), SETTINGS)
+
+    assert told() == [f"{settled} is not there to compare with."]
+    write_labels(settled, [(frame(1), "edge")])  # nothing to settle there
+    assert told() == []
+    for label in ("edge", "rejected"):
+        write_labels(settled, [(frame(0), label)])
+        assert told() == [f"{settled} settles 1 of its frames otherwise now."]

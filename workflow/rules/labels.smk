@@ -7,6 +7,8 @@ if not plan.frozen:
         """Merge what the annotators saw and put it beside the frames."""
         input:
             labels=plan.release.labels,
+            adjudicated=plan.adjudicated,
+            selections=plan.selections,
             months=plan.release_months,
         output:
             paths.LABELLED,
