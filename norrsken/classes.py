@@ -25,7 +25,20 @@ TITLES = {
     "incomplete": "Incomplete",
 }
 
-#: One colour a class in every figure: the palette of Okabe & Ito (2008), safe for colour-blind readers.
+#: What an annotator goes by (section 2.2). A frame with several forms gets the first of the seven that dominates it.
+DEFINITIONS = {
+    "breakup": "Bright, large forms that cover most of the frame.",
+    "colored": "Of any shape, but clearly not only green: prominent red, blue or purple.",
+    "arcs": "One or more structures along east–west that span the image.",
+    "discrete": "Broken or north–south arcs, vortices, several discrete shapes; less bright and large than breakup.",
+    "patchy": "Diffuse, weak, irregular shapes that cover large parts of the image.",
+    "edge": "Aurora at the edge of the image only.",
+    "faint": "Dark and clear, no clearly visible aurora.",
+    "unknown": "Ambiguous: fits none, or several without one that dominates.",
+    "rejected": "Cloud, light, artefacts: not to be used.",
+}
+
+#: One colour a label in every figure: the palette of Okabe & Ito (2008), safe for colour-blind readers, and greys.
 COLOURS = {
     "breakup": "#D55E00",
     "colored": "#CC79A7",
@@ -34,6 +47,8 @@ COLOURS = {
     "patchy": "#56B4E9",
     "edge": "#0072B2",
     "faint": "#777777",
+    "unknown": "#C9CDD4",
+    "rejected": "#33383F",
 }
 
 

@@ -27,16 +27,22 @@ def write_report(
     table1: str,
     table2: str,
     agreement: str,
+    consistency: str,
+    annotators: str,
+    course: str,
+    course_figure: str,
     resources: str,
     figures: Sequence[str],
     labels: Sequence[str],
+    adjudicated: str | None,
+    selections: str | None,
     label_settings: LabelSettings,
     settings: ReportSettings,
     output: str,
 ) -> None:
     """Write `index.html` from the tables and figures of the report, all given by their paths.
 
-    labels: the annotators' tables, read only to say how far the release has drifted from them.
+    labels, adjudicated, selections: what people said, read only to say how far the release has drifted from it.
     """
     scores = pd.read_csv(table2).fillna({"note": ""})
     environment = jinja2.Environment(
@@ -57,11 +63,15 @@ def write_report(
         table1=_rows(table1),
         table2=[row for _, row in scores.groupby("split", sort=False)],
         agreement=_rows(agreement),
+        consistency=_rows(consistency),
+        annotators=_data(Path(annotators).read_bytes()),
+        course=None if pd.read_csv(course).empty else _data(Path(course_figure).read_bytes()),
         resources=_rows(resources),
         samples=_samples(dataset),
         figures=[_figure(path, scores) for path in figures],
         left_out=tables.left_out(labelled),
-        drifted=drift(labelled, labels, os.path.dirname(NIGHTS), label_settings),
+        adjudicated=int((tables.read_without_images(labelled)["verdict"] == "adjudicated").sum()),
+        drifted=drift(labelled, labels, adjudicated, selections, os.path.dirname(NIGHTS), label_settings),
         score_names=SCORE_NAMES,
         folder=Path(output).parent.as_posix(),
         version=__version__,

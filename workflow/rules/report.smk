@@ -2,7 +2,7 @@
 
 
 rule tabulate_labels:
-    """Table 1 of the paper, and how far the annotators agree."""
+    """Table 1 of the paper, how far the annotators agree, and how they went on."""
     input:
         labelled=paths.LABELLED,
         dataset=paths.DATASET,
@@ -19,6 +19,18 @@ rule tabulate_labels:
             category="Labels",
             labels={"table": "Agreement of the annotators"},
         ),
+        consistency=report(
+            paths.CONSISTENCY,
+            caption="../captions/consistency.rst",
+            category="Labels",
+            labels={"table": "Agreement of each annotator with themselves"},
+        ),
+        course=report(
+            paths.COURSE,
+            caption="../captions/course.rst",
+            category="Labels",
+            labels={"table": "Label shares and pace over order and session"},
+        ),
     log:
         "results/logs/tabulate_labels/{release}.log",
     benchmark:
@@ -34,6 +46,40 @@ rule tabulate_labels:
         version=stages.REPORT,
     script:
         "../scripts/tabulate_labels.py"
+
+
+rule draw_annotators:
+    """What one annotator takes for what another one sees, and how each went on."""
+    input:
+        labelled=paths.LABELLED,
+        course=paths.COURSE,
+    output:
+        annotators=report(
+            paths.ANNOTATORS_FIGURE,
+            caption="../captions/annotators.rst",
+            category="Labels",
+            labels={"table": "Labels of one annotator by those of another"},
+        ),
+        course=report(
+            paths.COURSE_FIGURE,
+            caption="../captions/course.rst",
+            category="Labels",
+            labels={"table": "Label shares and pace over order and session, drawn"},
+        ),
+    log:
+        "results/logs/draw_annotators/{release}.log",
+    benchmark:
+        "results/benchmarks/draw_annotators/{release}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(1000),
+        runtime=more_each_time(10),
+    params:
+        version=stages.REPORT,
+    script:
+        "../scripts/draw_annotators.py"
 
 
 rule tabulate_scores:
@@ -127,6 +173,10 @@ rule write_report:
         table1=paths.TABLE1,
         table2=paths.TABLE2,
         agreement=paths.AGREEMENT,
+        consistency=paths.CONSISTENCY,
+        annotators=paths.ANNOTATORS_FIGURE,
+        course=paths.COURSE,
+        course_figure=paths.COURSE_FIGURE,
         resources=paths.RESOURCES,
         figures=plan.confusions(),
     output:
@@ -150,6 +200,8 @@ rule write_report:
         settings=plan.config.report_settings(plan.name).plain(),
         # Only read to say how far a frozen release has drifted from them: as inputs they would remake the report.
         labels=plan.release.labels,
+        adjudicated=plan.release.adjudicated,
+        selections=plan.release.selections,
         label_settings=plan.config.label_settings(plan.name).plain(),
         version=stages.REPORT,
     script:
