@@ -1,7 +1,7 @@
 """Norrsken: from the archive of an all-sky camera to honestly classified aurora.
 
 `snakemake` makes everything that `config.yaml` asks for; `nights`, `labels`, `dataset`, `train`, `train_{model}` and
-`report` make a part of it. A configuration given with `--configfile` stands alone: it replaces `config.yaml`.
+`report` make a part of it, `labelling` the pages to label frames on. A configuration given with `--configfile` stands alone: it replaces `config.yaml`.
 """
 
 import sys
@@ -16,6 +16,7 @@ if not workflow.overwrite_configfiles:
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/nights.smk"
+include: "workflow/rules/curation.smk"
 include: "workflow/rules/labels.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/training.smk"
@@ -25,9 +26,11 @@ include: "workflow/rules/report.smk"
 # Seconds of work on small files: on a cluster each would wait longer for its turn, so they are done where Snakemake runs.
 localrules:
     collect_scores,
+    draw_annotators,
     draw_confusion,
     tabulate_resources,
     tabulate_scores,
+    write_keogram_page,
 
 
 rule all:
@@ -39,9 +42,15 @@ rule all:
 
 
 rule nights:
-    """Night tables and keograms of the whole archive."""
+    """Night tables and keograms of the whole archive, and the page of all keograms."""
     input:
         plan.up_to("nights"),
+
+
+rule labelling:
+    """The pages on which the annotators label the release's frames; no label table is needed yet."""
+    input:
+        plan.up_to("labelling"),
 
 
 rule labels:

@@ -78,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     tune.add_argument("--seeds", type=int, default=2, help="runs of each setting (%(default)s)")
     tune.set_defaults(command=_tune)
 
+    _add_label_studio(commands.add_parser("label-studio", help="for teams that label with Label Studio"))
+
     status = commands.add_parser("status", help="what is done, running, failed: snakemake --summary | norrsken status")
     status.add_argument("--directory", type=Path, default=Path(), help="where Snakemake works (here)")
     status.set_defaults(command=_status)
@@ -88,6 +90,19 @@ def _parser() -> argparse.ArgumentParser:
     tables = commands.add_parser("tables", help="print the description of all tables")
     tables.set_defaults(command=_tables)
     return parser
+
+
+def _add_label_studio(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    tasks = commands.add_parser("tasks", help="write tasks.json and interface.xml for a project there")
+    tasks.add_argument("labelling", type=Path, metavar="FOLDER", help="such as results/RELEASE/labelling")
+    tasks.add_argument("url", help="where Label Studio finds its frames, such as /data/local-files/?d=frames")
+    tasks.add_argument("--output", type=Path, default=Path(), help="the folder to write to (here)")
+    tasks.set_defaults(command=_studio_tasks)
+    taken = commands.add_parser("import", help="write a label table for each annotator of an export")
+    taken.add_argument("export", type=Path, metavar="EXPORT", help="Label Studio's export, JSON or CSV")
+    taken.add_argument("labels", type=Path, metavar="FOLDER", help="the folder to write to, such as labels")
+    taken.set_defaults(command=_studio_import)
 
 
 def _rescan(options: argparse.Namespace) -> int:
@@ -181,6 +196,28 @@ def _tune(options: argparse.Namespace) -> int:
     for row in tune(config, options.model, dict(options.tries), options.split, options.seeds):
         print(row, flush=True)
     return 0
+
+
+def _studio_tasks(options: argparse.Namespace) -> int:
+    from norrsken.curation import label_studio
+
+    tasks = label_studio.tasks(options.labelling, options.url)
+    for name, text in (("tasks.json", json.dumps(tasks, indent=1)), ("interface.xml", label_studio.interface())):
+        with written_aside(options.output / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    print(f"{options.output / 'tasks.json'}: {len(tasks)} tasks; paste interface.xml into the project's settings")
+    return 0
+
+
+def _studio_import(options: argparse.Namespace) -> int:
+    from norrsken.curation import label_studio
+
+    problems: list[str] = []
+    for path, labels in label_studio.write_tables(options.export, options.labels, problems).items():
+        print(f"{path}: {labels} labels")
+    for problem in problems:
+        print(f"norrsken: left out: {problem}", file=sys.stderr)
+    return 1 if problems else 0
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -17,6 +17,16 @@ MS_PER_MINUTE = 60_000
 #: Rows are doubled, so that a night is a picture of about 6 : 1.
 _STRETCH = 2
 _LEFT, _TOP, _BOTTOM, _RIGHT = 64, 30, 44, 16
+
+#: Where in the picture the sky is, in pixels: for pages that draw over it.
+LAYOUT = {
+    "left": _LEFT,
+    "top": _TOP,
+    "minutes": MINUTES,
+    "sky": CROP * _STRETCH,
+    "width": _LEFT + MINUTES + _RIGHT,
+    "height": _TOP + CROP * _STRETCH + _BOTTOM,
+}
 _BACKGROUND, _GAP, _INK = (24, 26, 30), (58, 62, 70), (222, 224, 228)
 
 

@@ -3,7 +3,11 @@
 NIGHTS = "results/nights/{month}"
 KEOGRAMS = "results/keograms/{month}"
 
+KEOGRAM_PAGE = "results/curation/keograms.html"
+
+LABELLING = "results/{release}/labelling"
 LABELLED = "results/{release}/labelled.parquet"
+DISAGREEMENTS = "results/{release}/disagreements"
 DATASET = "results/{release}/dataset.parquet"
 FEATURES = "results/{release}/features/{features}.parquet"
 
@@ -17,6 +21,10 @@ REPORT = "results/{release}/report"
 TABLE1 = f"{REPORT}/table1.csv"
 TABLE2 = f"{REPORT}/table2.csv"
 AGREEMENT = f"{REPORT}/agreement.csv"
+CONSISTENCY = f"{REPORT}/consistency.csv"
+COURSE = f"{REPORT}/course.csv"
+ANNOTATORS_FIGURE = f"{REPORT}/figures/annotators.png"
+COURSE_FIGURE = f"{REPORT}/figures/course.png"
 CONFUSION = f"{REPORT}/figures/confusion_{{split}}_{{model}}.png"
 RESOURCES = f"{REPORT}/resources.csv"
 INDEX = f"{REPORT}/index.html"

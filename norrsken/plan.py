@@ -66,6 +66,10 @@ class Plan:
         cameras = cameras_between(self.config.cameras, *month_span(month, self.config.site.longitude))
         return self.config.night_settings(cameras).plain()
 
+    def all_months(self, path: str) -> list[str]:
+        """A path of every month of the archive."""
+        return [path.format(month=month) for month in self.months]
+
     # One release
 
     @property
@@ -81,6 +85,16 @@ class Plan:
         """The directories of the night tables that the release's years reach into."""
         wanted = months_of_years(self.release.years)
         return [paths.NIGHTS.format(month=month) for month in self.months if month in wanted]
+
+    @property
+    def adjudicated(self) -> list[str]:
+        """The table of settled disagreements: one or none."""
+        return [] if self.release.adjudicated is None else [self.release.adjudicated]
+
+    @property
+    def selections(self) -> list[str]:
+        """The table of chosen times: one or none."""
+        return [] if self.release.selections is None else [self.release.selections]
 
     def model(self, name: str) -> Model:
         return self.config.models[name]
@@ -125,7 +139,9 @@ class Plan:
         target that names every file on the way finds the hole; one that names only its last file does not.
         """
         if stage == "nights":
-            return [pattern.format(month=month) for month in self.months for pattern in (paths.NIGHTS, paths.KEOGRAMS)]
+            return [*self.all_months(paths.NIGHTS), *self.all_months(paths.KEOGRAMS), paths.KEOGRAM_PAGE]
+        if stage == "labelling":
+            return [*self.release_months, paths.LABELLING.format(release=self.name)]
         models = list(self.config.models) if model is None else [model]
         files = [] if self.frozen else self.release_months
         files = [*files, self.labelled]
@@ -137,5 +153,16 @@ class Plan:
         files += [*self.features(models), *self.metrics(models), *self.scores(models)]
         if stage == "train":
             return files
-        report = [paths.TABLE1, paths.AGREEMENT, paths.TABLE2, paths.RESOURCES, paths.INDEX]
+        report = [
+            paths.DISAGREEMENTS,
+            paths.TABLE1,
+            paths.AGREEMENT,
+            paths.CONSISTENCY,
+            paths.COURSE,
+            paths.ANNOTATORS_FIGURE,
+            paths.COURSE_FIGURE,
+            paths.TABLE2,
+            paths.RESOURCES,
+            paths.INDEX,
+        ]
         return [*files, *(path.format(release=self.name) for path in report), *self.confusions()]

@@ -15,6 +15,9 @@ SUMMING_UP = dict.fromkeys(
     ("collect_scores", "draw_confusion", "tabulate_resources", "tabulate_scores", "write_report"), 1
 )
 
+#: Shows all nights.
+PAGE = {"write_keogram_page": 1}
+
 
 def test_a_second_run_does_nothing(project: Project) -> None:
     assert project.run() == {}
@@ -37,21 +40,21 @@ def test_a_new_year_runs_only_its_months_and_the_december_before(frozen_project:
     # 2016-01-01T02:00 belongs to the night of 2015-12-31.
     months = {path.name for path in frozen_project.path("results/nights").iterdir()}
     assert months == {"2014-12", "2015-01", "2015-12", "2016-01", "2016-02"}
-    assert done == {"ingest_month": 3, "train_run": 2, **SUMMING_UP}
+    assert done == {"ingest_month": 3, **PAGE, "train_run": 2, **SUMMING_UP}
 
 
 def test_a_new_year_repeats_the_december_before_and_no_training_of_a_frozen_release(frozen_project: Project) -> None:
     write_evening(frozen_project.path("archive"), "2015-12-30T18:00")
-    assert frozen_project.run() == {"ingest_month": 1}
+    assert frozen_project.run() == {"ingest_month": 1, **PAGE}
     write_evening(frozen_project.path("archive"), "2016-01-01T02:00")
     before = frozen_project.path("results/nights/2015-12").stat().st_mtime
-    assert frozen_project.run() == {"ingest_month": 2}
+    assert frozen_project.run() == {"ingest_month": 2, **PAGE}
     assert frozen_project.path("results/nights/2015-12").stat().st_mtime > before
 
 
 def test_a_new_year_outside_an_open_releases_years_repeats_no_training(project: Project) -> None:
     write_evening(project.path("archive"), "2016-02-02T18:00")
-    assert project.run() == {"ingest_month": 1}
+    assert project.run() == {"ingest_month": 1, **PAGE}
 
 
 def test_a_changed_model_repeats_only_its_runs(project: Project) -> None:
@@ -101,7 +104,7 @@ def test_a_label_row_does_not_touch_a_frozen_release_but_its_report_can_tell(fro
 def test_a_file_added_to_one_day_repeats_only_its_month(frozen_project: Project) -> None:
     write_frame(frozen_project.path("archive"), datetime(2015, 1, 15, 19, 0, tzinfo=UTC), "arcs")
     before = frozen_project.path("results/nights/2014-12").stat().st_mtime_ns
-    assert frozen_project.run() == {"ingest_month": 1}
+    assert frozen_project.run() == {"ingest_month": 1, **PAGE}
     assert frozen_project.path("results/nights/2014-12").stat().st_mtime_ns == before
     table = pq.read_table(frozen_project.path("results/nights/2015-01/2015-01-15.parquet"), columns=["status"])
     assert table.num_rows == 29

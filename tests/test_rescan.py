@@ -19,7 +19,7 @@ def test_rescan_finds_what_directory_times_do_not_show(project: Project, monkeyp
     assert rescan.changed_directories(config) == {"2015/01/15": [relative]}
     assert project.planned("nights") == {}
     rescan.touch(config, ["2015/01/15"])
-    assert project.planned("nights") == {"ingest_month": 1}
+    assert project.planned("nights") == {"ingest_month": 1, "write_keogram_page": 1}
 
 
 def test_rescan_finds_files_that_came_with_old_times(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

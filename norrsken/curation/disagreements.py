@@ -1,0 +1,41 @@
+"""The page of the frames that the annotators labelled differently, to discuss and to settle (section 2.2)."""
+
+from PIL import Image
+
+from norrsken import tables
+from norrsken.agreement import annotators
+from norrsken.curation.pages import LABELS_SHOWN, write_page
+from norrsken.files import directory_written_aside
+
+#: Frames that are in memory at a time.
+AT_A_TIME = 1000
+
+
+def write_disagreement_page(labelled: str, release: str, output: str) -> None:
+    """Write `index.html` and, beside it, the frames as PNG.
+
+    labelled: `labelled.parquet`. Frames that a table of adjudications has settled are there too, with their label.
+    """
+    table = tables.read_without_images(labelled)
+    names = annotators(table)
+    columns = [f"label_{name}" for name in names]
+    differing = table[(table[columns].nunique(axis=1) > 1) & (table["verdict"] != "incomplete")]
+    settled = differing[differing["verdict"] != "disagreement"].set_index("frame_id")
+    with directory_written_aside(output) as folder:
+        (folder / "frames").mkdir()
+        frames = differing["frame_id"].tolist()
+        for i in range(0, len(frames), AT_A_TIME):
+            rows = tables.read_where(labelled, "frame_id", frames[i : i + AT_A_TIME], ["frame_id", "image"])
+            for frame, image in zip(rows["frame_id"].to_pylist(), tables.images(rows["image"]), strict=True):
+                Image.fromarray(image).save(folder / "frames" / f"{frame}.png", compress_level=1)
+        groups = sorted(differing.groupby(columns), key=lambda group: len(group[1]), reverse=True)
+        page = {
+            "release": release,
+            "groups": [
+                {"said": list(zip(names, labels, strict=True)), "frames": members["frame_id"].tolist()}
+                for labels, members in groups
+            ],
+            "settled": settled["label"].fillna(settled["verdict"]).to_dict(),
+            "labels": LABELS_SHOWN,
+        }
+        write_page("disagreements.html", page, folder / "index.html")

@@ -1,0 +1,209 @@
+// Labelling frames one by one. PAGE: the frames by time, the order of this annotator in it, and the labels.
+//
+// A decision is kept under its frame, so that it holds when the page is made anew with more frames:
+// { frame, label, order, session, seconds, repeat, context, time }. order counts the frames as they were shown. What was
+// skipped comes again when all others are done.
+
+const AHEAD = 8; // frames that are loaded before they are needed
+const total = PAGE.sequence.length;
+const repeats = new Set(PAGE.repeats);
+const kept = await Kept.open("labels", PAGE.release, PAGE.annotator);
+const skipped = await Kept.open("skipped", PAGE.release, PAGE.annotator);
+const loaded = new Map();
+
+const path = (frame) => `frames/${PAGE.frames[frame]}.png`;
+const id = (frame) => PAGE.frames[frame].split("/")[1];
+
+/** Under what the decisions of a frame are kept: the first one, and the one when it was shown again. */
+const keyOf = (frame_id, repeat) => (repeat ? `${frame_id} again` : frame_id);
+const keys = PAGE.sequence.map((frame, k) => keyOf(id(frame), repeats.has(k)));
+
+let place = 0, since = 0, spent = 0, looked = false, paused = false;
+let done, order, session; // places with a label; the last order; this session
+count();
+
+function count() {
+  done = keys.filter((key) => kept.get(key)).length;
+  order = session = 0;
+  for (const given of kept.values.values()) {
+    order = Math.max(order, given.order);
+    session = Math.max(session, given.session);
+  }
+  session += 1;
+}
+
+/** The first place without a label; those that were skipped come last. */
+function unlabelled(from = 0) {
+  for (const open of [(key) => !kept.get(key) && !skipped.get(key), (key) => !kept.get(key)])
+    for (let i = 0; i < total; i++) if (open(keys[(from + i) % total])) return (from + i) % total;
+  return total;
+}
+
+/** The picture of a place, loaded and decoded once. */
+function picture(k) {
+  if (!loaded.has(k)) {
+    const image = new Image();
+    image.src = path(PAGE.sequence[k]);
+    loaded.set(k, image.decode().then(() => image.src, () => image.src));
+  }
+  return loaded.get(k);
+}
+
+function show(k) {
+  place = k;
+  [since, spent, looked] = [performance.now(), 0, false];
+  hide();
+  for (const button of byId("labels").children) button.classList.toggle("given", kept.get(keys[k])?.label === button.value);
+  progress();
+  byId("frame").hidden = k >= total;
+  if (k >= total) return say(`All ${total} frames have a label. Export them, and put the file into labels/.`);
+  byId("image").src = path(PAGE.sequence[k]);
+  for (let next = k; next < Math.min(k + AHEAD, total); next++) picture(next);
+  for (const old of loaded.keys()) if (old < k - AHEAD || old > k + 2 * AHEAD) loaded.delete(old);
+}
+
+function label(name) {
+  if (paused || place >= total) return;
+  const before = kept.get(keys[place]);
+  const seconds = (before?.seconds ?? 0) + (spent + performance.now() - since) / 1000;
+  if (!before) [done, order] = [done + 1, order + 1];
+  kept.set(keys[place], {
+    frame: id(PAGE.sequence[place]),
+    label: name,
+    order: before?.order ?? order,
+    session: before?.session ?? session,
+    seconds: Math.round(seconds * 100) / 100,
+    repeat: repeats.has(place) ? 1 : 0,
+    context: looked || before?.context ? 1 : 0,
+    time: new Date().toISOString().slice(0, 19) + "Z",
+  });
+  if (skipped.get(keys[place])) skipped.set(keys[place], undefined);
+  say("");
+  show(unlabelled(place + 1));
+}
+
+function skip() {
+  if (paused || place >= total || kept.get(keys[place])) return;
+  skipped.set(keys[place], true);
+  show(unlabelled(place + 1));
+}
+
+function progress() {
+  const later = skipped.values.size ? ` · ${skipped.values.size} skipped` : "";
+  byId("progress").textContent = `${done.toLocaleString("en")} of ${total.toLocaleString("en")} labelled${later}`;
+}
+
+function pause(on) {
+  if (on === paused) return;
+  paused = on;
+  if (on) spent += performance.now() - since;
+  else since = performance.now();
+  byId("frame").classList.toggle("paused", on);
+  byId("pause").textContent = on ? "Go on" : "Pause";
+}
+
+/** The frames before and after in the same night, with their distance in minutes. */
+function context() {
+  if (paused || place >= total || !byId("context").hidden) return;
+  looked = true;
+  const frame = PAGE.sequence[place];
+  const minutes = (k) => Date.parse(id(k).slice(-15).replace(/(....)(..)(..)T(..)(..)(..)/, "$1-$2-$3T$4:$5:$6Z")) / 60000;
+  const night = PAGE.frames[frame].split("/")[0];
+  const around = [frame - 2, frame - 1, frame + 1, frame + 2].filter((k) => PAGE.frames[k]?.startsWith(night + "/"));
+  byId("context").replaceChildren(
+    ...around.map((k) => {
+      const figure = document.createElement("figure");
+      const image = figure.appendChild(document.createElement("img"));
+      image.src = path(k);
+      const away = minutes(k) - minutes(frame);
+      figure.appendChild(document.createElement("figcaption")).textContent = `${away > 0 ? "+" : "−"}${Math.abs(away).toFixed(0)} min`;
+      return figure;
+    }),
+  );
+  byId("context").hidden = false;
+}
+
+function hide() {
+  byId("context").hidden = true;
+}
+
+// Keys, buttons
+
+for (const [k, { name, title, definition }] of PAGE.labels.entries()) {
+  const button = byId("labels").appendChild(document.createElement("button"));
+  button.value = name;
+  const head = button.appendChild(document.createElement("span"));
+  head.append(Object.assign(document.createElement("kbd"), { textContent: k + 1 }), ` ${title}`);
+  button.appendChild(document.createElement("small")).textContent = definition;
+  button.addEventListener("click", () => label(name));
+}
+
+const actions = {
+  ArrowLeft: () => !paused && place > 0 && show(place - 1),
+  ArrowRight: () => !paused && place < total && kept.get(keys[place]) && show(place + 1),
+  s: skip,
+  c: context,
+  p: () => pause(!paused),
+  "?": () => byId("help").showModal(),
+};
+actions.Backspace = actions.ArrowLeft;
+for (const [k, { name }] of PAGE.labels.entries()) actions[k + 1] = () => label(name);
+
+document.addEventListener("keydown", (event) => {
+  const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (byId("help").open || !action || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  action();
+});
+document.addEventListener("keyup", (event) => event.key.toLowerCase() === "c" && hide());
+document.addEventListener("visibilitychange", () => document.hidden && pause(true));
+byId("back").addEventListener("click", actions.ArrowLeft);
+byId("skip").addEventListener("click", skip);
+byId("pause").addEventListener("click", actions.p);
+byId("help-button").addEventListener("click", actions["?"]);
+
+// Files
+
+const COLUMNS = ["frame_id", "label", "order", "session", "seconds", "repeat", "context", "time"];
+
+byId("export").addEventListener("click", () => {
+  const rows = [...kept.values.values()].sort((a, b) => a.order - b.order);
+  download(`${PAGE.annotator}.csv`, COLUMNS, rows.map((given) => [given.frame, ...COLUMNS.slice(1).map((column) => given[column])]));
+});
+
+/** Why a row cannot be used, or null. Adds it to `found`. */
+function take(row, found, offered) {
+  const number = (column) => (/^\d+(\.\d+)?$/.test(row[column]) ? Number(row[column]) : null);
+  const key = keyOf(row.frame_id, row.repeat === "1");
+  if (!offered.has(row.frame_id)) return `${row.frame_id || "a frame without a name"} is not among the frames of this page`;
+  if (!PAGE.labels.some(({ name }) => name === row.label)) return `the label ${row.label || "that is missing"} is none of the nine`;
+  if (!number("order")) return `the order ${row.order || "that is missing"} is not a number from 1`;
+  if (!["0", "1"].includes(row.repeat)) return `repeat is ${row.repeat || "missing"}, expected 0 or 1`;
+  if (found.has(key)) return `${row.frame_id} stands twice`;
+  found.set(key, {
+    frame: row.frame_id,
+    label: row.label,
+    order: number("order"),
+    session: number("session") ?? 0,
+    seconds: number("seconds") ?? 0,
+    repeat: Number(row.repeat),
+    context: number("context") ?? 0,
+    time: /^[0-9TZ:-]*$/.test(row.time) ? row.time : "",
+  });
+  return null;
+}
+
+imported(COLUMNS, (file, rows) => {
+  const found = new Map(), offered = new Set(PAGE.frames.map((_, frame) => id(frame)));
+  const problems = rows.flatMap((row, k) => {
+    const why = take(row, found, offered);
+    return why ? [`${file}, row ${k + 2}: ${why}`] : [];
+  });
+  for (const key of found.keys()) if (kept.get(key)) found.delete(key); // what was said here is not overwritten
+  kept.setAll(found);
+  count();
+  show(unlabelled());
+  sayTaken(`${found.size} labels taken from ${file}.`, problems);
+});
+
+show(unlabelled());

@@ -1,0 +1,71 @@
+"""The pages on which people choose times, label frames and settle disagreements."""
+
+
+rule write_keogram_page:
+    """The page of all keograms, on which times are chosen."""
+    input:
+        nights=plan.all_months(paths.NIGHTS),
+        keograms=plan.all_months(paths.KEOGRAMS),
+    output:
+        paths.KEOGRAM_PAGE,
+    log:
+        "results/logs/write_keogram_page/all.log",
+    benchmark:
+        "results/benchmarks/write_keogram_page/all.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(2000),
+        runtime=more_each_time(20),
+    params:
+        settings=plan.config.keogram_page_settings().plain(),
+        version=stages.CURATION,
+    script:
+        "../scripts/write_keogram_page.py"
+
+
+rule write_labelling_pages:
+    """A page for each annotator of the release, with the frames that were kept and chosen."""
+    input:
+        months=plan.release_months,
+        selections=plan.selections,
+    output:
+        directory(paths.LABELLING),
+    log:
+        "results/logs/write_labelling_pages/{release}.log",
+    benchmark:
+        "results/benchmarks/write_labelling_pages/{release}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(2000),
+        runtime=more_each_time(60),
+    params:
+        settings=plan.config.labelling_settings(plan.name).plain(),
+        version=stages.CURATION,
+    script:
+        "../scripts/write_labelling_pages.py"
+
+
+rule write_disagreement_page:
+    """The frames that the annotators labelled differently, to discuss and to settle."""
+    input:
+        paths.LABELLED,
+    output:
+        directory(paths.DISAGREEMENTS),
+    log:
+        "results/logs/write_disagreement_page/{release}.log",
+    benchmark:
+        "results/benchmarks/write_disagreement_page/{release}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(2000),
+        runtime=more_each_time(20),
+    params:
+        version=stages.CURATION,
+    script:
+        "../scripts/write_disagreement_page.py"
