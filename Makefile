@@ -16,9 +16,10 @@ DEMO_NIGHTS := 2014-02-21 2014-02-23 2014-04-02 2015-03-16 2015-09-12 2015-10-20
 .PHONY: demo demo-full status test test-cluster check bench lock clean
 
 demo: .venv/run demo/labels/bertil.csv
-	$(VENV)/snakemake --directory demo --cores all --quiet rules
+	$(VENV)/snakemake all labelling --directory demo --cores all --quiet rules
 	@echo
-	@echo "Done. Open demo/results/demo/report/index.html; keograms are in demo/results/keograms/."
+	@echo "Done. Open demo/results/demo/report/index.html."
+	@echo "To try: demo/results/curation/keograms.html, where times are chosen, and demo/results/demo/labelling/anna.html, where frames are labelled."
 
 demo-full: .venv/run demo/labels/bertil.csv
 	$(VENV)/snakemake --directory demo --configfile demo/config.yaml demo/full.yaml --cores all --quiet rules
@@ -46,6 +47,7 @@ bench: .venv/test
 	$(VENV)/python benchmarks/planning.py
 	$(VENV)/python benchmarks/simulation.py
 	$(VENV)/python benchmarks/training.py
+	$(VENV)/python benchmarks/pages.py
 
 # What runs the workflow, and what only the checks need.
 .venv/run: envs/requirements.txt pyproject.toml

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from norrsken import stages, tables
 from norrsken.archive import frame_id
 from norrsken.classes import CLASSES
-from norrsken.config import FrameSource, Split, load
+from norrsken.config import FrameSource, Order, Split, load
 from norrsken.dataset import divide
 from norrsken.features import extract_features
 from norrsken.images import process
@@ -38,6 +38,7 @@ CONFIG = load(Path(__file__).parent.parent / "config.yaml")
 CAMERA = CONFIG.cameras[0]
 SEED, EVERY, SEEDS = 0, 4, (0, 1, 2)
 NIGHTS, TRAIN, TEST = 680, 3000, 846
+ORDERS: tuple[Order, ...] = ("time", "random")
 
 
 def label_night(night: date) -> tuple[pd.DataFrame, NDArray[np.uint8]] | None:
@@ -55,7 +56,7 @@ def label_night(night: date) -> tuple[pd.DataFrame, NDArray[np.uint8]] | None:
     truth = truth[worth_labelling(truth, pd.Series(True, truth.index), SPAN // EVERY)]
     if truth.empty:
         return None
-    one, two = (annotators.annotate(truth, annotator, SEED) for annotator in (0, 1))
+    one, two = (annotators.annotate(truth, k, order, SEED) for k, order in enumerate(ORDERS))
     truth = truth.assign(one=one, two=two, clean=(one == two) & np.isin(one, CLASSES))
     images = [process(scenes[i].photograph(), CAMERA) for i in truth.index[truth["clean"]]]
     return truth, np.array(images, np.uint8).reshape(-1, 128, 128, 3)
