@@ -23,7 +23,12 @@ NIGHTS = [date(2018, 4, 19), date(2018, 4, 20)]
 def configuration(folder: Path) -> Config:
     raw = Config.model_validate(CONFIG).model_dump()
     raw["archive"]["root"] = str(folder / "archive")
-    raw["releases"]["small"] |= {"years": [2018], "labels": [str(folder / f"labels/{a}.csv") for a in "ab"]}
+    raw["releases"]["small"] |= {
+        "years": [2018],
+        "labels": [str(folder / f"labels/{a}.csv") for a in "ab"],
+        "selections": str(folder / "labels/selections.csv"),
+        "labelling": {"repeats": 0},
+    }
     return Config.model_validate(raw)
 
 

@@ -5,12 +5,15 @@ takes the frames at random: each judgement is by itself. What they differ in mos
 all, as in the paper, where 46 % of the labels disagree, but only 5 % of those that both took to fit a class.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from norrsken.config import Order
+from norrsken.curation.labelling import Shown
 from norrsken.simulation.textures import wander
 from norrsken.simulation.truth import MEASURES, class_weights, labels
 
@@ -21,12 +24,11 @@ Series = NDArray[np.float64]
 class Habit:
     """How an annotator works.
 
-    in_order: by time, or at random. blur: deviation of the logarithm of each measure as the eye takes it. strict: how
+    blur: deviation of the logarithm of each measure as the eye takes it. strict: how
     much more than even odds a class must have to be given, in logits. mood: deviation of that from frame to frame, and
     drift: over the years. cloud: the cloud that makes him reject a frame.
     """
 
-    in_order: bool
     blur: float
     strict: float
     mood: float
@@ -35,21 +37,27 @@ class Habit:
 
 
 HABITS = (
-    Habit(in_order=True, blur=0.16, strict=0.75, mood=2.0, drift=0.5, cloud=0.17),
-    Habit(in_order=False, blur=0.18, strict=1.65, mood=2.2, drift=0.0, cloud=0.21),
+    Habit(blur=0.16, strict=0.75, mood=2.0, drift=0.5, cloud=0.17),
+    Habit(blur=0.18, strict=1.65, mood=2.2, drift=0.0, cloud=0.21),
 )
+
+#: Frames that are labelled in an evening, and the first of these evenings.
+_SESSION, _EVENING = 600, np.datetime64("2019-11-04T18:00:00")
 
 #: Frames over which the eye of somebody who works in order of time remembers.
 _MEMORY = 8
 
 
-def annotate(truth: pd.DataFrame, annotator: int, seed: int) -> NDArray[np.str_]:
-    """The labels that an annotator (0, 1, …) gives to the frames of a night, in order of time: (n,)."""
+def annotate(truth: pd.DataFrame, annotator: int, order: Order, seed: int, again: bool = False) -> NDArray[np.str_]:
+    """The labels that an annotator (0, 1, …) gives to the frames of a night, in order of time: (n,).
+
+    order: in which they are seen. again: what would be said when they are seen a second time.
+    """
     habit = HABITS[annotator % len(HABITS)]
-    random = np.random.default_rng([seed, annotator, int(truth["time"].iloc[0].timestamp())])
+    random = np.random.default_rng([seed, annotator, int(truth["time"].iloc[0].timestamp()), *([1] if again else [])])
     shape = (len(MEASURES) + 2, len(truth))
     noise = random.standard_normal(shape)
-    if habit.in_order:  # the eye remembers
+    if order == "time":  # the eye remembers
         noise = np.sqrt(0.5) * (noise + wander(random, shape, _MEMORY))
     seen = {
         name: truth[name].to_numpy() * np.exp(habit.blur * deviate)
@@ -61,8 +69,26 @@ def annotate(truth: pd.DataFrame, annotator: int, seed: int) -> NDArray[np.str_]
     return labels(class_weights(seen), rejected, 1 / (1 + np.exp(-needed)))
 
 
-def order(frames: int, annotator: int, seed: int) -> NDArray[np.int64]:
-    """The order in which an annotator goes through so many frames."""
-    if HABITS[annotator % len(HABITS)].in_order:
-        return np.arange(frames)
-    return np.random.default_rng([seed, annotator]).permutation(frames)
+def record(
+    frame_ids: Sequence[str], said: Sequence[Sequence[str]], shown: Sequence[Shown], annotator: int, seed: int
+) -> pd.DataFrame:
+    """The table that the labelling page would export: frames in the order in which they were shown, some twice.
+
+    said: the labels of the frames, those of the first and those of the second time.
+    """
+    pace, doubt = np.random.default_rng([seed, annotator]).spawn(2)
+    seconds = pace.lognormal(np.log(1.8), 0.5, len(shown)).round(2)
+    sessions = np.arange(len(shown)) // _SESSION
+    times = _EVENING + sessions * np.timedelta64(1, "D") + (1000 * np.cumsum(seconds)).astype("timedelta64[ms]")
+    return pd.DataFrame(
+        {
+            "frame_id": [frame_ids[frame] for frame, _ in shown],
+            "label": [said[repeat][frame] for frame, repeat in shown],
+            "order": range(1, len(shown) + 1),
+            "session": sessions + 1,
+            "seconds": seconds,
+            "repeat": [int(repeat) for _, repeat in shown],
+            "context": (doubt.random(len(shown)) < 0.04).astype(int),
+            "time": [f"{time}Z" for time in times.astype("datetime64[s]")],
+        }
+    )

@@ -6,7 +6,7 @@ A night is decided by the seed and its date alone: nights can be added, and a ki
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ from trollsift import Parser
 from norrsken import tables
 from norrsken.archive import camera_in_force, frame_id
 from norrsken.config import Camera, Config, ConfigError
+from norrsken.curation.labelling import sequence
 from norrsken.errors import NorrskenError
 from norrsken.files import write_csv, written_aside
+from norrsken.selections import COLUMNS
 from norrsken.simulation import annotators
 from norrsken.simulation.exposure import encode
 from norrsken.simulation.night import Night, scene
@@ -36,15 +38,18 @@ VERSION = 1
 #: What is wrong with some files of every archive, each night a few of them.
 FLAWS = ("cut off", "empty", "HTML", "wrong size", "doubled", "stray file")
 
+#: Frames worth labelling that are no farther apart are chosen as one span.
+SAME_SPAN = timedelta(minutes=5)
+
 #: Cloud that the truth calls `rejected`.
 REJECTING_CLOUD = 0.3
 
 
 def simulate(config: Config, nights: Iterable[date], seed: int, workers: int) -> int:
-    """Write the frames of these nights into the archive, and the label tables of all nights; return the new frames.
+    """Write the frames of these nights into the archive, and the tables that people would make of all nights.
 
-    The same seed gives the same bytes. Nights that are there already are left alone. Raises `NorrskenError` where the
-    archive or a label table was not made by a simulation, or by one with other settings.
+    Returns the number of new frames. The same seed gives the same bytes. Nights that are there already are left alone.
+    Raises `NorrskenError` where the archive or a table was not made by a simulation, or by one with other settings.
     """
     beside = truth_folder(config)
     settings = _settings(config, seed)
@@ -83,7 +88,8 @@ def _settings(config: Config, seed: int) -> dict[str, Any]:
 def _refuse_what_is_not_simulated(config: Config, beside: Path, settings: dict[str, Any]) -> None:
     made = sorted(beside.glob("*.parquet"))
     if not made:
-        for path in (config.archive.root, *config.releases[config.release].labels):
+        release = config.releases[config.release]
+        for path in filter(None, (config.archive.root, release.selections, *release.labels)):
             if Path(path).exists():
                 raise NorrskenError(
                     f"{path} exists, and {beside} does not say that it is simulated: nothing is written. "
@@ -174,17 +180,33 @@ def _spoil_files(
 
 
 def _write_labels(config: Config, beside: Path, seed: int) -> None:
-    """The label tables of the release, each in the order in which its annotator worked."""
+    """The selections and the label tables of the release, as the pages of `norrsken.curation` would give them."""
+    release, settings = config.releases[config.release], config.labelling_settings(config.release)
     offered = list(_offered(beside))
-    for annotator, path in enumerate(config.releases[config.release].labels):
-        rows = pd.DataFrame(
-            {
-                "frame_id": [name for truth in offered for name in truth["frame_id"]],
-                "label": [name for truth in offered for name in annotators.annotate(truth, annotator, seed)],
-            }
-        )
-        order = annotators.order(len(rows), annotator, seed)
-        write_csv(rows.iloc[order].assign(order=range(1, len(rows) + 1)), path)
+    if release.selections is not None:
+        write_csv(_selections(beside, next(iter(settings.orders))), release.selections)
+    frames = [name for truth in offered for name in truth["frame_id"]]
+    for annotator, path in enumerate(release.labels):
+        order = settings.orders[Path(path).stem]
+        said = [
+            [label for truth in offered for label in annotators.annotate(truth, annotator, order, seed, again)]
+            for again in (False, True)
+        ]
+        shown = sequence(len(frames), Path(path).stem, order, settings)
+        write_csv(annotators.record(frames, said, shown, annotator, seed), path)
+
+
+def _selections(beside: Path, annotator: str) -> pd.DataFrame:
+    """The spans of the frames that are worth labelling; nights without any are looked at in vain."""
+    rows = []
+    for path in sorted(beside.glob("*.parquet")):
+        truth = tables.read(path, tables.TRUTH_TABLE, ["time", "offered"]).to_pandas()
+        times = truth["time"][truth["offered"]]
+        spans = times.groupby((times.diff() > SAME_SPAN).cumsum()).agg(["min", "max"])
+        stamps = [(first, last + timedelta(minutes=1)) for first, last in spans.itertuples(index=False)]
+        rows += [(path.stem, f"{start:%FT%TZ}", f"{end:%FT%TZ}", annotator) for start, end in stamps]
+        rows += [] if stamps else [(path.stem, "", "", annotator)]
+    return pd.DataFrame(rows, columns=[*COLUMNS])
 
 
 def _offered(beside: Path) -> Iterator[pd.DataFrame]:
