@@ -14,7 +14,7 @@ from skyfield.api import Star, wgs84
 
 from norrsken.astronomy import _ephemeris
 from norrsken.classes import CLASSES, EXCLUSIONS
-from norrsken.config import load
+from norrsken.config import Order, load
 from norrsken.images import process, turn
 from norrsken.simulation import annotators, aurora, exposure
 from norrsken.simulation.course import MINUTES, OCCURRENCE, Course, course_of
@@ -283,8 +283,10 @@ def offered() -> pd.DataFrame:
 def test_annotators_agree_and_disagree_as_in_the_paper() -> None:
     """27 % clean, 46 % disagreement; of what both take to fit a class, 95 % agree. The sample is small: wide bounds."""
     truth = offered()
+    orders: tuple[Order, ...] = ("time", "random")
     one, two = (
-        np.concatenate([annotators.annotate(frames, i, seed=0) for _, frames in truth.groupby("night")]) for i in (0, 1)
+        np.concatenate([annotators.annotate(frames, i, order, seed=0) for _, frames in truth.groupby("night")])
+        for i, order in enumerate(orders)
     )
     fits = np.isin(one, CLASSES) & np.isin(two, CLASSES)
     assert 0.17 < (fits & (one == two)).mean() < 0.40

@@ -97,6 +97,8 @@ def test_what_failed_and_what_was_killed_is_named_with_its_log(project: Project)
     assert "results/logs/train_run/small/random/3nn/0.log\n      IsADirectoryError: " in said
     shutil.rmtree(obstacle)
 
+    project.config["models"]["shufflenet"]["epochs"] = 1000
+    project.save()
     shutil.rmtree(project.path("results/small/random/shufflenet/0"))
     log = project.path("results/logs/train_run/small/random/shufflenet/0.log")
     log.unlink()

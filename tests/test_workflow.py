@@ -33,6 +33,8 @@ def test_a_whole_run_makes_every_file_of_the_layout(finished: Path) -> None:
             assert [row["seed"] for row in csv.DictReader(file)] == ["0", "1"]
     assert {p.name for p in (release / "report").iterdir()} == {
         "agreement.csv",
+        "consistency.csv",
+        "course.csv",
         "figures",
         "index.html",
         "resources.csv",
@@ -50,13 +52,13 @@ def test_the_baselines_tell_the_made_up_classes_apart(finished: Path) -> None:
 def test_every_rule_leaves_a_log_and_a_benchmark(finished: Path) -> None:
     rules = {p.name for p in (finished / "results/logs").iterdir()}
     assert rules == {p.name for p in (finished / "results/benchmarks").iterdir()}
-    assert len(rules) == 11
+    assert len(rules) == 14
 
 
 def test_the_report_is_one_self_contained_page(finished: Path) -> None:
     page = (finished / "results/small/report/index.html").read_text()
     assert "A small release" in page
-    assert page.count("<img") == 7 + len(CONFIG["models"])
+    assert page.count("<img") == 7 + len(CONFIG["models"]) + 1  # a frame of each class, confusions, annotators
     assert not re.search(r"""(src|href)=["'](?!data:)""", page)
     assert "http" not in page
 
