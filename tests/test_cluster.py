@@ -21,8 +21,11 @@ from slurm_cluster import Cluster, Job, missing_programs, running, wait_until
 TIMES = {"seconds", "images_per_second", "device", "core_hours", "gpu_hours", "peak_memory_mb"}
 
 
-#: Snakemake, whose SLURM plugin asks every second what has become of the jobs: it would ask ever less often.
+#: Snakemake, whose SLURM plugin asks every second what has become of the jobs: it would ask ever less often. Ctrl-C
+#: reaches it also where these tests run in the background, which would let it be ignored.
 SNAKEMAKE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from snakemake.cli import main
 from snakemake_executor_plugin_slurm import Executor
 Executor.next_seconds_between_status_checks = property(lambda self: 1, lambda self, value: None)
