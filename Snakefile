@@ -1,7 +1,8 @@
 """Norrsken: from the archive of an all-sky camera to honestly classified aurora.
 
 `snakemake` makes everything that `config.yaml` asks for; `nights`, `labels`, `dataset`, `train`, `train_{model}` and
-`report` make a part of it, `labelling` the pages to label frames on. A configuration given with `--configfile` stands alone: it replaces `config.yaml`.
+`report` make a part of it, `labelling` the pages to label frames on. A configuration given with `--configfile` stands
+alone: it replaces `config.yaml`.
 """
 
 import sys

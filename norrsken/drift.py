@@ -28,23 +28,19 @@ def drift(
     """
     frozen = tables.read_without_images(labelled).set_index("frame_id")
     months = [str(path) for path in Path(nights).glob("????-??")]
-    label_tables = {path: read_labels(path) for path in label_paths if Path(path).exists()}
-    sentences = [f"{path} is not there to compare with." for path in label_paths if path not in label_tables]
+    tables_of_people = [*label_paths, *filter(None, (adjudicated, selections))]
+    gone = [path for path in tables_of_people if not Path(path).exists()]
+    sentences = [f"{path} is not there to compare with." for path in gone]
+    label_tables = {path: read_labels(path) for path in label_paths if path not in gone}
     for path, table in label_tables.items():
         differing = _differing_labels(frozen, f"label_{Path(path).stem}", table)
         if differing:
             sentences.append(f"{path} has other labels for {differing} of its frames now.")
-    if adjudicated is not None and Path(adjudicated).exists():
+    if adjudicated is not None and adjudicated not in gone:
         differing = _differing_outcomes(frozen, read_labels(adjudicated))
         if differing:
             sentences.append(f"{adjudicated} settles {differing} of its frames otherwise now.")
-    elif adjudicated is not None:
-        sentences.append(f"{adjudicated} is not there to compare with.")
-    chosen = None
-    if selections is not None and Path(selections).exists():
-        chosen = read_selections(selections, settings.longitude)
-    elif selections is not None:
-        sentences.append(f"{selections} is not there to compare with.")
+    chosen = None if selections is None or selections in gone else read_selections(selections, settings.longitude)
     added = _newly_labelled(set(frozen.index), list(label_tables.values()), chosen, months, settings)
     if added:
         sentences.append(f"{added} more frames of its years are labelled now.")

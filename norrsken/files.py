@@ -1,17 +1,20 @@
-"""Writing so that a reader sees the old file, the new file or none, never half of one.
+"""Files: tables that people write, read; and writing so that a reader sees the old file, the new one or none.
 
 Every writer has a temporary name of its own, since two can be at work: a job on a cluster goes on after the Snakemake
 that sent it was killed, while the next Snakemake sends the same job again. The later one clears away what the earlier
 one has begun, so that nothing is left lying about; the earlier one then fails.
 """
 
+import csv
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from norrsken.errors import NorrskenError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +54,19 @@ def write_csv(table: "pd.DataFrame", path: str | os.PathLike[str]) -> None:
     """Write a table as CSV, without its index; numbers with six digits, what is missing empty."""
     with written_aside(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def csv_rows(
+    path: str | os.PathLike[str], columns: Sequence[str], error: type[NorrskenError]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line and row of a CSV table that people write, what is missing empty; raises `error` without these columns."""
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file, restval="")
+        missing = [name for name in columns if name not in (rows.fieldnames or [])]
+        if missing:
+            raise error(f"{path}: the column {missing[0]!r} is missing; found {rows.fieldnames or 'an empty file'}")
+        for row in rows:
+            yield rows.line_num, row
 
 
 def _part(target: Path) -> Path:

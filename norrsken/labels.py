@@ -1,13 +1,12 @@
 """Labels → `labelled.parquet`: what the annotators said, merged, beside the frames (section 2.2)."""
 
-import csv
 import logging
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 
@@ -16,9 +15,12 @@ from norrsken.archive import night_of
 from norrsken.classes import EXCLUSIONS, LABELS
 from norrsken.config import FrameSource, LabelSettings
 from norrsken.errors import NorrskenError, raise_listed
+from norrsken.files import csv_rows
 from norrsken.selections import Selections, read_selections
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Given(NamedTuple):
@@ -54,47 +56,32 @@ def read_labels(path: str | os.PathLike[str]) -> LabelTable:
     labels: LabelTable = {}
     repeats: dict[str, str] = {}
     problems = []
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        missing = [name for name in ("frame_id", "label") if name not in (rows.fieldnames or [])]
-        if missing:
-            raise LabelError(
-                f"{path}: the column {missing[0]!r} is missing; found {rows.fieldnames or 'an empty file'}"
-            )
-        for row in rows:
-            frame, label = (row["frame_id"] or "").strip(), (row["label"] or "").strip()
-            before = labels.get(frame)
-            if label not in LABELS:
-                problems.append(f"{path}:{rows.line_num}: the label {label!r} is none of {', '.join(LABELS)}")
-            elif (row.get("repeat") or "").strip() == "1":
-                repeats[frame] = label
-            elif before is not None and before.label != label:
-                problems.append(
-                    f"{path}:{rows.line_num}: {frame} is {label!r} here and {before.label!r} in line {before.line}"
-                )
-            elif before is None:
-                labels[frame] = _given(row, label, rows.line_num)
+    for line, row in csv_rows(path, ["frame_id", "label"], LabelError):
+        frame, label = row["frame_id"].strip(), row["label"].strip()
+        before = labels.get(frame)
+        if label not in LABELS:
+            problems.append(f"{path}:{line}: the label {label!r} is none of {', '.join(LABELS)}")
+        elif row.get("repeat", "").strip() == "1":
+            repeats[frame] = label
+        elif before is not None and before.label != label:
+            problems.append(f"{path}:{line}: {frame} is {label!r} here and {before.label!r} in line {before.line}")
+        elif before is None:
+            labels[frame] = _given(row, label, line)
     raise_listed(problems, LabelError)
     return {frame: given._replace(repeat=repeats.get(frame)) for frame, given in labels.items()}
 
 
-def _given(row: Mapping[str, str | None], label: str, line: int) -> Given:
+def _given(row: Mapping[str, str], label: str, line: int) -> Given:
     """A row with what it says of how the frame was labelled; what is not a number there counts as not said."""
 
-    def number(column: str) -> float | None:
+    def number(column: str, kind: Callable[[float], T]) -> T | None:
         try:
-            return float(row.get(column) or "")
-        except ValueError:
+            return kind(float(row.get(column, "")))
+        except (ValueError, OverflowError):
             return None
 
-    order, session, context = number("order"), number("session"), number("context")
     return Given(
-        label,
-        line,
-        None if order is None else int(order),
-        None if session is None else int(session),
-        number("seconds"),
-        None if context is None else context > 0,
+        label, line, number("order", int), number("session", int), number("seconds", float), number("context", bool)
     )
 
 

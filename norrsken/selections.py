@@ -1,6 +1,5 @@
 """Times that people chose from keograms as worth labelling (section 2.1: areas of potential auroral emission)."""
 
-import csv
 import os
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from norrsken.archive import night_of
 from norrsken.errors import NorrskenError, raise_listed
+from norrsken.files import csv_rows
 
 COLUMNS = ("night", "start", "end", "annotator")
 
@@ -44,24 +44,17 @@ def read_selections(path: str | os.PathLike[str], longitude: float) -> Selection
     """
     nights: dict[date, list[Span]] = defaultdict(list)
     problems = []
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        missing = [name for name in COLUMNS if name not in (rows.fieldnames or [])]
-        if missing:
-            raise SelectionError(
-                f"{path}: the column {missing[0]!r} is missing; found {rows.fieldnames or 'an empty file'}"
-            )
-        for row in rows:
-            try:
-                night = date.fromisoformat(row["night"] or "")
-                span = _span(row, night, longitude)
-                if span is not None:
-                    _refuse_overlap(span, nights[night])
-                    nights[night].append(span)
-                else:
-                    nights[night]  # looked at, nothing chosen
-            except ValueError as error:
-                problems.append(f"{path}:{rows.line_num}: {error}")
+    for line, row in csv_rows(path, COLUMNS, SelectionError):
+        try:
+            night = date.fromisoformat(row["night"])
+            span = _span(row, night, longitude)
+            if span is not None:
+                _refuse_overlap(span, nights[night])
+                nights[night].append(span)
+            else:
+                nights[night]  # looked at, nothing chosen
+        except ValueError as error:
+            problems.append(f"{path}:{line}: {error}")
     raise_listed(problems, SelectionError)
     return Selections({night: sorted(spans, key=lambda span: span.start) for night, spans in nights.items()})
 
@@ -70,13 +63,13 @@ def _span(row: dict[str, str], night: date, longitude: float) -> Span | None:
     """The span of a row, None where the night holds nothing; raises `ValueError` for a wrong one."""
     if not row["start"] and not row["end"]:
         return None
-    start, end = (_time(row[name] or "", name) for name in ("start", "end"))
+    start, end = (_time(row[name], name) for name in ("start", "end"))
     if end <= start:
         raise ValueError(f"ends at {row['end']}, not after its start {row['start']}")
     for moment, name in ((start, "start"), (end - timedelta(microseconds=1), "end")):
         if night_of(moment, longitude) != night:
             raise ValueError(f"{name} {row[name]} is not in the night {night}")
-    return Span(start, end, row["annotator"] or "")
+    return Span(start, end, row["annotator"])
 
 
 def _time(text: str, name: str) -> datetime:

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -240,6 +241,11 @@ def rows_of(table: pa.Table, frame_ids: Sequence[str], path: str | os.PathLike[s
     if missing:
         raise TableError(f"{path}: the frame {missing[0]} and {len(missing) - 1} more are missing; make it anew")
     return [row[frame] for frame in frame_ids]
+
+
+def night_tables(months: Iterable[str]) -> list[Path]:
+    """The tables of all nights, by time. months: the directories of the months."""
+    return sorted(path for month in months for path in Path(month).glob("*.parquet"))
 
 
 def about(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -1,10 +1,8 @@
 """The page of the frames that the annotators labelled differently, to discuss and to settle (section 2.2)."""
 
-from PIL import Image
-
 from norrsken import tables
 from norrsken.agreement import annotators
-from norrsken.curation.pages import LABELS_SHOWN, write_page
+from norrsken.curation.pages import LABELS_SHOWN, write_frame, write_page
 from norrsken.files import directory_written_aside
 
 #: Frames that are in memory at a time.
@@ -27,7 +25,7 @@ def write_disagreement_page(labelled: str, release: str, output: str) -> None:
         for i in range(0, len(frames), AT_A_TIME):
             rows = tables.read_where(labelled, "frame_id", frames[i : i + AT_A_TIME], ["frame_id", "image"])
             for frame, image in zip(rows["frame_id"].to_pylist(), tables.images(rows["image"]), strict=True):
-                Image.fromarray(image).save(folder / "frames" / f"{frame}.png", compress_level=1)
+                write_frame(image, folder / "frames" / f"{frame}.png")
         groups = sorted(differing.groupby(columns), key=lambda group: len(group[1]), reverse=True)
         page = {
             "release": release,
@@ -38,4 +36,4 @@ def write_disagreement_page(labelled: str, release: str, output: str) -> None:
             "settled": settled["label"].fillna(settled["verdict"]).to_dict(),
             "labels": LABELS_SHOWN,
         }
-        write_page("disagreements.html", page, folder / "index.html")
+        write_page("disagreements", page, folder / "index.html")

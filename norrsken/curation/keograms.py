@@ -43,14 +43,14 @@ def write_keogram_page(
         "layout": LAYOUT,
         "nights": rows,
     }
-    write_page("keograms.html", page, output)
+    write_page("keograms", page, output)
 
 
 def _nights(
     months: Iterable[str], pictures: dict[str, Path], longitude: float, beside: Path
 ) -> Iterator[dict[str, Any]]:
     """What the page says of each night, in order. start: seconds since 1970 of the local noon that opens it."""
-    for path in sorted(path for month in months for path in Path(month).glob("*.parquet")):
+    for path in tables.night_tables(months):
         with tables.opened(path, tables.NIGHT_TABLE, ["status"]) as file:
             status = file.read(["status"])["status"]
         yield {

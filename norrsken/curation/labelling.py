@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
-from PIL import Image
 
 from norrsken import tables
 from norrsken.config import LabellingSettings
-from norrsken.curation.pages import LABELS_SHOWN, write_page
+from norrsken.curation.pages import LABELS_SHOWN, write_frame, write_page
 from norrsken.errors import NorrskenError
 from norrsken.files import directory_written_aside
 from norrsken.selections import Selections, read_selections
@@ -49,16 +48,23 @@ def write_labelling_pages(
         if not frames:
             raise LabellingError("no frame of the release's years was kept and lies in the chosen times")
         for annotator, order in settings.orders.items():
-            shown = sequence(len(frames), annotator, order, settings)
-            page = {
-                "release": settings.release,
-                "annotator": annotator,
-                "frames": frames,
-                "sequence": [frame for frame, _ in shown],
-                "repeats": [position for position, (_, repeat) in enumerate(shown) if repeat],
-                "labels": LABELS_SHOWN,
-            }
-            write_page("labelling.html", page, folder / f"{annotator}.html")
+            write_labelling_page(frames, annotator, order, settings, folder / f"{annotator}.html")
+
+
+def write_labelling_page(
+    frames: list[str], annotator: str, order: str, settings: LabellingSettings, output: Path
+) -> None:
+    """Write the page of one annotator. frames: by time, the path of each below `frames/`, without its suffix."""
+    shown = sequence(len(frames), annotator, order, settings)
+    page = {
+        "release": settings.release,
+        "annotator": annotator,
+        "frames": frames,
+        "sequence": [frame for frame, _ in shown],
+        "repeats": [position for position, (_, repeat) in enumerate(shown) if repeat],
+        "labels": LABELS_SHOWN,
+    }
+    write_page("labelling", page, output)
 
 
 def sequence(frames: int, annotator: str, order: str, settings: LabellingSettings) -> list[Shown]:
@@ -77,7 +83,7 @@ def _write_frames(
 ) -> Iterator[str]:
     """Write the frames that are offered, by time; yield the path of each without its suffix: night/frame_id."""
     number = 0
-    for path in sorted(path for month in months for path in Path(month).glob("*.parquet")):
+    for path in tables.night_tables(months):
         night = date.fromisoformat(path.stem)
         if selections is not None and not selections.nights.get(night):
             continue
@@ -102,5 +108,5 @@ def _write_frames(
                             f"more than {MAX_FRAMES:,} frames to label; choose times from keograms (selections), or "
                             f"offer every n-th frame only (labelling.every, now {settings.every})"
                         )
-                    Image.fromarray(image).save(folder / path.stem / f"{frame}.png", compress_level=1)
+                    write_frame(image, folder / path.stem / f"{frame}.png")
                     yield f"{path.stem}/{frame}"

@@ -95,21 +95,26 @@ class Kept {
 /** A name that can be the name of a file and stand in a table. */
 const isName = (text) => /^[A-Za-z0-9_-]+$/.test(text);
 
-/** Let the user choose a CSV file; `take(name, rows)` gets it if it has these columns. */
-function imported(columns, take) {
+/**
+ * Let the user choose a CSV file that has these columns. `take(row, found)` adds a row to the map `found`, or says why it
+ * cannot be used; `keep(found)` gets what was found, and says how much of it is new.
+ */
+function imported(columns, take, keep) {
   byId("import").addEventListener("click", () => byId("file").click());
   byId("file").addEventListener("change", async (event) => {
     const [file] = event.target.files;
     const { names, rows } = parseCsv(await file.text());
     event.target.value = "";
     const missing = columns.filter((column) => !names.includes(column));
-    if (missing.length) say(`${file.name}: the column ${missing[0]} is missing; found ${names.join(", ") || "nothing"}.`);
-    else take(file.name, rows);
+    if (missing.length)
+      return say(`${file.name}: the column ${missing[0]} is missing; found ${names.join(", ") || "nothing"}.`);
+    const found = new Map();
+    const problems = rows.flatMap((row, k) => {
+      const why = take(row, found);
+      return why ? [`${file.name}, row ${k + 2}: ${why}`] : [];
+    });
+    const more = problems.length > 5 ? [`… and ${problems.length - 5} more`] : [];
+    const taken = await keep(found);
+    if (taken) say([`${taken} taken from ${file.name}.`, ...problems.slice(0, 5), ...more].join("\n"));
   });
-}
-
-/** Say what became of an import: a sentence, and the rows that could not be used. */
-function sayTaken(sentence, problems) {
-  const more = problems.length > 5 ? [`… and ${problems.length - 5} more`] : [];
-  say([sentence, ...problems.slice(0, 5), ...more].join("\n"));
 }

@@ -285,6 +285,8 @@ document.addEventListener("keydown", (event) => {
 
 // Files
 
+const COLUMNS = ["night", "start", "end", "annotator"];
+
 byId("export").addEventListener("click", () => {
   if (!name()) return say_of(new Map());
   const rows = PAGE.nights.flatMap(({ night }, i) => {
@@ -292,7 +294,7 @@ byId("export").addEventListener("click", () => {
     if (chosen === undefined) return [];
     return chosen.length ? chosen.map(([a, b]) => [night, iso(a), iso(b), name()]) : [[night, "", "", name()]];
   });
-  download("selections.csv", ["night", "start", "end", "annotator"], rows);
+  download("selections.csv", COLUMNS, rows);
 });
 
 /** Why a row cannot be used, or null. Adds what it says to `found`. */
@@ -314,15 +316,9 @@ function take(row, found) {
   return null;
 }
 
-imported(["night", "start", "end", "annotator"], async (file, rows) => {
-  if (!name()) return say_of(new Map());
-  const found = new Map();
-  const problems = rows.flatMap((row, k) => {
-    const why = take(row, found);
-    return why ? [`${file}, row ${k + 2}: ${why}`] : [];
-  });
-  if (found.size) await say_of(found);
-  sayTaken(`${found.size} nights taken from ${file}.`, problems);
+imported(COLUMNS, take, async (found) => {
+  if (found.size || !name()) await say_of(found);
+  return name() && `${found.size} nights`;
 });
 
 byId("undo").addEventListener("click", undo);

@@ -39,14 +39,13 @@ function unlabelled(from = 0) {
   return total;
 }
 
-/** The picture of a place, loaded and decoded once. */
-function picture(k) {
-  if (!loaded.has(k)) {
-    const image = new Image();
-    image.src = path(PAGE.sequence[k]);
-    loaded.set(k, image.decode().then(() => image.src, () => image.src));
-  }
-  return loaded.get(k);
+/** Load and decode the picture of a place before it is needed; once. */
+function preload(k) {
+  if (loaded.has(k)) return;
+  const image = new Image();
+  image.src = path(PAGE.sequence[k]);
+  image.decode().catch(() => {});
+  loaded.set(k, image);
 }
 
 function show(k) {
@@ -58,7 +57,7 @@ function show(k) {
   byId("frame").hidden = k >= total;
   if (k >= total) return say(`All ${total} frames have a label. Export them, and put the file into labels/.`);
   byId("image").src = path(PAGE.sequence[k]);
-  for (let next = k; next < Math.min(k + AHEAD, total); next++) picture(next);
+  for (let next = k; next < Math.min(k + AHEAD, total); next++) preload(next);
   for (const old of loaded.keys()) if (old < k - AHEAD || old > k + 2 * AHEAD) loaded.delete(old);
 }
 
@@ -164,6 +163,7 @@ byId("help-button").addEventListener("click", actions["?"]);
 
 // Files
 
+const offered = new Set(PAGE.frames.map((_, frame) => id(frame)));
 const COLUMNS = ["frame_id", "label", "order", "session", "seconds", "repeat", "context", "time"];
 
 byId("export").addEventListener("click", () => {
@@ -172,7 +172,7 @@ byId("export").addEventListener("click", () => {
 });
 
 /** Why a row cannot be used, or null. Adds it to `found`. */
-function take(row, found, offered) {
+function take(row, found) {
   const number = (column) => (/^\d+(\.\d+)?$/.test(row[column]) ? Number(row[column]) : null);
   const key = keyOf(row.frame_id, row.repeat === "1");
   if (!offered.has(row.frame_id)) return `${row.frame_id || "a frame without a name"} is not among the frames of this page`;
@@ -193,17 +193,12 @@ function take(row, found, offered) {
   return null;
 }
 
-imported(COLUMNS, (file, rows) => {
-  const found = new Map(), offered = new Set(PAGE.frames.map((_, frame) => id(frame)));
-  const problems = rows.flatMap((row, k) => {
-    const why = take(row, found, offered);
-    return why ? [`${file}, row ${k + 2}: ${why}`] : [];
-  });
+imported(COLUMNS, take, (found) => {
   for (const key of found.keys()) if (kept.get(key)) found.delete(key); // what was said here is not overwritten
   kept.setAll(found);
   count();
   show(unlabelled());
-  sayTaken(`${found.size} labels taken from ${file}.`, problems);
+  return `${found.size} labels`;
 });
 
 show(unlabelled());
