@@ -48,10 +48,12 @@ rule nights:
         plan.up_to("nights"),
 
 
-rule labelling:
-    """The pages on which the annotators label the release's frames; no label table is needed yet."""
-    input:
-        plan.up_to("labelling"),
+if not plan.published:
+
+    rule labelling:
+        """The pages on which the annotators label the release's frames; no label table is needed yet."""
+        input:
+            plan.up_to("labelling"),
 
 
 rule labels:

@@ -114,7 +114,8 @@ def _kappa(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 def table1(labelled: pd.DataFrame, dataset: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
     """The counts of the paper's Table 1: by UTC year (its left half) and by label with train and test (its right half).
 
-    labelled: `time`, `verdict`, `label`; dataset: `label` and the `split_{split}` columns.
+    labelled: `time`, `verdict`, `label`; dataset: `label`, the `split_{split}` columns. years: none where the frames'
+    times are not known.
     """
     outcome = labelled["label"].fillna(labelled["verdict"])
     by_year, by_label = labelled["time"].dt.year.value_counts(), outcome.value_counts()
@@ -123,7 +124,10 @@ def table1(labelled: pd.DataFrame, dataset: pd.DataFrame, years: Sequence[int]) 
         {"part": "year", "name": year, "images": by_year.get(year, 0), "paper_images": PAPER_YEARS.get(year)}
         for year in years
     ]
-    rows.append({"part": "year", "name": "total", "images": len(labelled), "paper_images": sum(PAPER_YEARS.values())})
+    if rows:
+        rows.append(
+            {"part": "year", "name": "total", "images": len(labelled), "paper_images": sum(PAPER_YEARS.values())}
+        )
     for label in (*CLASSES, *EXCLUSIONS, "disagreement", "incomplete"):
         if label == "incomplete" and label not in by_label:
             continue

@@ -10,8 +10,9 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
+from norrsken.classes import CLASSES
 from norrsken.directories import DirectoryPattern
 from norrsken.errors import NorrskenError
 from norrsken.model_settings import Features, Model
@@ -135,8 +136,9 @@ class NightSettings(Settings):
 class Split(Settings):
     """How the clean frames of a release are divided into train and test."""
 
-    method: Literal["random", "stratified", "night"] = Field(
-        description="random: any frame (the paper); stratified: by class; night: no night in both parts"
+    method: Literal["random", "stratified", "night", "published"] = Field(
+        description="random: any frame (the paper); stratified: by class; night: no night in both parts; "
+        "published: as a published data set is divided"
     )
     test_share: float = Field(
         default=0.22, gt=0, lt=1, description="Share of frames for the test (the paper: 846/3846)"
@@ -145,6 +147,7 @@ class Split(Settings):
 
 
 Order = Literal["time", "random"]
+ClassName = Literal["breakup", "colored", "arcs", "discrete", "patchy", "edge", "faint"]
 
 
 class Labelling(Settings):
@@ -159,9 +162,10 @@ class Labelling(Settings):
     seed: int = Field(default=0, ge=0, description="Seed of the orders")
 
 
-class Release(Settings):
-    """A named labelled data set."""
+class ArchiveRelease(Settings):
+    """A named labelled data set, made of the archive's frames and the annotators' tables."""
 
+    source: Literal["archive"] = Field(default="archive", description="The archive, or a published data set")
     title: str = Field(description="What it is, for the head of the report")
     years: list[Annotated[int, Field(ge=1900, le=2052)]] = Field(min_length=1, description="UTC years of its frames")
     labels: list[str] = Field(min_length=1, description="One table an annotator; the file's name is the annotator's")
@@ -174,6 +178,13 @@ class Release(Settings):
     labelling: Labelling = Field(default=Labelling(), description="The pages on which the annotators label frames")
     splits: dict[Name, Split] = Field(min_length=1, description="Named divisions; every model is run on each")
     frozen: bool = Field(default=False, description="Made once and for all; thaw it by deleting its labelled.parquet")
+
+    @field_validator("splits")
+    @classmethod
+    def _drawn(cls, splits: dict[str, Split]) -> dict[str, Split]:
+        if any(split.method == "published" for split in splits.values()):
+            raise ValueError("the method published is for a release whose source is published")
+        return splits
 
     @field_validator("labels")
     @classmethod
@@ -190,6 +201,68 @@ class Release(Settings):
             if name not in names:
                 raise ValueError(f"labelling.orders has {name!r}, but labels has tables of {_listed(names)} only")
         return self
+
+
+class PublishedRelease(Settings):
+    """The data set that Kvammen et al. published (DataverseNO, doi 10.18710/SSA38J), as unpacked."""
+
+    source: Literal["published"] = Field(description="The archive, or a published data set")
+    title: str = Field(description="What it is, for the head of the report")
+    path: str = Field(description="Folder that holds TrainingImages and TestImages")
+    classes: list[ClassName] | None = Field(
+        default=None,
+        min_length=len(CLASSES),
+        max_length=len(CLASSES),
+        description="Classes in the order of the integers in file names; null: proved by Table 1's counts",
+    )
+    splits: dict[Name, Split] = Field(
+        default={"published": Split(method="published")},
+        min_length=1,
+        description="Named divisions; every model is run on each",
+    )
+
+    @property
+    def folders(self) -> dict[str, str]:
+        """The folder of each part."""
+        return {"train": f"{self.path}/TrainingImages", "test": f"{self.path}/TestImages"}
+
+    @property
+    def years(self) -> list[int]:
+        """None of the archive's; like the following, so that a plan need not ask what kind of release it has."""
+        return []
+
+    @property
+    def labels(self) -> list[str]:
+        return []
+
+    @property
+    def adjudicated(self) -> None:
+        return None
+
+    @property
+    def selections(self) -> None:
+        return None
+
+    @property
+    def frozen(self) -> bool:
+        return False
+
+    @field_validator("classes")
+    @classmethod
+    def _each_once(cls, classes: list[str] | None) -> list[str] | None:
+        if classes is not None and sorted(classes) != sorted(CLASSES):
+            raise ValueError(f"names {_listed(classes)}; expected each of {_listed(CLASSES)} once")
+        return classes
+
+
+def _source(release: Any) -> str:
+    found = release.get("source", "archive") if isinstance(release, dict) else release.source
+    return str(found)
+
+
+Release = Annotated[
+    Annotated[ArchiveRelease, Tag("archive")] | Annotated[PublishedRelease, Tag("published")], Discriminator(_source)
+]
 
 
 class KeogramPageSettings(Settings):
@@ -217,6 +290,15 @@ class LabelSettings(Settings):
     station: str
     longitude: float
     years: list[int]
+
+
+class PublishedSettings(Settings):
+    """What shapes the labelled frames of a published data set; `Config.published_settings` gathers it."""
+
+    station: str
+    longitude: float
+    cameras: list[Camera]
+    classes: list[ClassName] | None
 
 
 class RunSettings(Settings):
@@ -294,7 +376,7 @@ class Config(Settings):
 
     def labelling_settings(self, release: str) -> LabellingSettings:
         """For the labelling pages of a release: its annotators are those of its label tables."""
-        chosen = self.releases[release]
+        chosen = self._of_archive(release)
         annotators = [Path(path).stem for path in chosen.labels]
         orders = {
             name: chosen.labelling.orders.get(name, "random" if i else "time") for i, name in enumerate(annotators)
@@ -309,9 +391,20 @@ class Config(Settings):
 
     def label_settings(self, release: str) -> LabelSettings:
         """For the labelled frames of a release."""
-        return LabelSettings(
-            station=self.site.station, longitude=self.site.longitude, years=sorted(self.releases[release].years)
-        )
+        chosen = self._of_archive(release)
+        return LabelSettings(station=self.site.station, longitude=self.site.longitude, years=sorted(chosen.years))
+
+    def published_settings(self, release: str) -> PublishedSettings:
+        """For the labelled frames of a published data set, which the site's cameras took."""
+        classes = getattr(self.releases[release], "classes", None)
+        site = self.site
+        return PublishedSettings(station=site.station, longitude=site.longitude, cameras=self.cameras, classes=classes)
+
+    def _of_archive(self, release: str) -> ArchiveRelease:
+        chosen = self.releases[release]
+        if not isinstance(chosen, ArchiveRelease):
+            raise ConfigError(f"release {release!r} is a published data set: nobody labels its frames here")
+        return chosen
 
     def run_settings(self, model: str) -> RunSettings:
         """For the runs of a model."""
@@ -370,7 +463,7 @@ def _sentence(source: str, problem: Any) -> str:
     """One pydantic problem as a sentence that names the key, what was found and what was expected."""
     # pydantic puts the discriminator's value into the path of a union: models.resnet18.network.epochs.
     location = list(problem["loc"])
-    if location[:1] in (["features"], ["models"]) and location[2:3] not in ([], ["[key]"]):
+    if location[:1] in (["features"], ["models"], ["releases"]) and location[2:3] not in ([], ["[key]"]):
         del location[2]
     key = ".".join(str(part) for part in location) or "the whole"
     found = problem["input"]

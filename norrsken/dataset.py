@@ -41,13 +41,17 @@ class Part:
 def split_dataset(labelled: str, splits: Mapping[str, Split], output: str) -> None:
     """Write `dataset.parquet`: the frames of `labelled.parquet` that have a class, with a column for each split."""
     columns = ["frame_id", "time", "night", "label", "image"]
+    if any(split.method == "published" for split in splits.values()):
+        columns.append("part")
     clean = tables.read_where(labelled, "verdict", ["agreed", "adjudicated"], columns)
     if clean.num_rows == 0:
         raise DatasetError(f"{labelled}: there is no frame on which all annotators agree")
     labels = np.array(clean["label"].to_pylist())
     nights = np.array(clean["night"].to_pylist(), dtype="datetime64[D]")
     for name, split in splits.items():
-        test = divide(labels, nights, split)
+        if split.method == "night" and np.isnat(nights).any():
+            raise DatasetError(f"split {name!r} divides by night, but there are frames whose time is not known")
+        test = np.array(clean["part"]) == "test" if split.method == "published" else divide(labels, nights, split)
         if test.all() or not test.any():
             raise DatasetError(
                 f"split {name!r}: {test.sum()} of {len(test)} clean frames ({len(np.unique(nights))} nights) "

@@ -18,7 +18,7 @@ from norrsken.archive import (
     why_without_images,
     years_without_data,
 )
-from norrsken.config import Config, ConfigError, Release
+from norrsken.config import Config, ConfigError, PublishedRelease, Release
 from norrsken.model_settings import Model
 
 
@@ -30,10 +30,18 @@ class Plan:
         self.config = config
         self.name = config.release
         self.release: Release = config.releases[config.release]
-        self.leaves = find_directories(config.archive.root, config.archive.directories)
+        archive = config.archive
+        #: The folders of a published data set, by part; of an archive's release none.
+        self.published = self.release.folders if isinstance(self.release, PublishedRelease) else {}
+        # Who only has the published data set needs no archive.
+        unneeded = self.published and not os.path.isdir(archive.root)
+        self.leaves = [] if unneeded else find_directories(archive.root, archive.directories)
+        missing = [folder for folder in self.published.values() if not os.path.isdir(folder)]
+        if missing:
+            raise ConfigError(f"releases.{self.name}.path: there is no {missing[0]!r}; unpack the data set there")
         self.months = directories_by_month(self.leaves, config.site.longitude)
         self.empty_years = years_without_data(self.release.years, self.leaves)
-        if set(self.empty_years) == set(self.release.years):
+        if self.release.years and set(self.empty_years) == set(self.release.years):
             raise ConfigError(
                 f"releases.{self.name}.years: the archive {config.archive.root!r} has no directory of these years; "
                 f"it reaches from {self.leaves[0].path} to {self.leaves[-1].path}"
@@ -42,7 +50,7 @@ class Plan:
     @cached_property
     def without_images(self) -> str:
         """That the archive holds no image with a camera's file name, as a sentence; empty where it holds one."""
-        return why_without_images(self.config, self.leaves)
+        return why_without_images(self.config, self.leaves) if self.leaves else ""
 
     def warnings(self) -> list[str]:
         """What does not stop a dry run but should be known, in sentences."""
@@ -96,6 +104,21 @@ class Plan:
         """The table of chosen times: one or none."""
         return [] if self.release.selections is None else [self.release.selections]
 
+    @property
+    def label_sources(self) -> dict[str, Any] | None:
+        """What people said, and the settings that it was merged with; of a published data set none.
+
+        The report only reads them to say how far a frozen release has drifted: as its inputs they would remake it.
+        """
+        if self.published:
+            return None
+        return {
+            "labels": self.release.labels,
+            "adjudicated": self.release.adjudicated,
+            "selections": self.release.selections,
+            "settings": self.config.label_settings(self.name).plain(),
+        }
+
     def model(self, name: str) -> Model:
         return self.config.models[name]
 
@@ -139,6 +162,8 @@ class Plan:
         target that names every file on the way finds the hole; one that names only its last file does not.
         """
         if stage == "nights":
+            if not self.months:
+                return []
             return [*self.all_months(paths.NIGHTS), *self.all_months(paths.KEOGRAMS), paths.KEOGRAM_PAGE]
         if stage == "labelling":
             return [*self.release_months, paths.LABELLING.format(release=self.name)]
@@ -154,7 +179,7 @@ class Plan:
         if stage == "train":
             return files
         report = [
-            paths.DISAGREEMENTS,
+            *([] if self.published else [paths.DISAGREEMENTS]),
             paths.TABLE1,
             paths.AGREEMENT,
             paths.CONSISTENCY,

@@ -3,7 +3,7 @@
 import base64
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +33,13 @@ def write_report(
     course_figure: str,
     resources: str,
     figures: Sequence[str],
-    labels: Sequence[str],
-    adjudicated: str | None,
-    selections: str | None,
-    label_settings: LabelSettings,
+    sources: Mapping[str, Any] | None,
     settings: ReportSettings,
     output: str,
 ) -> None:
     """Write `index.html` from the tables and figures of the report, all given by their paths.
 
-    labels, adjudicated, selections: what people said, read only to say how far the release has drifted from it.
+    sources: what people said (`Plan.label_sources`), read only to say how far the release has drifted from it.
     """
     scores = pd.read_csv(table2).fillna({"note": ""})
     environment = jinja2.Environment(
@@ -71,13 +68,19 @@ def write_report(
         figures=[_figure(path, scores) for path in figures],
         left_out=tables.left_out(labelled),
         adjudicated=int((tables.read_without_images(labelled)["verdict"] == "adjudicated").sum()),
-        drifted=drift(labelled, labels, adjudicated, selections, os.path.dirname(NIGHTS), label_settings),
+        drifted=[] if sources is None else _drift(labelled, sources),
         score_names=SCORE_NAMES,
         folder=Path(output).parent.as_posix(),
         version=__version__,
     )
     with written_aside(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+
+def _drift(labelled: str, sources: Mapping[str, Any]) -> list[str]:
+    labels, adjudicated, selections = (sources[name] for name in ("labels", "adjudicated", "selections"))
+    settings = LabelSettings.model_validate(sources["settings"])
+    return drift(labelled, labels, adjudicated, selections, os.path.dirname(NIGHTS), settings)
 
 
 def _best(scores: pd.DataFrame, settings: ReportSettings) -> dict[Any, Any]:

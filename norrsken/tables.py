@@ -92,13 +92,27 @@ def labelled_table(annotators: Iterable[str]) -> pa.Schema:
     )
 
 
+#: `labelled.parquet` of a published data set.
+PUBLISHED_TABLE = pa.schema(
+    [
+        _field("frame_id", pa.string(), "part and file name without its suffix"),
+        TIME.with_nullable(True),
+        NIGHT.with_nullable(True),
+        _field("part", pa.string(), "train or test, as published"),
+        _field("verdict", pa.string(), "agreed"),
+        _field("label", pa.string(), "one of the seven classes"),
+        _field("image", IMAGE, "the processed frame"),
+    ]
+)
+
+
 def dataset_table(splits: Iterable[str]) -> pa.Schema:
-    """Schema of `dataset.parquet`: the clean frames, a column for each split."""
+    """Schema of `dataset.parquet`: the clean frames, a column for each split. Published frames may have no times."""
     return pa.schema(
         [
             FRAME_ID,
-            TIME,
-            NIGHT,
+            TIME.with_nullable(True),
+            NIGHT.with_nullable(True),
             _field("label", pa.string(), "one of the seven classes"),
             _field("image", IMAGE, "the processed frame"),
             *(_field(f"split_{split}", pa.string(), "train or test") for split in splits),
@@ -298,6 +312,7 @@ def markdown() -> str:
     tables = {
         "results/nights/{month}/{night}.parquet": NIGHT_TABLE,
         "results/{release}/labelled.parquet": labelled_table(["{annotator}"]),
+        "results/{release}/labelled.parquet of a published data set": PUBLISHED_TABLE,
         "results/{release}/dataset.parquet": dataset_table(["{split}"]),
         "results/{release}/features/{features}.parquet": FEATURES_TABLE,
         "results/{release}/{split}/{model}/{seed}/predictions.parquet": PREDICTIONS_TABLE,

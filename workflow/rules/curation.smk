@@ -25,28 +25,30 @@ rule write_keogram_page:
         "../scripts/write_keogram_page.py"
 
 
-rule write_labelling_pages:
-    """A page for each annotator of the release, with the frames that were kept and chosen."""
-    input:
-        months=plan.release_months,
-        selections=plan.selections,
-    output:
-        directory(paths.LABELLING),
-    log:
-        "results/logs/write_labelling_pages/{release}.log",
-    benchmark:
-        "results/benchmarks/write_labelling_pages/{release}.tsv"
-    conda:
-        "../../envs/norrsken.yaml"
-    threads: 1
-    resources:
-        mem_mb=more_each_time(2000),
-        runtime=more_each_time(60),
-    params:
-        settings=plan.config.labelling_settings(plan.name).plain(),
-        version=stages.CURATION,
-    script:
-        "../scripts/write_labelling_pages.py"
+if not plan.published:
+
+    rule write_labelling_pages:
+        """A page for each annotator of the release, with the frames that were kept and chosen."""
+        input:
+            months=plan.release_months,
+            selections=plan.selections,
+        output:
+            directory(paths.LABELLING),
+        log:
+            "results/logs/write_labelling_pages/{release}.log",
+        benchmark:
+            "results/benchmarks/write_labelling_pages/{release}.tsv"
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: 1
+        resources:
+            mem_mb=more_each_time(2000),
+            runtime=more_each_time(60),
+        params:
+            settings=plan.config.labelling_settings(plan.name).plain(),
+            version=stages.CURATION,
+        script:
+            "../scripts/write_labelling_pages.py"
 
 
 rule write_disagreement_page:

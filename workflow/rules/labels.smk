@@ -1,7 +1,31 @@
-"""Night tables and label tables → the labelled frames of a release."""
+"""Night tables and label tables, or a published data set → the labelled frames of a release."""
 
 # A frozen release is a source: while its labelled frames are there, no rule makes them.
-if not plan.frozen:
+if plan.published:
+
+    rule read_published:
+        """Take the frames of the published data set as they are."""
+        input:
+            **plan.published,
+        output:
+            paths.LABELLED,
+        log:
+            "results/logs/read_published/{release}.log",
+        benchmark:
+            "results/benchmarks/read_published/{release}.tsv"
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: 1
+        resources:
+            mem_mb=more_each_time(2000),
+            runtime=more_each_time(60),
+        params:
+            settings=plan.config.published_settings(plan.name).plain(),
+            version=stages.LABELS,
+        script:
+            "../scripts/read_published.py"
+
+elif not plan.frozen:
 
     rule merge_labels:
         """Merge what the annotators saw and put it beside the frames."""

@@ -198,11 +198,7 @@ rule write_report:
         runtime=more_each_time(30),
     params:
         settings=plan.config.report_settings(plan.name).plain(),
-        # Only read to say how far a frozen release has drifted from them: as inputs they would remake the report.
-        labels=plan.release.labels,
-        adjudicated=plan.release.adjudicated,
-        selections=plan.release.selections,
-        label_settings=plan.config.label_settings(plan.name).plain(),
+        sources=plan.label_sources,
         version=stages.REPORT,
     script:
         "../scripts/write_report.py"

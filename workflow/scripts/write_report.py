@@ -1,6 +1,6 @@
 """Rule write_report: see `norrsken.report`."""
 
-from norrsken.config import LabelSettings, ReportSettings
+from norrsken.config import ReportSettings
 from norrsken.joblog import log_to
 from norrsken.report import write_report
 
@@ -17,10 +17,7 @@ with log_to(snakemake.log[0]):
         course_figure=snakemake.input.course_figure,
         resources=snakemake.input.resources,
         figures=list(snakemake.input.figures),
-        labels=snakemake.params.labels,
-        adjudicated=snakemake.params.adjudicated,
-        selections=snakemake.params.selections,
-        label_settings=LabelSettings.model_validate(snakemake.params.label_settings),
+        sources=snakemake.params.sources,
         settings=ReportSettings.model_validate(snakemake.params.settings),
         output=snakemake.output[0],
     )
