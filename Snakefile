@@ -21,6 +21,7 @@ include: "workflow/rules/curation.smk"
 include: "workflow/rules/labels.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/training.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 

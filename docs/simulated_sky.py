@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from norrsken.classes import CLASSES
 from norrsken.config import load
-from norrsken.figures import draw_samples
+from norrsken.figures.frames import draw_samples
 from norrsken.images import process, turn
 from norrsken.simulation.night import Night, scene
 from norrsken.simulation.truth import class_weights

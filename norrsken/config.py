@@ -65,6 +65,9 @@ class Camera(Settings):
     flip: bool = Field(description="Mirror east-west after the rotation, so that east is right")
     block: int = Field(ge=1, le=64, description="Side in pixels of the blocks that are averaged")
     pattern: str = Field(description="File name, in trollsift's notation; {time:…} is needed, {exposure_ms:…} read")
+    response: dict[float, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default={}, exclude=True, description="Response at wavelengths in nm, relative to the highest; only drawn"
+    )
 
     @field_validator("pattern")
     @classmethod
@@ -307,6 +310,18 @@ class RunSettings(Settings):
     name: Name
     model: Model
     features: Features | None = None
+
+
+class FigureSettings(Settings):
+    """What a figure of the report needs besides tables; `Plan.figure_settings` gathers its own part."""
+
+    release: Name
+    seeds: list[int] = Field(default=[])
+    methods: dict[Name, str] = Field(default={})
+    kinds: dict[Name, str] = Field(default={})
+    responses: dict[str, dict[float, float]] = Field(default={})
+    cameras: list[Camera] = Field(default=[])
+    root: str = ""
 
 
 class ReportSettings(Settings):

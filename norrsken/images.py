@@ -67,7 +67,7 @@ def process(frame: Image, camera: Camera) -> Image:
     part that reaches the crop; the small result is turned at the end. Equal to the whole-frame computation to the bit.
     """
     block = camera.block
-    rows, columns = _crop_in_archive(camera)
+    rows, columns = crop_in_archive(camera)
     # One more pixel around for the median; at the frame's edge OpenCV replicates it, as the whole-frame filter would.
     top, left = max(rows.start - 1, 0), max(columns.start - 1, 0)
     part = cv2.medianBlur(frame[top : rows.stop + 1, left : columns.stop + 1], 3)
@@ -98,7 +98,7 @@ def first_block(pixels: int, block: int) -> int:
     return (pixels - CROP * block + block) // (2 * block)
 
 
-def _crop_in_archive(camera: Camera) -> tuple[slice, slice]:
+def crop_in_archive(camera: Camera) -> tuple[slice, slice]:
     """Rows and columns of the archived frame under the crop; blocks count from the turned frame's corner."""
     swapped = camera.rotate in (90, 270)
     height, width = (camera.width, camera.height) if swapped else (camera.height, camera.width)

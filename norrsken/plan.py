@@ -18,8 +18,22 @@ from norrsken.archive import (
     why_without_images,
     years_without_data,
 )
-from norrsken.config import Config, ConfigError, PublishedRelease, Release
+from norrsken.config import Config, ConfigError, FigureSettings, PublishedRelease, Release
 from norrsken.model_settings import Model
+
+#: The figures of the report besides confusions and annotators, in its order, and what each is made of. Table 2 stands
+#: for all runs: it is made anew when one of them is.
+FIGURES: dict[str, dict[str, str]] = {
+    "response": {},
+    "processing": {"dataset": paths.DATASET},
+    "samples": {"dataset": paths.DATASET},
+    "embedding": {"dataset": paths.DATASET, "table2": paths.TABLE2},
+    "mistakes": {"dataset": paths.DATASET, "table2": paths.TABLE2},
+    "class-accuracy": {"table2": paths.TABLE2},
+    "precision-recall": {"table2": paths.TABLE2},
+    "reliability": {"table2": paths.TABLE2},
+    "curves": {"table2": paths.TABLE2},
+}
 
 
 class Plan:
@@ -119,6 +133,31 @@ class Plan:
             "settings": self.config.label_settings(self.name).plain(),
         }
 
+    @property
+    def figures(self) -> list[str]:
+        """The figures of the report, in its order; of a published data set and of models without epochs not all."""
+        networks = any(model.kind == "network" for model in self.config.models.values())
+        response = any(camera.response for camera in self.config.cameras)
+        wanted = {"response": response, "processing": not self.published, "curves": networks}
+        return [name for name in FIGURES if wanted.get(name, True)]
+
+    def figure_settings(self, figure: str) -> dict[str, Any]:
+        """The part of the configuration that a figure of the report shows."""
+        config, settings = self.config, FigureSettings(release=self.name)
+        match figure:
+            case "response":
+                responses = {camera.name: camera.response for camera in config.cameras if camera.response}
+                settings = settings.model_copy(update={"responses": responses})
+            case "processing":
+                settings = settings.model_copy(update={"cameras": config.cameras, "root": config.archive.root})
+            case "samples":
+                pass
+            case _:
+                methods = {name: split.method for name, split in self.release.splits.items()}
+                kinds = {name: model.kind for name, model in config.models.items()}
+                settings = settings.model_copy(update={"seeds": config.seeds, "methods": methods, "kinds": kinds})
+        return settings.plain()
+
     def model(self, name: str) -> Model:
         return self.config.models[name]
 
@@ -140,6 +179,10 @@ class Plan:
             for model in models
             for seed in self.config.seeds
         ]
+
+    def predictions(self, models: Iterable[str]) -> list[str]:
+        """The predictions of the models' runs, in the order of `metrics`."""
+        return [os.path.join(os.path.dirname(path), "predictions.parquet") for path in self.metrics(models)]
 
     def scores(self, models: Iterable[str]) -> list[str]:
         return [
@@ -187,6 +230,7 @@ class Plan:
             paths.ANNOTATORS_FIGURE,
             paths.COURSE_FIGURE,
             paths.TABLE2,
+            *(paths.FIGURE.replace("{name}", name) for name in self.figures),
             paths.RESOURCES,
             paths.INDEX,
         ]

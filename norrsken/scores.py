@@ -58,9 +58,10 @@ def collect_scores(metrics: Iterable[dict[str, Any]]) -> pd.DataFrame:
 def table2(metrics: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """Mean and standard deviation over the runs of each model and split, beside the paper's Table 2.
 
-    The deviation divides by n − 1 and is empty for one run. `stock_parameters` are those of the network with the 1,000
-    outputs of ImageNet, which the paper counts; `paper_parameters` are millions, rounded by the paper. `note` says what
-    keeps a row from being compared: random features, or runs that were not trained to convergence.
+    The deviation divides by n − 1 and is empty for one run. `{score}_distance`: from the paper's mean, in deviations of
+    the two together; empty where neither has any. `stock_parameters` are those of the network with the 1,000 outputs of
+    ImageNet, which the paper counts; `paper_parameters` are millions, rounded by the paper. `note` says what keeps a
+    row from being compared: random features, or runs that were not trained to convergence.
     """
     rows = []
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
@@ -77,9 +78,17 @@ def table2(metrics: Iterable[dict[str, Any]]) -> pd.DataFrame:
             row[f"paper_{name}"] = getattr(paper, name, None)
             if name in SCORE_NAMES:
                 row[f"paper_{name}_sd"] = getattr(paper, f"{name}_sd", None)
+                row[f"{name}_distance"] = _distance(row, name)
         row |= {"stock_parameters": runs["stock_parameters"].iloc[0], "note": notes(members)}
         rows.append(row)
     return pd.DataFrame(rows).astype({"stock_parameters": "Int64"})
+
+
+def _distance(row: Mapping[str, Any], name: str) -> float:
+    """From the paper's mean to ours, in standard deviations."""
+    paper, deviations = row[f"paper_{name}"], np.nan_to_num([row[f"{name}_sd"], row[f"paper_{name}_sd"] or 0.0])
+    spread = float(np.hypot(*deviations))
+    return float("nan") if paper is None or spread == 0 else (row[f"{name}_mean"] - paper) / spread
 
 
 def notes(runs: Sequence[Mapping[str, Any]]) -> str:

@@ -19,7 +19,7 @@ from norrsken.classes import CLASSES, model_title
 from norrsken.config import RunSettings
 from norrsken.dataset import Part, read_images, read_split
 from norrsken.features import NETWORK_KEY, read_features
-from norrsken.figures import draw_history
+from norrsken.figures.training import draw_history
 from norrsken.files import written_aside
 
 log = logging.getLogger(__name__)

@@ -13,6 +13,8 @@ rule tabulate_labels:
             category="Labels",
             labels={"table": "Table 1: frames by year and label"},
         ),
+        markdown=paths.TABLE1_MARKDOWN,
+        latex=paths.TABLE1_LATEX,
         agreement=report(
             paths.AGREEMENT,
             caption="../captions/agreement.rst",
@@ -60,12 +62,14 @@ rule draw_annotators:
             category="Labels",
             labels={"table": "Labels of one annotator by those of another"},
         ),
+        annotators_pdf=paths.ANNOTATORS_FIGURE.replace(".png", ".pdf"),
         course=report(
             paths.COURSE_FIGURE,
             caption="../captions/course.rst",
             category="Labels",
             labels={"table": "Label shares and pace over order and session, drawn"},
         ),
+        course_pdf=paths.COURSE_FIGURE.replace(".png", ".pdf"),
     log:
         "results/logs/draw_annotators/{release}.log",
     benchmark:
@@ -83,16 +87,20 @@ rule draw_annotators:
 
 
 rule tabulate_scores:
-    """Table 2 of the paper: mean and deviation over the runs of every model."""
+    """Table 2 of the paper: mean and deviation over the runs of every model, and intervals over the test frames."""
     input:
-        plan.metrics(plan.config.models),
+        dataset=paths.DATASET,
+        metrics=plan.metrics(plan.config.models),
+        predictions=plan.predictions(plan.config.models),
     output:
-        report(
+        csv=report(
             paths.TABLE2,
             caption="../captions/table2.rst",
             category="Scores",
             labels={"table": "Table 2: precision, recall, F1"},
         ),
+        markdown=paths.TABLE2_MARKDOWN,
+        latex=paths.TABLE2_LATEX,
     log:
         "results/logs/tabulate_scores/{release}.log",
     benchmark:
@@ -143,12 +151,13 @@ rule draw_confusion:
     input:
         lambda wildcards: plan.metrics([wildcards.model], [wildcards.split]),
     output:
-        report(
+        png=report(
             paths.CONFUSION,
             caption="../captions/confusion.rst",
             category="Confusion",
             labels={"model": "{model}", "split": "{split}"},
         ),
+        pdf=paths.CONFUSION.replace(".png", ".pdf"),
     log:
         "results/logs/draw_confusion/{release}/{split}_{model}.log",
     benchmark:

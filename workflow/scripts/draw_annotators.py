@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from norrsken.figures import draw_annotators, draw_course
+from norrsken.figures.labels import draw_annotators, draw_course
 from norrsken.joblog import log_to
 from norrsken.tables import read_without_images
 

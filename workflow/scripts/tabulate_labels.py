@@ -4,12 +4,13 @@ from norrsken.agreement import agreement, consistency, course, table1
 from norrsken.files import write_csv
 from norrsken.joblog import log_to
 from norrsken.tables import read_without_images
+from norrsken.typeset import set_table1, write_set
 
 with log_to(snakemake.log[0]):
     labelled = read_without_images(snakemake.input.labelled)
-    write_csv(
-        table1(labelled, read_without_images(snakemake.input.dataset), snakemake.params.years), snakemake.output.table1
-    )
+    table = table1(labelled, read_without_images(snakemake.input.dataset), snakemake.params.years)
+    write_csv(table, snakemake.output.table1)
+    write_set(set_table1(table), snakemake.output.markdown, snakemake.output.latex)
     write_csv(agreement(labelled), snakemake.output.agreement)
     write_csv(consistency(labelled), snakemake.output.consistency)
     write_csv(course(labelled), snakemake.output.course)

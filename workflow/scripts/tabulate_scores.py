@@ -1,8 +1,14 @@
-"""Rule tabulate_scores: see `norrsken.scores`."""
+"""Rule tabulate_scores: see `norrsken.scores` and `norrsken.comparison`."""
 
+from norrsken.comparison import intervals
 from norrsken.files import write_csv
 from norrsken.joblog import log_to
 from norrsken.scores import read_metrics, table2
+from norrsken.typeset import set_table2, write_set
 
 with log_to(snakemake.log[0]):
-    write_csv(table2(read_metrics(snakemake.input)), snakemake.output[0])
+    metrics = read_metrics(snakemake.input.metrics)
+    sure = intervals(metrics, snakemake.input.predictions, snakemake.input.dataset)
+    table = table2(metrics).merge(sure, on=["model", "split"])
+    write_csv(table, snakemake.output.csv)
+    write_set(set_table2(table), snakemake.output.markdown, snakemake.output.latex)

@@ -1,0 +1,111 @@
+"""The best model of a release, which the figures show, and what its runs left."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from norrsken import paths, tables
+from norrsken.calibration import mean_probabilities
+from norrsken.classes import CLASSES
+from norrsken.config import FigureSettings
+from norrsken.scores import read_metrics
+
+
+def best_row(scores: pd.DataFrame, methods: Mapping[str, str], models: Sequence[str] | None = None) -> dict[Any, Any]:
+    """The row of `table2.csv` with the highest F1: on nights that it has never seen, where a split tells that.
+
+    methods: of the splits, by name. models: those that are eligible; None: all.
+    """
+    by_night = [name for name, method in methods.items() if method == "night"]
+    eligible = scores[scores["split"].isin(by_night)] if by_night else scores
+    if models is not None:
+        eligible = eligible[eligible["model"].isin(models)]
+    return eligible.sort_values("f1_mean", ascending=False, kind="stable").iloc[0].to_dict()
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of a model on a split."""
+
+    release: str
+    split: str
+    model: str
+    seeds: Sequence[int]
+
+    def metrics(self) -> list[dict[str, Any]]:
+        return read_metrics(self._files(paths.METRICS))
+
+    def predictions(self) -> list[pd.DataFrame]:
+        return [tables.read(path, tables.PREDICTIONS_TABLE).to_pandas() for path in self._files(paths.PREDICTIONS)]
+
+    def histories(self) -> list[pd.DataFrame]:
+        return [pd.read_csv(path) for path in self._files(paths.HISTORY)]
+
+    def _files(self, path: str) -> list[str]:
+        return [path.format(release=self.release, split=self.split, model=self.model, seed=seed) for seed in self.seeds]
+
+
+class Best:
+    """The best model, the best network and the simplest rival of a release, by its `table2.csv`."""
+
+    def __init__(self, table2: str | os.PathLike[str], settings: FigureSettings) -> None:
+        scores = pd.read_csv(table2)
+        row = best_row(scores, settings.methods)
+        self.any = Runs(settings.release, row["split"], row["model"], settings.seeds)
+        networks = [model for model, kind in settings.kinds.items() if kind == "network"]
+        #: None where the configuration has none.
+        self.network = None
+        if networks:
+            row = best_row(scores, settings.methods, networks)
+            self.network = Runs(settings.release, row["split"], row["model"], settings.seeds)
+        neighbours = [model for model, kind in settings.kinds.items() if kind == "nearest-neighbours"]
+        rival = next((model for model in neighbours if model != self.any.model), None)
+        #: 3NN in the paper's Figure 7; None where there are no nearest neighbours beside the best.
+        self.rival = None if rival is None else Runs(settings.release, self.any.split, rival, settings.seeds)
+
+
+def mistakes(predictions: Sequence[pd.DataFrame], number: int) -> list[tuple[str, str, str, float]]:
+    """Of the frames that the runs together take for something else those of which they are most sure.
+
+    Returns frame id, agreed label, prediction and its probability, mean over the runs.
+    """
+    probabilities = mean_probabilities(predictions)
+    predicted: NDArray[np.str_] = np.array(CLASSES)[probabilities.argmax(axis=1)]
+    sure = probabilities.max(axis=1)
+    labels = predictions[0]["label"].to_numpy(str)
+    wrong = np.flatnonzero(predicted != labels)
+    chosen = wrong[np.argsort(-sure[wrong], kind="stable")][:number]
+    frames = predictions[0]["frame_id"].tolist()
+    return [(frames[i], labels[i], predicted[i], float(sure[i])) for i in chosen]
+
+
+def sample_frames(dataset: str | os.PathLike[str], each: int) -> dict[str, list[str]]:
+    """Frames of each class, evenly from its darkest to its brightest: class → frame ids."""
+    table = tables.read(dataset, tables.dataset_table([]), ["frame_id", "label", "image"])
+    brightness = tables.images(table["image"]).mean(axis=(1, 2, 3))
+    frames, labels = (np.array(table[name].to_pylist()) for name in ("frame_id", "label"))
+    found = {}
+    for name in CLASSES:
+        (members,) = np.nonzero(labels == name)
+        if len(members):
+            order = members[np.argsort(brightness[members], kind="stable")]
+            places = ((np.arange(each) + 0.5) / each * len(order)).astype(int)
+            found[name] = frames[order[np.unique(places)]].tolist()
+    return found
+
+
+def raw_frame(frame_id: str, night: Any, root: str) -> Path | None:
+    """The archived file of a frame; None where the night table or the file is gone."""
+    table = Path(paths.NIGHTS.format(month=f"{night:%Y-%m}"), f"{night}.parquet")
+    if not table.exists():
+        return None
+    rows = tables.read(table, tables.NIGHT_TABLE, ["frame_id", "status", "path"]).to_pandas()
+    kept = rows[(rows["frame_id"] == frame_id) & (rows["status"] == "kept")]
+    path = Path(root, kept["path"].iloc[0]) if len(kept) else None
+    return path if path is not None and path.exists() else None

@@ -1,0 +1,37 @@
+"""Whether a model is as sure as it may be: predictions against how often they are right."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from norrsken.classes import CLASSES
+
+#: Bins of confidence.
+BINS = 10
+
+_COLUMNS = [f"p_{name}" for name in CLASSES]
+
+
+def mean_probabilities(predictions: Sequence[pd.DataFrame]) -> NDArray[np.float64]:
+    """Probabilities of the test frames, mean over runs: (n, 7). predictions: `predictions.parquet` of each run."""
+    by_run = [run.set_index("frame_id")[_COLUMNS].reindex(predictions[0]["frame_id"]) for run in predictions]
+    mean: NDArray[np.float64] = np.mean([np.asarray(run, np.float64) for run in by_run], axis=0)
+    return mean
+
+
+def reliability(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Frames, mean confidence and share of right predictions by bins of confidence, indexed by the bins' lower ends."""
+    confidence = predictions[_COLUMNS].max(axis=1)
+    right = predictions["label"] == predictions["predicted"]
+    bins = np.minimum((confidence.to_numpy() * BINS).astype(int), BINS - 1) / BINS
+    table = pd.DataFrame({"confidence": confidence, "accuracy": right, "frames": 1}).groupby(bins)
+    return table.agg({"confidence": "mean", "accuracy": "mean", "frames": "sum"})
+
+
+def expected_calibration_error(predictions: pd.DataFrame) -> float:
+    """Mean distance of confidence and accuracy over the bins, weighted by frames (Guo et al. 2017)."""
+    table = reliability(predictions)
+    distance = (table["confidence"] - table["accuracy"]).abs()
+    return float(np.average(distance, weights=table["frames"]))

@@ -1,0 +1,37 @@
+"""The camera."""
+
+import os
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+
+from norrsken.figures.style import save, say, without_frame
+
+#: Auroral lines in nm: what emits them, and about the colour that they have.
+LINES = {427.8: (r"N$_2^+$ 1NG", "#4b32c3"), 557.7: ("O($^1$S)", "#3a9d23"), 630.0: ("O($^1$D)", "#c81d11")}
+
+
+def draw_response(cameras: Mapping[str, Mapping[float, float]], path: str | os.PathLike[str]) -> None:
+    """Relative response of each camera at the auroral lines that the configuration gives, as the paper's Figure 1.
+
+    cameras: name → {wavelength in nm: response relative to the highest}. Three points; what lies between is not known.
+    """
+    figure = Figure(figsize=(5.6, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for marker, (name, response) in zip("os^Dv", cameras.items(), strict=False):
+        for wavelength, value in response.items():
+            line, colour = LINES.get(wavelength, ("", "#444444"))
+            axes.vlines(wavelength, 0, value, color=colour, linewidth=2)
+            axes.plot(wavelength, value, marker, color=colour, markersize=8)
+            text, above = f"{value:.2f}\n{line} {wavelength:.1f} nm", (wavelength, value + 0.04)
+            axes.text(*above, text, ha="center", fontsize=8)
+        axes.plot([], [], marker, color="#444444", label=name)
+    axes.set_xlim(380, 700)
+    axes.set_ylim(0, 1.2)
+    axes.set_xlabel("wavelength, nm")
+    axes.set_ylabel("relative response")
+    without_frame(axes)
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    if not cameras:
+        say(figure, "The configuration does not give the camera's response")
+    save(figure, path)

@@ -1,0 +1,80 @@
+"""What the annotators said."""
+
+import os
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from norrsken.agreement import annotators, confusion
+from norrsken.classes import CLASSES, COLOURS, LABELS, TITLES
+from norrsken.figures.style import LINES, colour_classes, save, say
+
+
+def draw_annotators(labelled: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """What each annotator says of the frames that another one gave a label: per cent of the row, and frames.
+
+    labelled: the columns `label_{annotator}` of `labelled.parquet`.
+    """
+    pairs = list(combinations(annotators(labelled), 2))
+    figure = Figure(figsize=(5.6 * max(len(pairs), 1), 5.2), layout="constrained")
+    names = [TITLES[name] for name in LABELS]
+    for axes, (a, b) in zip(figure.subplots(1, max(len(pairs), 1), squeeze=False)[0], pairs, strict=False):
+        counts = confusion(labelled, a, b).astype(np.float64)
+        frames = counts.sum(axis=1, keepdims=True)
+        share = 100 * np.divide(counts, frames, out=np.zeros_like(counts), where=frames > 0)
+        axes.imshow(share, cmap="cividis", vmin=0, vmax=100)
+        for row, column in np.ndindex(*share.shape):
+            if counts[row, column]:
+                ink = "black" if share[row, column] > 55 else "white"
+                axes.text(column, row - 0.12, f"{share[row, column]:.0f} %", ha="center", color=ink, fontsize=7.5)
+                axes.text(column, row + 0.3, f"{counts[row, column]:.0f}", ha="center", color=ink, fontsize=6)
+        axes.set_xticks(range(len(names)), names, rotation=35, ha="right", fontsize=8)
+        rows = [f"{n} ({f:.0f})" for n, f in zip(names, frames[:, 0], strict=True)]
+        axes.set_yticks(range(len(names)), rows, fontsize=8)
+        axes.axhline(len(CLASSES) - 0.5, color="white", linewidth=1)
+        axes.axvline(len(CLASSES) - 0.5, color="white", linewidth=1)
+        colour_classes(axes)
+        axes.set_xlabel(f"label by {b}")
+        axes.set_ylabel(f"label by {a} (frames)")
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+    if not pairs:
+        say(figure, "One annotator: nothing to compare")
+    save(figure, path, 150)
+
+
+def draw_course(course: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """How each annotator's labels and pace change over the order of the frames, and over sessions.
+
+    course: as `agreement.course` makes it.
+    """
+    names = list(course["annotator"].unique())
+    figure = Figure(figsize=(9.6, 0.9 + 2.3 * max(len(names), 1)), layout="constrained")
+    for line, name in zip(figure.subplots(max(len(names), 1), 3, squeeze=False), names, strict=False):
+        for axes, by, along in ((line[0], "order", "tenth of the order"), (line[1], "session", "session")):
+            rows = course[(course["annotator"] == name) & (course["by"] == by)]
+            base = np.zeros(len(rows))
+            for label in LABELS:
+                share = 100 * rows[label].to_numpy()
+                axes.bar(rows["part"], share, 1, base, color=COLOURS[label], label=TITLES[label], linewidth=0)
+                base += share
+            axes.set_xlabel(along)
+            axes.set_ylim(0, 100)
+            axes.set_ylabel("frames, %")
+        rows = course[(course["annotator"] == name) & (course["by"] == "order")]
+        line[2].plot(rows["part"], rows["seconds_median"], color=LINES[0], marker="o", markersize=3)
+        line[2].set_xlabel("tenth of the order")
+        line[2].set_ylabel("median time, s")
+        line[2].set_ylim(0, 1.1 * rows["seconds_median"].max() if rows["seconds_median"].max() > 0 else 1)
+        line[0].set_title(name, loc="left", fontsize=10)
+        for axes in line:
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.spines[["top", "right"]].set_visible(False)
+    if names:
+        handles, titles = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, titles, loc="outside lower center", ncols=len(titles), frameon=False, fontsize=8)
+    else:
+        say(figure, "The label tables do not say in which order the frames were seen")
+    save(figure, path, 130)
