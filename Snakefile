@@ -32,7 +32,9 @@ localrules:
     draw_confusion,
     tabulate_resources,
     tabulate_scores,
+    write_card,
     write_keogram_page,
+    write_summary,
 
 
 rule all:

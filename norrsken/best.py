@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,29 +82,3 @@ def mistakes(predictions: Sequence[pd.DataFrame], number: int) -> list[tuple[str
     chosen = wrong[np.argsort(-sure[wrong], kind="stable")][:number]
     frames = predictions[0]["frame_id"].tolist()
     return [(frames[i], labels[i], predicted[i], float(sure[i])) for i in chosen]
-
-
-def sample_frames(dataset: str | os.PathLike[str], each: int) -> dict[str, list[str]]:
-    """Frames of each class, evenly from its darkest to its brightest: class → frame ids."""
-    table = tables.read(dataset, tables.dataset_table([]), ["frame_id", "label", "image"])
-    brightness = tables.images(table["image"]).mean(axis=(1, 2, 3))
-    frames, labels = (np.array(table[name].to_pylist()) for name in ("frame_id", "label"))
-    found = {}
-    for name in CLASSES:
-        (members,) = np.nonzero(labels == name)
-        if len(members):
-            order = members[np.argsort(brightness[members], kind="stable")]
-            places = ((np.arange(each) + 0.5) / each * len(order)).astype(int)
-            found[name] = frames[order[np.unique(places)]].tolist()
-    return found
-
-
-def raw_frame(frame_id: str, night: Any, root: str) -> Path | None:
-    """The archived file of a frame; None where the night table or the file is gone."""
-    table = Path(paths.NIGHTS.format(month=f"{night:%Y-%m}"), f"{night}.parquet")
-    if not table.exists():
-        return None
-    rows = tables.read(table, tables.NIGHT_TABLE, ["frame_id", "status", "path"]).to_pandas()
-    kept = rows[(rows["frame_id"] == frame_id) & (rows["status"] == "kept")]
-    path = Path(root, kept["path"].iloc[0]) if len(kept) else None
-    return path if path is not None and path.exists() else None

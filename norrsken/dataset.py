@@ -134,3 +134,18 @@ def read_images(path: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArr
     """The images of these frames of `dataset.parquet`, (n, 128, 128, 3), in the order asked for."""
     table = tables.read(path, tables.dataset_table([]), ["frame_id", "image"])
     return tables.images(table["image"])[tables.rows_of(table, frame_ids, path)]
+
+
+def sample_frames(dataset: str | os.PathLike[str], each: int) -> dict[str, list[str]]:
+    """Frames of each class, evenly from its darkest to its brightest: class → frame ids."""
+    table = tables.read(dataset, tables.dataset_table([]), ["frame_id", "label", "image"])
+    brightness = tables.images(table["image"]).mean(axis=(1, 2, 3))
+    frames, labels = (np.array(table[name].to_pylist()) for name in ("frame_id", "label"))
+    found = {}
+    for name in CLASSES:
+        (members,) = np.nonzero(labels == name)
+        if len(members):
+            order = members[np.argsort(brightness[members], kind="stable")]
+            places = ((np.arange(each) + 0.5) / each * len(order)).astype(int)
+            found[name] = frames[order[np.unique(places)]].tolist()
+    return found

@@ -6,7 +6,7 @@ Nothing heavy is imported here: the Snakefile is parsed again for every job.
 import os
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from norrsken import paths
 from norrsken.archive import (
@@ -21,18 +21,28 @@ from norrsken.archive import (
 from norrsken.config import Config, ConfigError, FigureSettings, PublishedRelease, Release
 from norrsken.model_settings import Model
 
-#: The figures of the report besides confusions and annotators, in its order, and what each is made of. Table 2 stands
-#: for all runs: it is made anew when one of them is.
-FIGURES: dict[str, dict[str, str]] = {
-    "response": {},
-    "processing": {"dataset": paths.DATASET},
-    "samples": {"dataset": paths.DATASET},
-    "embedding": {"dataset": paths.DATASET, "table2": paths.TABLE2},
-    "mistakes": {"dataset": paths.DATASET, "table2": paths.TABLE2},
-    "class-accuracy": {"table2": paths.TABLE2},
-    "precision-recall": {"table2": paths.TABLE2},
-    "reliability": {"table2": paths.TABLE2},
-    "curves": {"table2": paths.TABLE2},
+
+class Figure(NamedTuple):
+    """A figure of the report: its title, and the files that it is made of."""
+
+    title: str
+    inputs: dict[str, str]
+
+
+_FRAMES, _SCORES = {"dataset": paths.DATASET}, {"table2": paths.TABLE2}
+
+#: The figures of the report besides confusions and annotators, in its order. Table 2 stands for all runs: it is made
+#: anew when one of them is.
+FIGURES = {
+    "response": Figure("Figure 1: the camera’s response", {}),
+    "processing": Figure("Figure 2: raw and processed frame", _FRAMES),
+    "samples": Figure("Figure 3: frames of each class", _FRAMES),
+    "embedding": Figure("Figure 5: where the best network puts the test frames", _FRAMES | _SCORES),
+    "mistakes": Figure("Figure 6: misclassified frames", _FRAMES | _SCORES),
+    "class-accuracy": Figure("Figure 7: accuracy by class", _SCORES),
+    "precision-recall": Figure("Precision and recall by class", _SCORES),
+    "reliability": Figure("Reliability of the probabilities", _SCORES),
+    "curves": Figure("Training curves", _SCORES),
 }
 
 
@@ -141,6 +151,20 @@ class Plan:
         wanted = {"response": response, "processing": not self.published, "curves": networks}
         return [name for name in FIGURES if wanted.get(name, True)]
 
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """All of the configuration that shapes the release; to freeze it does not."""
+        config, release = self.config, self.release.plain()
+        release.pop("frozen", None)
+        return {
+            "release": {"name": self.name, **release},
+            "seeds": config.seeds,
+            **{name: getattr(config, name).plain() for name in ("site", "archive", "filter")},
+            "cameras": [camera.plain() for camera in config.cameras],
+            "features": {name: entry.plain() for name, entry in sorted(config.features.items())},
+            "models": {name: entry.plain() for name, entry in sorted(config.models.items())},
+        }
+
     def figure_settings(self, figure: str) -> dict[str, Any]:
         """The part of the configuration that a figure of the report shows."""
         config, settings = self.config, FigureSettings(release=self.name)
@@ -157,6 +181,12 @@ class Plan:
                 kinds = {name: model.kind for name, model in config.models.items()}
                 settings = settings.model_copy(update={"seeds": config.seeds, "methods": methods, "kinds": kinds})
         return settings.plain()
+
+    @property
+    def counts(self) -> list[str]:
+        """The counts of the archive's frames; of a frozen release those that are there, of a published one none."""
+        files = [path.format(release=self.name) for path in (paths.FRAMES, paths.SELECTION) if not self.published]
+        return [path for path in files if os.path.exists(path)] if self.frozen else files
 
     def model(self, name: str) -> Model:
         return self.config.models[name]
@@ -231,6 +261,9 @@ class Plan:
             paths.COURSE_FIGURE,
             paths.TABLE2,
             *(paths.FIGURE.replace("{name}", name) for name in self.figures),
+            *(paths.CARD.replace("{model}", model) for model in self.config.models),
+            *self.counts,
+            paths.SUMMARY,
             paths.RESOURCES,
             paths.INDEX,
         ]

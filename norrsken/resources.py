@@ -26,6 +26,7 @@ def tabulate_resources(
     on_gpu = {
         "ingest_month": dict.fromkeys(months, False),
         "merge_labels": {release: False},
+        "read_published": {release: False},
         "split_dataset": {release: False},
         "extract_features": {
             f"{release}/{Path(path).stem}": tables.about(path)[NETWORK_KEY].get("device", "cpu") != "cpu"

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from norrsken.classes import CLASSES, PAPER_TABLE2
 
@@ -21,6 +20,8 @@ def scores_by_class(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> 
 
     A score with nothing to divide by is 0.
     """
+    from sklearn.metrics import precision_recall_fscore_support
+
     found = precision_recall_fscore_support(labels, predicted, labels=range(len(CLASSES)), zero_division=0)
     return {
         name: {"precision": float(p), "recall": float(r), "f1": float(f), "frames": int(n)}
@@ -36,6 +37,8 @@ def macro_scores(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> dic
 
 def confusion(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> list[list[int]]:
     """Counts, rows: truth, columns: prediction, in class order."""
+    from sklearn.metrics import confusion_matrix
+
     matrix: list[list[int]] = confusion_matrix(labels, predicted, labels=range(len(CLASSES))).tolist()
     return matrix
 

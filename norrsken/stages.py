@@ -9,7 +9,7 @@ LABELS = 3
 DATASET = 2
 FEATURES = 2
 TRAINING = 2
-REPORT = 4
+REPORT = 5
 CURATION = 1
 
 #: Raised when a camera's frame gives other pixels than before: models refuse frames that were processed otherwise.

@@ -278,6 +278,13 @@ def frame_source(path: str | os.PathLike[str]) -> FrameSource:
     return FrameSource.model_validate(found)
 
 
+def count(path: str | os.PathLike[str]) -> int:
+    """Rows of a table."""
+    with _named(path):
+        rows: int = pq.read_metadata(path).num_rows
+    return rows
+
+
 def left_out(path: str | os.PathLike[str]) -> dict[str, int]:
     """How many labelled frames did not enter `labelled.parquet`, by reason."""
     metadata: dict[bytes, bytes] = pq.read_metadata(path).metadata or {}

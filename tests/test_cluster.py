@@ -18,7 +18,7 @@ from conftest import ROOT, Project, kill, write_evening
 from slurm_cluster import Cluster, Job, missing_programs, running, wait_until
 
 #: What differs between two runs of the same thing.
-TIMES = {"seconds", "images_per_second", "device", "core_hours", "gpu_hours", "peak_memory_mb"}
+TIMES = {"seconds", "times", "images_per_second", "device", "core_hours", "gpu_hours", "peak_memory_mb"}
 
 
 #: Snakemake, whose SLURM plugin asks every second what has become of the jobs: it would ask ever less often. Ctrl-C

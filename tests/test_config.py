@@ -72,7 +72,10 @@ WRONG: list[tuple[Edit, str]] = [
     (lambda c: c["releases"]["small"]["labels"].append("x/anna.csv"), "same annotator's name: anna, bertil, anna"),
     (lambda c: c["releases"].update(nights=c["releases"]["small"]), "'nights' is the name of another folder"),
     (lambda c: c["releases"].update({"../up": c["releases"]["small"]}), "string should match pattern"),
-    (lambda c: c["releases"]["small"]["splits"]["random"].update(method="odd"), "'random', 'stratified' or 'night'"),
+    (
+        lambda c: c["releases"]["small"]["splits"]["random"].update(method="odd"),
+        "'random', 'stratified', 'night' or 'published'",
+    ),
     (lambda c: c["models"].update(run=c["models"]["3nn"]), "models.run: the target train_run"),
     (lambda c: c["models"]["3nn"].update(features="hug"), "models.3nn.features is 'hug', which is not under features"),
     (lambda c: c["models"]["3nn"].update(epochs=3), "models.3nn.epochs: there is no such key"),

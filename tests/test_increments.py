@@ -11,9 +11,24 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT, Project, kill, write_evening, write_frame
 
+#: What sums up the runs of one model, and what shows all of them.
 SUMMING_UP = dict.fromkeys(
-    ("collect_scores", "draw_confusion", "tabulate_resources", "tabulate_scores", "write_report"), 1
-)
+    (
+        "collect_scores",
+        "draw_class_accuracy",
+        "draw_confusion",
+        "draw_curves",
+        "draw_embedding",
+        "draw_mistakes",
+        "draw_precision_recall",
+        "draw_reliability",
+        "tabulate_resources",
+        "tabulate_scores",
+        "write_report",
+        "write_summary",
+    ),
+    1,
+) | {"write_card": 3}
 
 #: Shows all nights.
 PAGE = {"write_keogram_page": 1}

@@ -1,6 +1,7 @@
 """The pages for people, in a real browser: Debian's Chromium, driven by Playwright, from file://."""
 
 import csv
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -34,13 +35,14 @@ class Person:
             profile, executable_path=CHROMIUM, args=["--no-sandbox"], viewport={"width": 1280, "height": 800}
         )
 
-    def open(self, path: Path) -> Page:
+    def open(self, path: Path, ready: str = "#progress") -> Page:
+        """Open a page; it is ready when an element has text."""
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
         page.on("dialog", lambda dialog: self.errors.append(dialog.message))
         page.goto(path.as_uri())
-        page.wait_for_function("document.getElementById('progress').textContent !== ''")  # what was kept is there
+        page.wait_for_function(f"document.querySelector('{ready}').textContent !== ''")  # what was kept is there
         return page
 
     def close(self) -> None:
@@ -348,3 +350,21 @@ def test_a_page_made_anew_leaves_what_was_labelled_as_it_is(
     rows = exported(page, labelling.path("labels/new.csv"))
     assert [(row["frame_id"], row["label"]) for row in rows] == [(frame, "faint")]
     anna.close()
+
+
+def test_the_report_opens_without_a_network_and_shows_all_its_pictures(
+    project: Project, person: Callable[[str], Person]
+) -> None:
+    reader = person("reader")
+    reader.context.set_offline(True)
+    page = reader.open(project.path("results/small/report/index.html"), ready="h1")
+    pictures = page.evaluate("[...document.images].map((image) => image.complete && image.naturalWidth > 0)")
+    assert len(pictures) > 15
+    assert all(pictures)
+    # Nothing but tables that scroll by themselves is wider than the page.
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    named = set(re.findall(r"<code>(results/[^<]+\.(?:csv|json))</code>", page.content()))
+    expected = {"table1.csv", "table2.csv", "frames.csv", "agreement.csv", "resources.csv", "summary.json"}
+    assert {Path(name).name for name in named} == expected
+    assert all(project.path(name).exists() for name in named)
+    reader.close()

@@ -1,8 +1,10 @@
 """The workflow as a user meets it: targets, errors before any job, reports."""
 
 import csv
+import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,13 +35,16 @@ def test_a_whole_run_makes_every_file_of_the_layout(finished: Path) -> None:
             assert [row["seed"] for row in csv.DictReader(file)] == ["0", "1"]
     assert {p.name for p in (release / "report").iterdir()} == {
         "agreement.csv",
+        "cards",
         "consistency.csv",
         "course.csv",
         "figures",
+        "frames.csv",
         "index.html",
         "resources.csv",
-        "table1.csv",
-        "table2.csv",
+        "selection.csv",
+        "summary.json",
+        *(f"table{i}.{suffix}" for i in (1, 2) for suffix in ("csv", "md", "tex")),
     }
 
 
@@ -52,13 +57,13 @@ def test_the_baselines_tell_the_made_up_classes_apart(finished: Path) -> None:
 def test_every_rule_leaves_a_log_and_a_benchmark(finished: Path) -> None:
     rules = {p.name for p in (finished / "results/logs").iterdir()}
     assert rules == {p.name for p in (finished / "results/benchmarks").iterdir()}
-    assert len(rules) == 14
+    assert len(rules) == 25
 
 
 def test_the_report_is_one_self_contained_page(finished: Path) -> None:
     page = (finished / "results/small/report/index.html").read_text()
     assert "A small release" in page
-    assert page.count("<img") == 7 + len(CONFIG["models"]) + 1  # a frame of each class, confusions, annotators
+    assert page.count("<img") == 7 + len(CONFIG["models"]) + 8 + 1  # frames, confusions, figures, annotators
     assert not re.search(r"""(src|href)=["'](?!data:)""", page)
     assert "http" not in page
 
@@ -205,3 +210,65 @@ def test_months_are_ingested_by_a_pool_as_by_one_process(new_project: Project, f
     for path in (finished / "results/nights").rglob("*.parquet"):
         copy = new_project.folder / path.relative_to(finished)
         assert copy.read_bytes() == path.read_bytes()
+
+
+def test_two_runs_of_the_same_thing_have_the_same_summary_but_for_times(project: Project) -> None:
+    path = project.path("results/small/report/summary.json")
+    before = json.loads(path.read_text())
+    shutil.rmtree(project.path("results/small"))
+    project.snakemake("report")
+    after = json.loads(path.read_text())
+    assert before.pop("times") != after.pop("times")
+    assert before == after
+    digest = hashlib.sha256(project.path("labels/anna.csv").read_bytes()).hexdigest()
+    assert after["inputs"]["labels/anna.csv"] == digest
+    assert after["configuration"]["models"]["3nn"]["neighbours"] == 3
+    assert after["devices"]["3nn"] == ["cpu"]
+
+
+def test_every_model_has_a_card(finished: Path) -> None:
+    for model in CONFIG["models"]:
+        card = (finished / f"results/small/report/cards/{model}.md").read_text()
+        for part in (
+            "## Data",
+            "## Training",
+            "## Scores on the split “random”",
+            "must not be used",
+            "calibration error",
+        ):
+            assert part in card
+        metrics = json.loads((finished / f"results/small/random/{model}/0/metrics.json").read_text())
+        assert f"| random | random | {metrics['train_frames']} | {metrics['test_frames']} |" in card
+
+
+def test_the_tables_are_set_in_markdown_and_latex(finished: Path) -> None:
+    report = finished / "results/small/report"
+    for name in ("table1", "table2"):
+        markdown, latex = (report / f"{name}.{suffix}" for suffix in ("md", "tex"))
+        lines = markdown.read_text().splitlines()
+        assert len({line.count(" | ") for line in lines}) == 1
+        with (report / f"{name}.csv").open() as file:
+            assert len(lines) == 2 + len(list(csv.DictReader(file)))
+        assert latex.read_text().startswith("\\begin{tabular}")
+        assert latex.read_text().count("\\\\") == len(lines) - 1
+
+
+def test_the_archive_is_counted_by_year_and_filter(finished: Path) -> None:
+    with (finished / "results/small/report/frames.csv").open() as file:
+        rows = {int(row["year"]): row for row in csv.DictReader(file)}
+    assert {year: int(row["frames"]) for year, row in rows.items()} == {2014: 38, 2015: 74}
+    assert all(int(row["kept"]) == int(row["frames"]) for row in rows.values())
+
+
+def test_two_splits_stand_side_by_side_and_no_network_is_needed(project: Project) -> None:
+    project.config["models"] = {"3nn": CONFIG["models"]["3nn"]}
+    project.config["releases"]["small"]["splits"]["night"] = {"method": "night", "test_share": 0.3}
+    project.save()
+    project.snakemake("report")
+    page = project.path("results/small/report/index.html").read_text()
+    with project.path("results/small/report/table2.csv").open() as file:
+        scores = {row["split"]: float(row["f1_mean"]) for row in csv.DictReader(file)}
+    assert set(scores) == {"random", "night"}
+    gap = page.split("The gap between splits")[1].split("</table>")[0]
+    assert re.findall(r"<td>([\d.]+)</td>", gap) == [f"{scores[n]:.2f}" for n in ("random", "night")]
+    assert "Training curves" not in page

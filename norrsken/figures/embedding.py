@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from numpy.typing import NDArray
-from sklearn.manifold import TSNE
 
 from norrsken.classes import CLASSES, COLOURS, TITLES
 from norrsken.figures.style import save
@@ -17,8 +16,12 @@ GRID = 7
 
 def embed(features: NDArray[np.float32]) -> NDArray[np.float32]:
     """Features before the softmax in two dimensions, by t-SNE (section 3.2): (n, width) → (n, 2), within 0 to 1."""
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
     perplexity = min(30.0, (len(features) - 1) / 3)
-    found = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(features)
+    with threadpool_limits(1):  # several threads add up in another order each time, and the picture differs
+        found = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(features)
     low, high = found.min(axis=0), found.max(axis=0)
     places: NDArray[np.float32] = (found - low) / np.maximum(high - low, 1e-9)
     return places

@@ -1,17 +1,19 @@
 """The figures of a release's report: what each is made of, and the paper's figure that it stands for."""
 
 import os
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from norrsken import tables
+from norrsken import paths, tables
 from norrsken.archive import camera_in_force
-from norrsken.best import Best, mistakes, raw_frame, sample_frames
+from norrsken.best import Best, mistakes
 from norrsken.classes import model_title
 from norrsken.config import FigureSettings
-from norrsken.dataset import read_images
+from norrsken.dataset import read_images, sample_frames
 from norrsken.figures.camera import draw_response
 from norrsken.figures.embedding import draw_embedding, embed
 from norrsken.figures.frames import draw_mistakes, draw_processing, draw_samples
@@ -83,3 +85,14 @@ def _draw_processing(dataset: str, settings: FigureSettings, path: str | os.Path
     figure = Figure(figsize=(6, 1))
     say(figure, "The archived files of the release's frames are not there")
     save(figure, path)
+
+
+def raw_frame(frame_id: str, night: Any, root: str) -> Path | None:
+    """The archived file of a frame; None where the night table or the file is gone."""
+    table = Path(paths.NIGHTS.format(month=f"{night:%Y-%m}"), f"{night}.parquet")
+    if not table.exists():
+        return None
+    rows = tables.read(table, tables.NIGHT_TABLE, ["frame_id", "status", "path"]).to_pandas()
+    kept = rows[(rows["frame_id"] == frame_id) & (rows["status"] == "kept")]
+    path = Path(root, kept["path"].iloc[0]) if len(kept) else None
+    return path if path is not None and path.exists() else None

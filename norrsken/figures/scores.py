@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from norrsken.calibration import expected_calibration_error, mean_probabilities, reliability
 from norrsken.classes import CLASSES, COLOURS, TITLES, model_title
@@ -92,6 +91,8 @@ def draw_precision_recall(predictions: Sequence[pd.DataFrame], path: str | os.Pa
 
     predictions: those of the runs of one model on one split.
     """
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+
     labels, probabilities = predictions[0]["label"], mean_probabilities(predictions)
     figure = Figure(figsize=(5.2, 4.4), layout="constrained")
     axes = figure.subplots()

@@ -1,18 +1,5 @@
 """Tables, frames and runs → the paper's figures, each as PNG and PDF."""
 
-FIGURE_TITLES = {
-    "response": "Figure 1: the camera's response",
-    "processing": "Figure 2: raw and processed frame",
-    "samples": "Figure 3: frames of each class",
-    "embedding": "Figure 5: where a network puts the test frames",
-    "mistakes": "Figure 6: misclassified frames",
-    "class-accuracy": "Figure 7: accuracy by class",
-    "precision-recall": "Precision and recall by class",
-    "reliability": "Reliability of the probabilities",
-    "curves": "Training curves",
-}
-
-
 for name in plan.figures:
 
     rule:
@@ -20,13 +7,13 @@ for name in plan.figures:
         name:
             f"draw_{name.replace('-', '_')}"
         input:
-            **FIGURES[name],
+            **FIGURES[name].inputs,
         output:
             png=report(
                 paths.FIGURE.format(name=name, release="{release}"),
                 caption=f"../captions/{name}.rst",
                 category="Figures",
-                labels={"figure": FIGURE_TITLES[name]},
+                labels={"figure": FIGURES[name].title},
             ),
             pdf=paths.FIGURE.format(name=name, release="{release}").replace(
                 ".png", ".pdf"

@@ -50,6 +50,40 @@ rule tabulate_labels:
         "../scripts/tabulate_labels.py"
 
 
+# A frozen release keeps the counts that it was frozen with.
+if not plan.published and not plan.frozen:
+
+    rule count_frames:
+        """What the filters kept of the archive, and what people chose of it."""
+        input:
+            months=plan.release_months,
+            selections=plan.selections,
+        output:
+            frames=report(
+                paths.FRAMES,
+                caption="../captions/frames.rst",
+                category="Labels",
+                labels={"table": "Frames of the archive by year and filter"},
+            ),
+            selection=paths.SELECTION,
+        log:
+            "results/logs/count_frames/{release}.log",
+        benchmark:
+            "results/benchmarks/count_frames/{release}.tsv"
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: 1
+        resources:
+            mem_mb=more_each_time(1000),
+            runtime=more_each_time(20),
+        params:
+            years=sorted(plan.release.years),
+            longitude=plan.config.site.longitude,
+            version=stages.REPORT,
+        script:
+            "../scripts/count_frames.py"
+
+
 rule draw_annotators:
     """What one annotator takes for what another one sees, and how each went on."""
     input:
@@ -174,6 +208,61 @@ rule draw_confusion:
         "../scripts/draw_confusion.py"
 
 
+rule write_card:
+    """The model card of a model: what it is, how well it does, what it must not be used for."""
+    input:
+        table2=paths.TABLE2,
+    output:
+        report(
+            paths.CARD,
+            caption="../captions/card.rst",
+            category="Model cards",
+            labels={"model": "{model}"},
+        ),
+    log:
+        "results/logs/write_card/{release}/{model}.log",
+    benchmark:
+        "results/benchmarks/write_card/{release}/{model}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(1000),
+        runtime=more_each_time(10),
+    params:
+        settings=plan.config.report_settings(plan.name).plain(),
+        seeds=plan.config.seeds,
+        version=stages.REPORT,
+    script:
+        "../scripts/write_card.py"
+
+
+rule write_summary:
+    """Where the release's results come from, for programs."""
+    input:
+        dataset=paths.DATASET,
+        metrics=plan.metrics(plan.config.models),
+        table2=paths.TABLE2,
+    output:
+        paths.SUMMARY,
+    log:
+        "results/logs/write_summary/{release}.log",
+    benchmark:
+        "results/benchmarks/write_summary/{release}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(1000),
+        runtime=more_each_time(10),
+    params:
+        configuration=plan.configuration,
+        sources=[*plan.release.labels, *plan.selections, *plan.adjudicated],
+        version=stages.REPORT,
+    script:
+        "../scripts/write_summary.py"
+
+
 rule write_report:
     """One self-contained page to lay beside the paper."""
     input:
@@ -187,7 +276,10 @@ rule write_report:
         course=paths.COURSE,
         course_figure=paths.COURSE_FIGURE,
         resources=paths.RESOURCES,
-        figures=plan.confusions(),
+        confusions=plan.confusions(),
+        figures=[paths.FIGURE.replace("{name}", name) for name in plan.figures],
+        counts=plan.counts,
+        summary=paths.SUMMARY,
     output:
         report(
             paths.INDEX,
@@ -208,6 +300,7 @@ rule write_report:
     params:
         settings=plan.config.report_settings(plan.name).plain(),
         sources=plan.label_sources,
+        figures={name: FIGURES[name].title for name in plan.figures},
         version=stages.REPORT,
     script:
         "../scripts/write_report.py"
