@@ -7,13 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from norrsken.bootstrap import interval, redrawn
 from norrsken.classes import CLASSES, EXCLUSIONS, LABELS, PAPER_LABELS, PAPER_YEARS
 
 #: Of two labels for the same frames.
 MEASURES = ("frames", "agreement", "kappa", "kappa_low", "kappa_high")
-
-#: Of the bootstrap.
-DRAWS = 2000
 
 
 def annotators(labelled: pd.DataFrame) -> list[str]:
@@ -51,11 +49,10 @@ def consistency(labelled: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["annotator", *MEASURES])
 
 
-def confusion(labelled: pd.DataFrame, a: str, b: str) -> NDArray[np.int64]:
+def confusion(labelled: pd.DataFrame, a: str, b: str) -> NDArray[np.float64]:
     """Frames by the label that one annotator gave (rows) and another one (columns), (9, 9) in the order of `LABELS`."""
     both = labelled[[f"label_{a}", f"label_{b}"]].dropna()
-    counts = np.zeros((len(LABELS), len(LABELS)), np.int64)
-    np.add.at(counts, tuple(both[column].map(LABELS.index).to_numpy() for column in both), 1)
+    counts: NDArray[np.float64] = _count(both.iloc[:, 0], both.iloc[:, 1]).sum(axis=0)
     return counts
 
 
@@ -84,21 +81,18 @@ def course(labelled: pd.DataFrame, parts: int = 10) -> pd.DataFrame:
 
 def _compare(first: pd.Series, second: pd.Series, nights: pd.Series) -> dict[str, object]:
     """The values of `MEASURES` for two labels of the same frames."""
-    counts = np.zeros((nights.nunique(), len(LABELS), len(LABELS)))
-    codes = [column.map(LABELS.index).to_numpy(np.int64) for column in (first, second)]
-    np.add.at(counts, (pd.factorize(nights)[0], *codes), 1)
-    low = high = None
-    if len(counts) > 1:
-        drawn = np.random.default_rng(0).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), DRAWS)
-        kappas = _kappa(np.tensordot(drawn, counts, 1))
-        if not np.isnan(kappas).all():
-            low, high = np.nanpercentile(kappas, [2.5, 97.5])
-    kappa = float(_kappa(counts.sum(axis=0)))
-    return dict(
-        zip(
-            MEASURES, (len(first), (first == second).mean(), None if np.isnan(kappa) else kappa, low, high), strict=True
-        )
-    )
+    counts = _count(first, second, nights)
+    low, high = interval(_kappa(redrawn(counts))) if len(counts) > 1 else (np.nan, np.nan)
+    values = (len(first), (first == second).mean(), float(_kappa(counts.sum(axis=0))), low, high)
+    return dict(zip(MEASURES, values, strict=True))
+
+
+def _count(first: pd.Series, second: pd.Series, nights: pd.Series | None = None) -> NDArray[np.float64]:
+    """Frames by two labels of each: (nights, 9, 9) in the order of `LABELS`, or (1, 9, 9) without nights."""
+    units = np.zeros(len(first), np.int64) if nights is None else pd.factorize(nights)[0]
+    counts = np.zeros((1 if nights is None else nights.nunique(), len(LABELS), len(LABELS)))
+    np.add.at(counts, (units, *(column.map(LABELS.index).to_numpy(np.int64) for column in (first, second))), 1)
+    return counts
 
 
 def _kappa(counts: NDArray[np.float64]) -> NDArray[np.float64]:

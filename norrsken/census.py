@@ -1,8 +1,6 @@
 """What became of the archive's frames: how many the filters kept, and what people chose of them."""
 
-import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import pandas as pd
 
@@ -10,13 +8,13 @@ from norrsken import tables
 from norrsken.selections import read_selections
 
 
-def count_frames(months: Iterable[str | os.PathLike[str]], years: Sequence[int]) -> pd.DataFrame:
+def count_frames(months: Iterable[str], years: Sequence[int]) -> pd.DataFrame:
     """Frames of each UTC year by their status: year, frames, and a column for each of `tables.STATUSES`.
 
     months: directories of the night tables.
     """
     counts = pd.DataFrame(0, index=pd.Index(years, name="year"), columns=list(tables.STATUSES))
-    for path in sorted(path for month in months for path in Path(month).glob("*.parquet")):
+    for path in tables.night_tables(months):
         rows = tables.read(path, tables.NIGHT_TABLE, ["time", "status"]).to_pandas()
         found = pd.crosstab(rows["time"].dt.year, rows["status"].astype(str))
         counts = counts.add(found.reindex(index=counts.index, columns=counts.columns, fill_value=0))

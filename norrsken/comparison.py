@@ -15,16 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from norrsken import tables
+from norrsken.bootstrap import DRAWS, interval, redrawn
 from norrsken.classes import CLASSES
 from norrsken.scores import SCORE_NAMES
 
-DRAWS = 2000
-
 #: Of fewer nights no interval is given: it would be far too narrow.
 MIN_UNITS = 10
-
-#: Per cent of the draws that lie below an interval and above it.
-_TAIL = 2.5
 
 
 def intervals(
@@ -53,10 +49,9 @@ def intervals(
         for model, scores in drawn.items():
             row: dict[str, object] = {"model": model, "split": split}
             for i, name in enumerate(SCORE_NAMES):
-                row[f"{name}_low"], row[f"{name}_high"] = np.percentile(scores[:, i], [_TAIL, 100 - _TAIL])
+                row[f"{name}_low"], row[f"{name}_high"] = interval(scores[:, i])
             row["behind"] = whole[best][f1] - whole[model][f1]
-            behind = drawn[best][:, f1] - scores[:, f1]
-            row["behind_low"], row["behind_high"] = np.percentile(behind, [_TAIL, 100 - _TAIL])
+            row["behind_low"], row["behind_high"] = interval(drawn[best][:, f1] - scores[:, f1])
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -83,12 +78,9 @@ def draw(counts: NDArray[np.float64], draws: int = DRAWS) -> NDArray[np.float64]
 
     nan where there are too few units.
     """
-    units = len(counts)
-    if units < MIN_UNITS:
+    if len(counts) < MIN_UNITS:
         return np.full((draws, len(SCORE_NAMES)), np.nan)
-    times = np.random.default_rng(0).multinomial(units, np.full(units, 1 / units), draws)
-    drawn = np.tensordot(times.astype(np.float64), counts, 1)
-    scores: NDArray[np.float64] = macro(drawn, counts.sum(axis=(0, 1, 3)) > 0).mean(axis=1)
+    scores: NDArray[np.float64] = macro(redrawn(counts, draws), counts.sum(axis=(0, 1, 3)) > 0).mean(axis=1)
     return scores
 
 

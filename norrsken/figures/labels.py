@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from norrsken.agreement import annotators, confusion
 from norrsken.classes import CLASSES, COLOURS, LABELS, TITLES
-from norrsken.figures.style import LINES, colour_classes, save, say
+from norrsken.figures.style import LINES, draw_counts, save, say
 
 
 def draw_annotators(labelled: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -21,25 +21,11 @@ def draw_annotators(labelled: pd.DataFrame, path: str | os.PathLike[str]) -> Non
     figure = Figure(figsize=(5.6 * max(len(pairs), 1), 5.2), layout="constrained")
     names = [TITLES[name] for name in LABELS]
     for axes, (a, b) in zip(figure.subplots(1, max(len(pairs), 1), squeeze=False)[0], pairs, strict=False):
-        counts = confusion(labelled, a, b).astype(np.float64)
-        frames = counts.sum(axis=1, keepdims=True)
-        share = 100 * np.divide(counts, frames, out=np.zeros_like(counts), where=frames > 0)
-        axes.imshow(share, cmap="cividis", vmin=0, vmax=100)
-        for row, column in np.ndindex(*share.shape):
-            if counts[row, column]:
-                ink = "black" if share[row, column] > 55 else "white"
-                axes.text(column, row - 0.12, f"{share[row, column]:.0f} %", ha="center", color=ink, fontsize=7.5)
-                axes.text(column, row + 0.3, f"{counts[row, column]:.0f}", ha="center", color=ink, fontsize=6)
-        axes.set_xticks(range(len(names)), names, rotation=35, ha="right", fontsize=8)
-        rows = [f"{n} ({f:.0f})" for n, f in zip(names, frames[:, 0], strict=True)]
-        axes.set_yticks(range(len(names)), rows, fontsize=8)
+        draw_counts(axes, confusion(labelled, a, b), names, 7.5)
         axes.axhline(len(CLASSES) - 0.5, color="white", linewidth=1)
         axes.axvline(len(CLASSES) - 0.5, color="white", linewidth=1)
-        colour_classes(axes)
         axes.set_xlabel(f"label by {b}")
         axes.set_ylabel(f"label by {a} (frames)")
-        axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
     if not pairs:
         say(figure, "One annotator: nothing to compare")
     save(figure, path, 150)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from norrsken.calibration import expected_calibration_error, mean_probabilities, reliability
 from norrsken.classes import CLASSES, COLOURS, TITLES, model_title
-from norrsken.figures.style import LINES, colour_classes, save, without_frame
+from norrsken.figures.style import LINES, colour_classes, draw_counts, save, without_frame
 from norrsken.scores import notes
 
 
@@ -22,21 +22,9 @@ def draw_confusion(metrics: Sequence[Mapping[str, Any]], path: str | os.PathLike
     metrics: the `metrics.json` of the runs of one model on one split.
     """
     mean: NDArray[np.float64] = np.mean([run["confusion"] for run in metrics], axis=0)
-    frames = mean.sum(axis=1, keepdims=True)
-    share = 100 * np.divide(mean, frames, out=np.zeros_like(mean), where=frames > 0)
     figure = Figure(figsize=(6.4, 5.6), layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(share, cmap="cividis", vmin=0, vmax=100)
-    for row, column in np.ndindex(*share.shape):
-        if mean[row, column] == 0:
-            continue
-        ink = "black" if share[row, column] > 55 else "white"
-        axes.text(column, row - 0.1, f"{share[row, column]:.0f} %", ha="center", va="center", color=ink, fontsize=9)
-        axes.text(column, row + 0.24, f"{mean[row, column]:.3g}", ha="center", va="center", color=ink, fontsize=6.5)
-    names = [TITLES[name] for name in CLASSES]
-    axes.set_xticks(range(len(CLASSES)), names, rotation=35, ha="right")
-    axes.set_yticks(range(len(CLASSES)), [f"{n} ({f:.0f})" for n, f in zip(names, frames[:, 0], strict=True)])
-    colour_classes(axes)
+    image = draw_counts(axes, mean, [TITLES[name] for name in CLASSES], 9)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("agreed label (test frames)")
     model, f1 = metrics[0]["model"], np.mean([run["f1"] for run in metrics])
@@ -48,8 +36,6 @@ def draw_confusion(metrics: Sequence[Mapping[str, Any]], path: str | os.PathLike
             note, (1, -0.2), xycoords="axes fraction", ha="right", va="top", annotation_clip=False, fontsize=10,
             bbox={"boxstyle": "round", "fc": "#fdf6e7", "ec": "#E69F00"},
         )  # fmt: skip
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, label="share of the class's test frames, %", shrink=0.8)
     save(figure, path, 160)
 

@@ -1,14 +1,19 @@
 """What all figures share: colours, names of classes at axes, PNG with a vector file beside it."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
 matplotlib.use("Agg")
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
 
 from norrsken.classes import CLASSES, COLOURS
 from norrsken.files import written_aside
@@ -31,6 +36,30 @@ def colour_classes(axes: Axes) -> None:
         for label, name in zip(labels, CLASSES, strict=False):
             label.set_color(COLOURS[name])
             label.set_fontweight("bold")
+
+
+def draw_counts(axes: Axes, counts: NDArray[np.float64], names: Sequence[str], size: float) -> AxesImage:
+    """A table of counts (rows, columns) as a heat map: per cent of the row, large, and the count, small.
+
+    names: of rows and columns, those of the classes first. size: of the large text, in points.
+    """
+    frames = counts.sum(axis=1, keepdims=True)
+    share = 100 * np.divide(counts, frames, out=np.zeros_like(counts), where=frames > 0)
+    image = axes.imshow(share, cmap="cividis", vmin=0, vmax=100)
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        text: dict[str, Any] = {
+            "ha": "center",
+            "va": "center",
+            "color": "black" if share[row, column] > 55 else "white",
+        }
+        axes.text(column, row - 0.1, f"{share[row, column]:.0f} %", fontsize=size, **text)
+        axes.text(column, row + 0.24, f"{round(counts[row, column], 1):g}", fontsize=0.75 * size, **text)
+    axes.set_xticks(range(len(names)), names, rotation=35, ha="right")
+    axes.set_yticks(range(len(names)), [f"{n} ({f:.0f})" for n, f in zip(names, frames[:, 0], strict=True)])
+    colour_classes(axes)
+    axes.tick_params(length=0, labelsize=max(size, 8))
+    axes.spines[:].set_visible(False)
+    return image
 
 
 def without_frame(axes: Axes) -> None:
