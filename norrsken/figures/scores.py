@@ -80,7 +80,7 @@ def draw_precision_recall(predictions: Sequence[pd.DataFrame], path: str | os.Pa
     from sklearn.metrics import average_precision_score, precision_recall_curve
 
     labels, probabilities = predictions[0]["label"], mean_probabilities(predictions)
-    figure = Figure(figsize=(5.2, 4.4), layout="constrained")
+    figure = Figure(figsize=(6, 3.8), layout="constrained")
     axes = figure.subplots()
     for i, name in enumerate(CLASSES):
         truth = (labels == name).to_numpy()
@@ -93,7 +93,6 @@ def draw_precision_recall(predictions: Sequence[pd.DataFrame], path: str | os.Pa
     axes.set_ylabel("precision")
     axes.set_xlim(0, 1.01)
     axes.set_ylim(0, 1.02)
-    axes.set_aspect("equal")
     without_frame(axes)
     figure.legend(title="average precision (frames)", frameon=False, fontsize=8, loc="outside right center")
     save(figure, path)
