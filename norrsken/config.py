@@ -69,6 +69,10 @@ class Camera(Settings):
         default={}, exclude=True, description="Response at wavelengths in nm, relative to the highest; only drawn"
     )
 
+    def __hash__(self) -> int:
+        """Of some of what makes it another camera: the dict of responses has no hash."""
+        return hash((self.valid_from, self.name, self.pattern))
+
     @field_validator("pattern")
     @classmethod
     def _has_time(cls, pattern: str) -> str:
