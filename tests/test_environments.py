@@ -47,7 +47,8 @@ def test_every_rule_with_a_script_has_an_environment() -> None:
 def test_every_script_has_the_name_of_its_rule() -> None:
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     for path in (ROOT / "workflow/scripts").glob("*.py"):
-        assert f"rule {path.stem}:" in rules
+        # The figures of the report are a rule each, and have one script.
+        assert f"rule {path.stem}:" in rules or path.stem == "draw_figure"
         assert f'"../scripts/{path.name}"' in rules
 
 
