@@ -1,6 +1,5 @@
 """The report of a release: one self-contained HTML page, to be laid beside the paper."""
 
-import base64
 import io
 import json
 import os
@@ -8,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from PIL import Image
 
-from norrsken import __version__, tables
+from norrsken import tables
 from norrsken.best import best_row
-from norrsken.classes import COLOURS, TITLES, model_title
+from norrsken.classes import COLOURS
 from norrsken.config import LabelSettings, ReportSettings
 from norrsken.dataset import read_images, sample_frames
 from norrsken.drift import drift
-from norrsken.files import written_aside
+from norrsken.html import csv_records, data_url, picture, write_html
 from norrsken.paths import NIGHTS
 from norrsken.scores import SCORE_NAMES
 
@@ -40,48 +38,31 @@ def write_report(
     folder = Path(output).parent
     scores = pd.read_csv(folder / "table2.csv").fillna({"note": ""})
     methods = {name: split.method for name, split in settings.splits.items()}
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("norrsken"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
-    environment.filters |= {
-        "score": _score,
-        "spread": _spread,
-        "interval": _interval,
-        "count": _count,
-        "amount": _amount,
-        "millions": _millions,
-        "title": _title,
+    page = {
+        "settings": settings,
+        "best": best_row(scores, methods),
+        "test_frames": _test_frames(dataset, settings),
+        "frames": csv_records(folder / "frames.csv"),
+        "selection": csv_records(folder / "selection.csv"),
+        "table1": csv_records(folder / "table1.csv"),
+        "table2": [row for _, row in scores.groupby("split", sort=False)],
+        "by_split": _by_split(scores),
+        "agreement": csv_records(folder / "agreement.csv"),
+        "consistency": csv_records(folder / "consistency.csv"),
+        "course": not pd.read_csv(folder / "course.csv").empty,
+        "labelling": {name: picture(folder / f"figures/{name}.png").data for name in ("annotators", "course")},
+        "resources": csv_records(folder / "resources.csv"),
+        "summary": json.loads((folder / "summary.json").read_text(encoding="utf-8")),
+        "samples": _samples(dataset),
+        "figures": [(Path(path).stem, title, caption, *picture(path)) for title, caption, path in figures],
+        "confusions": [_figure(path, scores) for path in confusions],
+        "left_out": tables.left_out(labelled),
+        "adjudicated": int((tables.read_without_images(labelled)["verdict"] == "adjudicated").sum()),
+        "drifted": [] if sources is None else _drift(labelled, sources),
+        "score_names": SCORE_NAMES,
+        "folder": folder.as_posix(),
     }
-    page = environment.get_template("report.html").render(
-        settings=settings,
-        best=best_row(scores, methods),
-        test_frames=_test_frames(dataset, settings),
-        frames=_rows(folder / "frames.csv"),
-        selection=_rows(folder / "selection.csv"),
-        table1=_rows(folder / "table1.csv"),
-        table2=[row for _, row in scores.groupby("split", sort=False)],
-        by_split=_by_split(scores),
-        agreement=_rows(folder / "agreement.csv"),
-        consistency=_rows(folder / "consistency.csv"),
-        course=not pd.read_csv(folder / "course.csv").empty,
-        labelling={name: _data((folder / f"figures/{name}.png").read_bytes()) for name in ("annotators", "course")},
-        resources=_rows(folder / "resources.csv"),
-        summary=json.loads((folder / "summary.json").read_text(encoding="utf-8")),
-        samples=_samples(dataset),
-        figures=[
-            (Path(path).stem, title, caption, _data(Path(path).read_bytes()), _width(path))
-            for title, caption, path in figures
-        ],
-        confusions=[_figure(path, scores) for path in confusions],
-        left_out=tables.left_out(labelled),
-        adjudicated=int((tables.read_without_images(labelled)["verdict"] == "adjudicated").sum()),
-        drifted=[] if sources is None else _drift(labelled, sources),
-        score_names=SCORE_NAMES,
-        folder=folder.as_posix(),
-        version=__version__,
-    )
-    with written_aside(output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_html("report.html", page, output)
 
 
 def _by_split(scores: pd.DataFrame) -> list[dict[str, Any]]:
@@ -103,7 +84,7 @@ def _samples(dataset: str) -> list[dict[str, Any]]:
     for (name, frame), image in zip(frames.items(), read_images(dataset, list(frames.values())), strict=True):
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "PNG")
-        samples.append({"name": name, "colour": COLOURS[name], "frame_id": frame, "data": _data(buffer.getvalue())})
+        samples.append({"name": name, "colour": COLOURS[name], "frame_id": frame, "data": data_url(buffer.getvalue())})
     return samples
 
 
@@ -116,53 +97,4 @@ def _test_frames(dataset: str, settings: ReportSettings) -> dict[str, int]:
 def _figure(path: str, scores: pd.DataFrame) -> dict[str, Any]:
     split, model = Path(path).stem.removeprefix("confusion_").split("_", 1)
     f1 = scores.loc[(scores["split"] == split) & (scores["model"] == model), "f1_mean"].iloc[0]
-    return {"split": split, "model": model, "f1": f1, "data": _data(Path(path).read_bytes()), "width": _width(path)}
-
-
-def _width(png: str) -> int:
-    """Of a figure on the page: in the size that its text was made for."""
-    with Image.open(png) as image:
-        dots: float = image.info["dpi"][0]
-        return round(image.width * 96 / dots)
-
-
-def _data(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a table; none where the release has no such table."""
-    if not path.exists():
-        return []
-    return [{str(key): value for key, value in row.items()} for row in pd.read_csv(path).to_dict("records")]
-
-
-def _score(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value:.2f}"
-
-
-def _spread(value: float) -> str:
-    return "" if pd.isna(value) else f"± {value:.2f}"
-
-
-def _interval(low: float, high: float) -> str:
-    return "" if pd.isna(low) else f"[{low:.2f}, {high:.2f}]"
-
-
-def _count(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value:,.0f}"
-
-
-def _amount(value: float) -> str:
-    if pd.isna(value) or value >= 10:
-        return _count(value)
-    return "< 0.01" if 0 < value < 0.01 else f"{value:.2g}"
-
-
-def _millions(value: float) -> str:
-    return _count(value) if pd.isna(value) or value < 1e5 else f"{value / 1e6:.1f} M"
-
-
-def _title(name: str) -> str:
-    """The paper's name of a class or model, where it has one."""
-    return TITLES.get(name) or model_title(name)
+    return {"split": split, "model": model, "f1": f1, **picture(path)._asdict()}

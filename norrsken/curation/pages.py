@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from norrsken.classes import DEFINITIONS, LABELS, TITLES
-from norrsken.files import written_aside
+from norrsken.html import write_html
 
 #: What the pages say of the nine labels.
 LABELS_SHOWN = [{"name": name, "title": TITLES[name], "definition": DEFINITIONS[name]} for name in LABELS]
@@ -17,12 +16,7 @@ LABELS_SHOWN = [{"name": name, "title": TITLES[name], "definition": DEFINITIONS[
 
 def write_page(name: str, page: dict[str, Any], output: str | Path) -> None:
     """Write the page of a template; its script finds `page` as PAGE. Everything in it is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("norrsken"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    text = environment.get_template(f"{name}.html").render(name=name, page=page)
-    with written_aside(output) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_html(f"{name}.html", {"name": name, "page": page}, output)
 
 
 def write_frame(image: NDArray[np.uint8], path: Path) -> None:
