@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from trollsift import Parser
@@ -187,3 +188,8 @@ def months_of_years(years: Iterable[int]) -> set[str]:
     A year's first hours belong to the night of the last evening before it.
     """
     return {f"{year - 1}-12" for year in years} | {f"{year}-{month:02d}" for year in years for month in range(1, 13)}
+
+
+def truth_folder(root: str) -> Path:
+    """Where the truth of a simulated archive lies: beside it."""
+    return Path(root).with_name(f"{Path(root).name}-truth")

@@ -10,6 +10,9 @@ EXCLUSIONS = ("unknown", "rejected")
 
 LABELS = CLASSES + EXCLUSIONS
 
+#: What a classifier says of a frame of which it is not sure enough.
+NOT_CLASSIFIED = "not_classified"
+
 #: The names of the paper's figures and tables.
 TITLES = {
     "breakup": "Breakup",
@@ -23,6 +26,7 @@ TITLES = {
     "rejected": "Rejected",
     "disagreement": "Disagreement",
     "incomplete": "Incomplete",
+    "not_classified": "Not classified",
 }
 
 #: What an annotator goes by (section 2.2). A frame with several forms gets the first of the seven that dominates it.
@@ -49,7 +53,11 @@ COLOURS = {
     "faint": "#777777",
     "unknown": "#C9CDD4",
     "rejected": "#33383F",
+    "not_classified": "#C9CDD4",
 }
+
+#: What a catalogue says of the sky of a frame: whether it can be judged at all.
+CONDITIONS = ("clear", "cloudy", "bright", "bad")
 
 
 class PaperScore(NamedTuple):

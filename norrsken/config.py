@@ -169,6 +169,37 @@ class Labelling(Settings):
     seed: int = Field(default=0, ge=0, description="Seed of the orders")
 
 
+class EventSettings(Settings):
+    """What makes an event of the classified frames: an uninterrupted run of one class."""
+
+    begins: float = Field(
+        default=0.6, ge=0, le=1, description="Probability of a class from which an event of it begins"
+    )
+    ends: float = Field(default=0.4, ge=0, le=1, description="Probability of the class below which it ends")
+    least_minutes: float = Field(default=2.0, ge=0, description="Shorter ones are left out")
+    gap_minutes: float = Field(default=5.0, gt=0, description="Without a frame for longer, an event ends")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.ends > self.begins:
+            raise ValueError(f"ends ({self.ends}) must not be above begins ({self.begins})")
+        return self
+
+
+class Catalogue(Settings):
+    """The classification of every kept frame of the archive."""
+
+    model: Name | None = Field(
+        default=None, description="Entry of models whose runs are averaged; null: the best on validation frames"
+    )
+    precision: float = Field(
+        default=0.9, ge=0.5, lt=1, description="Of what gets a class so much is right, on validation frames"
+    )
+    events: EventSettings = Field(default=EventSettings(), description="What makes an event of the classified frames")
+    kp: str | None = Field(default=None, description="Table of the Kp index, columns time and kp; null: not used")
+    licence: str = Field(default="", description="Licence of the exported catalogue, such as CC-BY-4.0")
+
+
 class ArchiveRelease(Settings):
     """A named labelled data set, made of the archive's frames and the annotators' tables."""
 
@@ -184,6 +215,9 @@ class ArchiveRelease(Settings):
     )
     labelling: Labelling = Field(default=Labelling(), description="The pages on which the annotators label frames")
     splits: dict[Name, Split] = Field(min_length=1, description="Named divisions; every model is run on each")
+    catalogue: Catalogue | None = Field(
+        default=Catalogue(), description="The classification of every kept frame; null: none is made"
+    )
     frozen: bool = Field(default=False, description="Made once and for all; thaw it by deleting its labelled.parquet")
 
     @field_validator("splits")
@@ -338,6 +372,15 @@ class ReportSettings(Settings):
     splits: dict[Name, Split]
 
 
+class ExportSettings(Settings):
+    """What an exported catalogue says besides its tables; `Config.export_settings` gathers it."""
+
+    release: Name
+    title: str
+    site: Site
+    licence: str = ""
+
+
 class Config(Settings):
     """The whole of `config.yaml`."""
 
@@ -372,6 +415,12 @@ class Config(Settings):
             if features is not None and features not in self.features:
                 raise ValueError(
                     f"models.{name}.features is {features!r}, which is not under features: {_listed(self.features)}"
+                )
+        for name, release in self.releases.items():
+            wanted = getattr(getattr(release, "catalogue", None), "model", None)
+            if wanted is not None and wanted not in self.models:
+                raise ValueError(
+                    f"releases.{name}.catalogue.model is {wanted!r}, which is not under models: {_listed(self.models)}"
                 )
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds has the same seed twice")
@@ -429,6 +478,12 @@ class Config(Settings):
         """For the runs of a model."""
         name = getattr(self.models[model], "features", None)
         return RunSettings(name=model, model=self.models[model], features=self.features[name] if name else None)
+
+    def export_settings(self, release: str) -> ExportSettings:
+        """For the exported catalogue of a release."""
+        chosen = self._of_archive(release)
+        licence = "" if chosen.catalogue is None else chosen.catalogue.licence
+        return ExportSettings(release=release, title=chosen.title, site=self.site, licence=licence)
 
     def report_settings(self, release: str) -> ReportSettings:
         """For the report of a release."""

@@ -94,6 +94,11 @@ def drawn_by_class(
     return drawn
 
 
+def held_out(labels: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
+    """The training frames that a run of this seed keeps out, to follow its training. labels: codes (n,) of them all."""
+    return drawn_by_class(labels, range(len(CLASSES)), share, np.random.default_rng(seed))
+
+
 def _test_nights(
     labels: NDArray[np.str_], nights: NDArray[np.datetime64], split: Split, random: np.random.Generator
 ) -> NDArray[np.datetime64]:

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from norrsken import __version__
-from norrsken.classes import CLASSES
+from norrsken.classes import CLASSES, CONDITIONS
 from norrsken.config import CROP, FrameSource
 from norrsken.errors import NorrskenError
 from norrsken.files import written_aside
@@ -40,6 +41,10 @@ STATUSES = ("kept", "sun", "moon", "unreadable", "geometry", "duplicate")
 VERDICTS = ("agreed", "adjudicated", "unknown", "rejected", "disagreement", "incomplete")
 
 
+#: A few names, each stored once.
+_NAMES = pa.dictionary(pa.int8(), pa.string())
+
+
 def _field(name: str, kind: pa.DataType, meaning: str, nullable: bool = False) -> pa.Field:
     return pa.field(name, kind, nullable=nullable, metadata={"meaning": meaning})
 
@@ -58,7 +63,7 @@ NIGHT_TABLE = pa.schema(
         _field("exposure_ms", pa.int32(), "from the file name, where it is there", nullable=True),
         _field("sun_altitude", pa.float32(), "degrees, apparent, without refraction"),
         _field("moon_altitude", pa.float32(), "degrees, apparent, without refraction"),
-        _field("status", pa.dictionary(pa.int8(), pa.string()), "the first that applies: " + ", ".join(STATUSES)),
+        _field("status", _NAMES, "the first that applies: " + ", ".join(STATUSES)),
         _field("image", IMAGE, "the processed frame; null unless kept", nullable=True),
     ]
 )
@@ -135,6 +140,28 @@ PREDICTIONS_TABLE = pa.schema(
 )
 
 
+CATALOGUE_TABLE = pa.schema(
+    [
+        FRAME_ID,
+        TIME,
+        NIGHT,
+        _field("exposure_ms", pa.int32(), "from the file name, where it is there", nullable=True),
+        _field("sun_altitude", pa.float32(), "degrees, apparent, without refraction"),
+        _field("moon_altitude", pa.float32(), "degrees, apparent, without refraction"),
+        _field("magnetic_latitude", pa.float32(), "of the site, degrees, quasi-dipole"),
+        _field("mlt", pa.float32(), "magnetic local time of the site, hours"),
+        _field("condition", _NAMES, "of the sky: " + ", ".join(CONDITIONS)),
+        _field("label", _NAMES, "the most probable class, or not_classified where the confidence is too low"),
+        _field("confidence", pa.float32(), "the highest of the seven probabilities"),
+        _field("entropy", pa.float32(), "of the seven probabilities, bits: from 0 to 2.81"),
+        *(
+            _field(f"p_{name}", pa.float32(), f"calibrated probability of {name}; the seven sum to 1")
+            for name in CLASSES
+        ),
+        _field("model", _NAMES, "split and model whose runs were averaged"),
+    ]
+)
+
 TRUTH_TABLE = pa.schema(
     [
         FRAME_ID,
@@ -192,9 +219,10 @@ def write(
     settings: Mapping[str, Any],
     **more: Mapping[str, Any],
 ) -> None:
-    """Write a whole table."""
+    """Write a whole table; with images in groups of `ROW_GROUP` rows, else in one."""
+    size = ROW_GROUP if "image" in schema.names else None
     with writer(path, schema, settings, **more) as output:
-        output.write_table(table.select(schema.names).cast(schema), row_group_size=ROW_GROUP)
+        output.write_table(table.select(schema.names).cast(schema), row_group_size=size)
 
 
 def read(path: str | os.PathLike[str], schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
@@ -226,12 +254,13 @@ def opened(
 ) -> Iterator[pq.ParquetFile]:
     """Open a table to read its row groups one by one."""
     with _named(path), pq.ParquetFile(path) as file:
+        there = file.schema_arrow  # made anew each time it is asked for
         for name in columns or schema.names:
             expected = schema.field(name).type
-            position = file.schema_arrow.get_field_index(name)
+            position = there.get_field_index(name)
             if position < 0:
                 raise TableError(f"{path}: the column {name!r} ({expected}) is missing")
-            found = file.schema_arrow.field(position).type
+            found = there.field(position).type
             if found != expected:
                 raise TableError(f"{path}: the column {name!r} is {found}, expected {expected}")
         yield file
@@ -255,6 +284,24 @@ def rows_of(table: pa.Table, frame_ids: Sequence[str], path: str | os.PathLike[s
     if missing:
         raise TableError(f"{path}: the frame {missing[0]} and {len(missing) - 1} more are missing; make it anew")
     return [row[frame] for frame in frame_ids]
+
+
+def kept_frames(path: str | os.PathLike[str], columns: Sequence[str], step: int) -> Iterator[pa.Table]:
+    """The kept frames of a night table in order, read on the way: tables of at least `step` rows, the last fewer.
+
+    columns: what is wanted of each.
+    """
+    wanted = list(dict.fromkeys([*columns, "status"]))
+    with opened(path, NIGHT_TABLE, wanted) as file:
+        kept: list[pa.Table] = []
+        for group in range(file.num_row_groups):
+            rows = file.read_row_group(group, wanted)
+            kept.append(rows.filter(pc.equal(rows["status"].cast(pa.string()), "kept")).select(list(columns)))
+            # Row groups are smaller than a step, and hold frames that were not kept.
+            last = group == file.num_row_groups - 1
+            if (last or sum(map(len, kept)) >= step) and any(map(len, kept)):
+                yield pa.concat_tables(kept)
+                kept = []
 
 
 def night_tables(months: Iterable[str]) -> list[Path]:
@@ -323,6 +370,7 @@ def markdown() -> str:
         "results/{release}/dataset.parquet": dataset_table(["{split}"]),
         "results/{release}/features/{features}.parquet": FEATURES_TABLE,
         "results/{release}/{split}/{model}/{seed}/predictions.parquet": PREDICTIONS_TABLE,
+        "results/{release}/catalogue/{month}/{night}.parquet": CATALOGUE_TABLE,
         "{archive}-truth/{night}.parquet, beside a simulated archive": TRUTH_TABLE,
     }
     lines = [

@@ -38,10 +38,13 @@ def colour_classes(axes: Axes) -> None:
             label.set_fontweight("bold")
 
 
-def draw_counts(axes: Axes, counts: NDArray[np.float64], names: Sequence[str], size: float) -> AxesImage:
+def draw_counts(
+    axes: Axes, counts: NDArray[np.float64], names: Sequence[str], size: float, columns: Sequence[str] | None = None
+) -> AxesImage:
     """A table of counts (rows, columns) as a heat map: per cent of the row, large, and the count, small.
 
-    names: of rows and columns, those of the classes first. size: of the large text, in points.
+    names: of the rows, those of the classes first. size: of the large text, in points. columns: their names, where they
+    are others than those of the rows.
     """
     frames = counts.sum(axis=1, keepdims=True)
     share = 100 * np.divide(counts, frames, out=np.zeros_like(counts), where=frames > 0)
@@ -54,7 +57,7 @@ def draw_counts(axes: Axes, counts: NDArray[np.float64], names: Sequence[str], s
         }
         axes.text(column, row - 0.1, f"{share[row, column]:.0f} %", fontsize=size, **text)
         axes.text(column, row + 0.24, f"{round(counts[row, column], 1):g}", fontsize=0.75 * size, **text)
-    axes.set_xticks(range(len(names)), names, rotation=35, ha="right")
+    axes.set_xticks(range(counts.shape[1]), columns or names, rotation=35, ha="right")
     axes.set_yticks(range(len(names)), [f"{n} ({f:.0f})" for n, f in zip(names, frames[:, 0], strict=True)])
     colour_classes(axes)
     axes.tick_params(length=0, labelsize=max(size, 8))

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from norrsken import stages
 from norrsken.classes import CLASSES
-from norrsken.dataset import drawn_by_class
+from norrsken.dataset import held_out
 from norrsken.errors import NorrskenError
 from norrsken.model_settings import Linear, Network
 from norrsken.models import architectures, device
@@ -107,8 +107,7 @@ class TorchClassifier:
         self, inputs: NDArray[Any], labels: NDArray[np.int64], checkpoint: Path | None = None
     ) -> list[dict[str, float]]:
         """Train for the set number of epochs; the validation frames only follow the training."""
-        random = np.random.default_rng(self.seed)
-        chosen = drawn_by_class(labels, range(len(CLASSES)), self.settings.validation_share, random)
+        chosen = held_out(labels, self.settings.validation_share, self.seed)
         train, validation = (inputs[~chosen], labels[~chosen]), (inputs[chosen], labels[chosen])
         if len(train[0]) < 2:
             raise TrainingError(f"{len(train[0])} training frames; a network needs two at least")

@@ -3,6 +3,6 @@
 course → aurora; sky, weather → night → exposure → archive; truth → annotators. Nothing of it is used on real images.
 """
 
-from norrsken.simulation.archive import simulate, truth_folder
+from norrsken.simulation.archive import simulate
 
-__all__ = ["simulate", "truth_folder"]
+__all__ = ["simulate"]

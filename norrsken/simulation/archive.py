@@ -19,7 +19,7 @@ import simplejpeg
 from trollsift import Parser
 
 from norrsken import tables
-from norrsken.archive import camera_in_force, frame_id
+from norrsken.archive import camera_in_force, frame_id, truth_folder
 from norrsken.config import Camera, Config, ConfigError
 from norrsken.curation.labelling import sequence
 from norrsken.errors import NorrskenError
@@ -51,7 +51,7 @@ def simulate(config: Config, nights: Iterable[date], seed: int, workers: int) ->
     Returns the number of new frames. The same seed gives the same bytes. Nights that are there already are left alone.
     Raises `NorrskenError` where the archive or a table was not made by a simulation, or by one with other settings.
     """
-    beside = truth_folder(config)
+    beside = truth_folder(config.archive.root)
     settings = _settings(config, seed)
     _refuse_what_is_not_simulated(config, beside, settings)
     missing = sorted(night for night in set(nights) if not _truth_file(beside, night).exists())
@@ -62,12 +62,6 @@ def simulate(config: Config, nights: Iterable[date], seed: int, workers: int) ->
         frames += count
     _write_labels(config, beside, seed)
     return frames
-
-
-def truth_folder(config: Config) -> Path:
-    """Where the truth of a simulated archive lies: beside it."""
-    root = Path(config.archive.root)
-    return root.with_name(f"{root.name}-truth")
 
 
 def _truth_file(folder: Path, night: date) -> Path:
@@ -143,7 +137,7 @@ def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, 
         dark = pd.Series(sky.dark(config.filter)[sky.minutes()])
         truth["offered"] = worth_labelling(truth, dark) & truth["flaw"].isna()
     table = pa.Table.from_pandas(truth, tables.TRUTH_TABLE, preserve_index=False)
-    tables.write(_truth_file(truth_folder(config), night), table, tables.TRUTH_TABLE, settings)
+    tables.write(_truth_file(truth_folder(config.archive.root), night), table, tables.TRUTH_TABLE, settings)
     return len(truth)
 
 
