@@ -3,16 +3,21 @@
 import argparse
 import json
 import logging
+import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from norrsken import __version__
 from norrsken.config import json_schema, load
 from norrsken.errors import NorrskenError
 from norrsken.files import written_aside
+
+if TYPE_CHECKING:
+    from norrsken.classify import ClassifiedFrames, FrameModel
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,9 +63,21 @@ def _parser() -> argparse.ArgumentParser:
     movie.set_defaults(command=_movie)
 
     classify = commands.add_parser("classify", help="classify JPEGs or night tables with a trained model")
-    classify.add_argument("model", metavar="MODEL", help="a run's model.safetensors or model.skops")
+    classify.add_argument(
+        "model", metavar="MODEL", help="a run's model.safetensors or model.skops, or a catalogue's classifier.json"
+    )
     classify.add_argument("paths", nargs="+", metavar="PATH", help="archived JPEGs, night tables, or folders of either")
-    classify.add_argument("--csv", type=Path, metavar="FILE", help="write a CSV file instead of showing a table")
+    classify.add_argument(
+        "--csv", type=Path, metavar="FILE", help="instead of showing a table, add frames that FILE does not have to it"
+    )
+    classify.add_argument(
+        "--follow",
+        nargs="?",
+        type=_seconds,
+        const=30.0,
+        metavar="SECONDS",
+        help="look for new files again and again, every 30 s unless said, and add their frames to FILE",
+    )
     classify.set_defaults(command=_classify)
 
     weights = commands.add_parser("weights", help="download pretrained weights, for machines without internet")
@@ -131,14 +148,23 @@ def _nights(text: str) -> list[date]:
     return [start + timedelta(days=i) for i in range((end - start).days + 1)]
 
 
+def _seconds(text: str) -> float:
+    """A time to wait."""
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number of seconds above 0")
+    return seconds
+
+
 def _simulate(options: argparse.Namespace) -> int:
-    from norrsken.simulation import simulate, truth_folder
+    from norrsken.archive import truth_folder
+    from norrsken.simulation import simulate
 
     config = load(options.config)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     nights = [night for some in options.nights for night in some]
     frames = simulate(config, nights, options.seed, options.workers)
-    print(f"{frames} simulated frames in {config.archive.root}, what they show in {truth_folder(config)}")
+    print(f"{frames} simulated frames in {config.archive.root}, what they show in {truth_folder(config.archive.root)}")
     return 0
 
 
@@ -152,22 +178,51 @@ def _movie(options: argparse.Namespace) -> int:
 
 
 def _classify(options: argparse.Namespace) -> int:
-    from norrsken.classify import FrameClassifier
+    from norrsken.classify import ClassifiedFrames, ClassifyError, FrameClassifier, classify
 
-    problems: list[str] = []
-    classifier = FrameClassifier(options.model)
-    found = classifier.classify(options.paths, problems)
-    if options.csv:
-        with written_aside(options.csv) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            for i, table in enumerate(found):
-                table.to_csv(file, index=False, header=i == 0, float_format="%.4f", date_format="%Y-%m-%dT%H:%M:%SZ")
+    if options.follow and not options.csv:
+        raise ClassifyError("--follow needs a file to add frames to: --csv FILE")
+    if options.model.endswith(".json"):
+        from norrsken.catalogue.classifier import Ensemble
+
+        model: FrameModel = Ensemble(options.model)
     else:
-        for i, table in enumerate(found):
+        model = FrameClassifier(options.model)
+    problems: dict[str, str] = {}
+    if options.follow:
+        return _follow(model, options.paths, ClassifiedFrames(options.csv, model), options.follow)
+    if options.csv:
+        frames = ClassifiedFrames(options.csv, model)
+        for table in classify(model, options.paths, problems, frames.done):
+            frames.append(table)
+    else:
+        for i, table in enumerate(classify(model, options.paths, problems)):
             table["time"] = table["time"].dt.strftime("%Y-%m-%d %H:%M:%S")
             print(table.to_string(index=False, header=i == 0, float_format="{:.2f}".format))
-    for problem in problems:
-        print(f"norrsken: not classified: {problem}", file=sys.stderr)
+    _tell_problems(problems)
     return 1 if problems else 0
+
+
+def _follow(model: "FrameModel", paths: Sequence[str], frames: "ClassifiedFrames", seconds: float) -> int:
+    """Classify what comes until somebody presses Ctrl-C."""
+    from norrsken.classify import follow
+
+    print(
+        f"{frames.path}: {len(frames.done)} frames; looking for new ones every {seconds:g} s, Ctrl-C ends", flush=True
+    )
+    try:
+        for added, problems in follow(model, paths, frames, seconds):
+            if added:
+                print(f"{frames.path}: {added} frames added", flush=True)
+            _tell_problems(problems)
+    except KeyboardInterrupt:
+        print(f"{frames.path}: stopped, {len(frames.done)} frames")
+    return 0
+
+
+def _tell_problems(problems: Mapping[str, str]) -> None:
+    for path, problem in problems.items():
+        print(f"norrsken: not classified: {path}: {problem}", file=sys.stderr)
 
 
 def _weights(options: argparse.Namespace) -> int:

@@ -2,9 +2,12 @@
 
 import io
 import json
+import os
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import CONFIG_OF_ALL_KINDS, EVENINGS, write_evening
 
+from norrsken import classify as classifying
 from norrsken import models, stages, tables
 from norrsken.classes import CLASSES
 from norrsken.cli import main
@@ -67,7 +71,7 @@ def classify(project: Path, name: str, *paths: Path, csv: Path) -> pd.DataFrame:
 def test_a_night_table_and_its_jpegs_give_what_the_model_gave(project: Path, tmp_path: Path, name: str) -> None:
     expected = np.load(project / name / "expected.npy")
     for path in (project / "nights/2015-01-15.parquet", project / "archive", project / "nights"):
-        found = classify(project, name, path, csv=tmp_path / "found.csv")
+        found = classify(project, name, path, csv=tmp_path / f"{path.name}.csv")
         probabilities = found[[f"p_{label}" for label in CLASSES]].to_numpy()
         np.testing.assert_allclose(probabilities, expected, atol=1e-4)
         assert found["label"].tolist() == [CLASSES[i] for i in expected.argmax(axis=1)]
@@ -99,6 +103,112 @@ def test_frames_that_cannot_be_read_are_named_and_the_others_classified(
     assert f"not classified: {cut_off}: " in said
     assert f"not classified: {other_name}: the name does not fit the pattern" in said
     assert f"not classified: {missing}: No such file or directory" in said
+
+
+def test_a_file_of_frames_goes_on_with_those_that_it_has_not_yet(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "archive"
+    shutil.copytree(project / "archive", archive)
+    csv = tmp_path / "frames.csv"
+    whole = classify(project, "3nn", archive, csv=csv)
+    text = csv.read_text()
+    lines = text.splitlines(keepends=True)
+    read = count_reads(monkeypatch)
+    for kept, missing in ((text, 0), ("".join(lines[:20]), 9), (text[:-40], 1), (lines[0][:30], 28), ("", 28)):
+        csv.write_text(kept)
+        read.clear()
+        pd.testing.assert_frame_equal(classify(project, "3nn", archive, csv=csv), whole)
+        assert len(read) == missing
+    assert csv.read_text() == text
+    assert whole["frame"].tolist() == sorted(str(path) for path in archive.rglob("*.JPG"))
+    both = classify(project, "3nn", archive, project / "nights", project / "nights", csv=csv)
+    assert len(both) == 2 * 28
+    assert not both["frame"].duplicated().any()
+
+
+def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The JPEGs that are read from now on."""
+    read: list[str] = []
+    original = classifying.read_frame
+    monkeypatch.setattr(classifying, "read_frame", lambda path, camera: read.append(path) or original(path, camera))
+    return read
+
+
+@pytest.mark.parametrize("found", ["frame,time,label\n", "night,label\n2014-12-30,arcs", "\x89PNG\n"])
+def test_a_file_of_something_else_or_of_another_model_is_left_as_it_is(
+    project: Path, tmp_path: Path, found: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    csv = tmp_path / "frames.csv"
+    csv.write_text(found)
+    arguments = [str(model_file(project, "3nn")), str(project / "archive"), "--csv", str(csv)]
+    assert main(["classify", *arguments]) == 1
+    assert (
+        f"norrsken: {csv}: not a file of classified frames, which begins with 'frame,time," in capsys.readouterr().err
+    )
+    assert csv.read_text() == found
+    csv.unlink()
+    assert main(["classify", *arguments]) == 0
+    before = csv.read_text()
+    assert main(["classify", str(model_file(project, "svm-linear")), *arguments[1:]]) == 1
+    assert f"{csv}, line 2: classified with the model " in capsys.readouterr().err
+    assert csv.read_text() == before
+
+
+def test_a_folder_is_followed_as_it_fills(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, third, broken = sorted((project / "archive").rglob("*.JPG"))[:4]
+    folder, csv = tmp_path / "today", tmp_path / "frames.csv"
+    folder.mkdir()
+    shutil.copy(first, folder)
+
+    def put(path: Path, size: int | None = None) -> None:
+        (folder / path.name).write_bytes(path.read_bytes()[:size])
+
+    # After each look: how many frames there are, whether the broken one has been named, and what comes then.
+    table = project / "nights/2015-01-15.parquet"
+    looks: list[tuple[int, bool, Callable[[], object]]] = [
+        (1, False, lambda: (put(second, 3000), put(broken, 3000))),
+        (1, False, lambda: (put(second, 4000), put(third))),
+        (2, True, lambda: put(second)),
+        (3, True, lambda: None),
+        (3, True, lambda: put(broken)),
+        (4, True, lambda: shutil.copy(table, folder / f".part-1@{table.name}")),
+        (4, True, lambda: shutil.copy(table, folder)),
+        (4 + 28, True, lambda: None),
+    ]
+    said: list[str] = []
+    read = count_reads(monkeypatch)
+
+    def sleep(seconds: float) -> None:
+        assert seconds == 0.5
+        if not looks:
+            raise KeyboardInterrupt
+        frames, named, come = looks.pop(0)
+        said.append(capsys.readouterr().err)
+        assert len(csv.read_text().splitlines()) == 1 + frames
+        assert sum(broken.name in text for text in said) == named
+        come()
+
+    monkeypatch.setattr(classifying, "time", SimpleNamespace(sleep=sleep))
+    model = str(model_file(project, "3nn"))
+    assert main(["classify", model, str(folder), "--csv", str(csv), "--follow", "0.5"]) == 0
+    assert not looks
+    assert not any(second.name in text for text in said)
+    assert capsys.readouterr().out.endswith(f"{csv}: stopped, 32 frames\n")
+    assert sorted(map(os.path.basename, read)) == sorted(
+        [first.name, *[second.name] * 3, third.name, *[broken.name] * 3]
+    )
+    found = pd.read_csv(csv)
+    expected = classify(project, "3nn", project / "archive", csv=tmp_path / "whole.csv")
+    assert found["time"].iloc[:4].tolist() == expected["time"].iloc[[0, 2, 1, 3]].tolist()
+    assert found["p_arcs"].iloc[4:].tolist() == expected["p_arcs"].tolist()
+
+
+def test_following_needs_a_file(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["classify", str(model_file(project, "3nn")), str(project / "archive"), "--follow"]) == 1
+    assert "--follow needs a file to add frames to: --csv FILE" in capsys.readouterr().err
 
 
 def test_frames_that_were_processed_otherwise_are_refused(
