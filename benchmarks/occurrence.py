@@ -1,0 +1,95 @@
+"""Events, onsets and occurrence of a decade's catalogue: 2,500 nights of 240 frames, random but lasting.
+
+Usage: python benchmarks/occurrence.py
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from planning import decade
+from scipy.ndimage import gaussian_filter1d
+
+from norrsken import tables
+from norrsken.catalogue.events import find_events
+from norrsken.catalogue.occurrence import tabulate_occurrence
+from norrsken.classes import CLASSES, CONDITIONS, NOT_CLASSIFIED
+from norrsken.config import EventSettings
+
+FRAMES = 240
+
+
+def night_table(night: date, random: np.random.Generator) -> pa.Table:
+    """Frames a minute from each other; classes last for minutes, the sky's condition for hours."""
+    minutes = pd.date_range(f"{night}T18:00Z", periods=FRAMES, freq="min", unit="ms")
+    logits = gaussian_filter1d(random.normal(size=(FRAMES, len(CLASSES))), 4, axis=0) * 20
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    sky = gaussian_filter1d(random.normal(size=FRAMES), 60) > -0.02
+    columns = {
+        "frame_id": [f"KRN{minute:%Y%m%dT%H%M%S}" for minute in minutes],
+        "time": minutes,
+        "night": [night] * FRAMES,
+        "exposure_ms": 6000,
+        "sun_altitude": -20.0,
+        "moon_altitude": -10.0,
+        "magnetic_latitude": 64.7,
+        "mlt": (minutes.hour + minutes.minute / 60 + 2.6) % 24,
+        "condition": np.where(sky, *CONDITIONS[:2]),
+        "label": np.where(p.max(axis=1) > 0.5, np.array(CLASSES)[p.argmax(axis=1)], NOT_CLASSIFIED),
+        "confidence": p.max(axis=1),
+        "entropy": -(p * np.log2(p + 1e-9)).sum(axis=1),
+        "model": "night resnet18",
+        **{f"p_{name}": p[:, i] for i, name in enumerate(CLASSES)},
+    }
+    return pa.Table.from_pandas(pd.DataFrame(columns), preserve_index=False)
+
+
+def write_decade(folder: Path) -> None:
+    """The catalogue, and a table of the Kp index."""
+    random = np.random.default_rng(0)
+    for night in decade():
+        path = folder / "catalogue" / f"{night:%Y-%m}" / f"{night}.parquet"
+        tables.write(path, night_table(night, random), tables.CATALOGUE_TABLE, {})
+    starts = pd.date_range("2010-01-01", "2020-01-01", freq="3h")
+    kp = pd.DataFrame({"time": starts.strftime("%Y-%m-%dT%H:%MZ"), "kp": random.integers(0, 28, len(starts)) / 3})
+    kp.to_csv(folder / "kp.csv", index=False, float_format="%.2f")
+
+
+def measure(folder: Path) -> None:
+    """What this process, which has done nothing else, needs for the statistics."""
+    months = [str(path) for path in (folder / "catalogue").iterdir()]
+    works: dict[str, Callable[[], pd.DataFrame]] = {
+        "events and onsets": lambda: pd.concat(find_events(months, EventSettings())),
+        "rows of occurrence": lambda: tabulate_occurrence(months, str(folder / "kp.csv")),
+    }
+    start, cpu = time.perf_counter(), time.process_time()
+    for name, work in works.items():
+        before = time.perf_counter()
+        print(f"{len(work()):,} {name}: {time.perf_counter() - before:.1f} s")
+    whole, cpu = time.perf_counter() - start, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"together {whole:.1f} s (under 10 s), of them on a core {cpu:.1f} s; peak memory {peak:.2f} GB (under 1 GB)")
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        measure(Path(sys.argv[1]))
+        return
+    print(f"{date.today()}, {os.cpu_count()} cores")
+    with tempfile.TemporaryDirectory() as folder:
+        write_decade(Path(folder))
+        subprocess.run([sys.executable, __file__, folder], check=True)
+
+
+if __name__ == "__main__":
+    main()

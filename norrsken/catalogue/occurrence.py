@@ -1,0 +1,192 @@
+"""Occurrence: how much of the observed time each class was seen, by hour, season, year and magnetic activity."""
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from norrsken.bootstrap import interval, redrawn
+from norrsken.catalogue.events import cadence, monthly_frames
+from norrsken.classes import CLASSES, NOT_CLASSIFIED
+from norrsken.comparison import MIN_UNITS
+from norrsken.errors import NorrskenError, raise_listed
+from norrsken.files import csv_rows
+
+#: What a clear frame is labelled, each frame once; and any aurora, all but faint.
+SEEN = (*CLASSES, NOT_CLASSIFIED)
+AURORA = "aurora"
+
+#: Of a night that counts among the observed ones, and of one on which a label was seen.
+NIGHT_SECONDS = 1800
+NIGHT_FRAMES = 3
+
+#: Seconds that a frame may stand for: the median step of a few scattered frames says nothing.
+LONGEST_STEP = 600.0
+
+#: Seconds that the frames of a night without any step stand for.
+USUAL_STEP = 60.0
+
+#: The bins into which frames of a night fall.
+BINS = {"all": range(1), "hour": range(24), "mlt": range(24), "kp": range(10)}
+_OFFSETS = np.cumsum([0, *map(len, BINS.values())])
+
+KP_HOURS = 3
+
+
+class KpError(NorrskenError):
+    """A table of the Kp index cannot be used; the message lists the first problems with file and line."""
+
+
+def read_kp(path: str | os.PathLike[str]) -> pd.Series:
+    """The Kp index by the start of its three hours (datetime64[ms], UTC), in order of time.
+
+    path: a CSV table of `time`, such as 2015-01-12T18:00Z, and `kp`, from 0 to 9, thirds as 3.33. Hours may be missing.
+    Raises `KpError`.
+    """
+    values: dict[datetime, float] = {}
+    problems = []
+    for line, row in csv_rows(path, ("time", "kp"), KpError):
+        try:
+            time, kp = _start(row["time"]), _kp(row["kp"])
+            if time in values:
+                raise ValueError(f"time {row['time']} is there twice")
+            values[time] = kp
+        except ValueError as error:
+            problems.append(f"{path}:{line}: {error}")
+    raise_listed(problems, KpError)
+    starts = pd.DatetimeIndex([time.replace(tzinfo=None) for time in values]).as_unit("ms")
+    return pd.Series(list(values.values()), starts, name="kp", dtype=np.float64).sort_index()
+
+
+def _start(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"time is {text!r}, expected a time such as 2015-01-12T18:00Z") from None
+    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    if time.hour % KP_HOURS or time != time.replace(minute=0, second=0, microsecond=0):
+        raise ValueError(f"time is {text}, expected the start of three hours: 00, 03, … or 21 UTC")
+    return time
+
+
+def _kp(text: str) -> float:
+    try:
+        kp = float(text)
+    except ValueError:
+        kp = np.nan
+    if not 0 <= kp <= 9:
+        raise ValueError(f"kp is {text!r}, expected 0 to 9; leave out hours in which it is not known")
+    return kp
+
+
+def tabulate_occurrence(months: Iterable[str], kp: str | None) -> pd.DataFrame:
+    """How much of the observed time each label was seen: one row for each bin and label.
+
+    months: directories of the nights' tables. kp: table of the Kp index; see `read_kp`. Only clear frames count, each
+    for the median step of its night.
+
+    Columns: by, value: the bin: `all`; `hour` (UT) and `mlt` from 0 to 23; `month` from 1 to 12 and `year`, those of
+    the night's date; `kp`, rounded down, with a table of it, of frames in its hours. label: the seven classes,
+    `not_classified`, and `aurora`: any class but faint. frames_observed, hours_observed: whatever the label. frames,
+    hours: of the label. share: hours / hours_observed, empty where nothing was observed. low, high: its 95 % interval
+    (bootstrap over nights), empty for fewer than 10 nights. nights_observed: nights of at least 30 observed minutes in
+    the bin. nights: those of them with at least 3 frames of the label. nights_share: nights / nights_observed.
+    """
+    index = None if kp is None else read_kp(kp)
+    found = [_count(frames, index) for frames in monthly_frames(months)]
+    nights = pd.DatetimeIndex(np.concatenate([np.empty(0, "datetime64[s]"), *(night for night, _, _ in found)]))
+    seconds = np.concatenate([np.empty(0), *(step for _, step, _ in found)])
+    counts = np.concatenate([np.empty((0, _OFFSETS[-1], len(SEEN))), *(count for _, _, count in found)])
+    parts = dict(zip(BINS, np.split(counts, _OFFSETS[1:-1], axis=1), strict=True))
+    values: dict[str, range] = {**BINS, "month": range(1, 13), "year": range(0)}
+    if len(nights):
+        values["year"] = range(nights.year.min(), nights.year.max() + 1)
+    for by, value in (("month", nights.month), ("year", nights.year)):
+        within = value.to_numpy()[:, None] == np.arange(values[by].start, values[by].stop)
+        parts[by] = parts["all"] * within[..., None]
+    order = [by for by in ("all", "hour", "mlt", "month", "year", "kp") if by != "kp" or index is not None]
+    bins = pd.DataFrame([(by, value) for by in order for value in values[by]], columns=["by", "value"])
+    bins["value"] = bins["value"].astype("Int64").mask(bins["by"] == "all")
+    return _table(bins, np.concatenate([parts[by] for by in order], axis=1), seconds)
+
+
+def _count(
+    frames: pd.DataFrame, kp: pd.Series | None
+) -> tuple[NDArray[np.datetime64], NDArray[np.float64], NDArray[np.float64]]:
+    """The nights of a month, (n,); seconds that a frame of each stands for, (n,); its clear frames, (n, bins, 8).
+
+    The bins are those of `BINS`, the eight labels `SEEN`.
+    """
+    night, nights = pd.factorize(frames["night"])
+    seconds = np.empty(len(nights))
+    seconds[night] = cadence(frames, LONGEST_STEP).fillna(USUAL_STEP)
+    label = frames["label"].cat.set_categories(SEEN).cat.codes.to_numpy()
+    clear = (frames["condition"] == "clear").to_numpy()
+    hour, mlt = frames["time"].dt.hour.to_numpy(), frames["mlt"].to_numpy().astype(np.intp) % 24
+    counts = np.zeros((len(nights), _OFFSETS[-1], len(SEEN)))
+    for offset, place in zip(_OFFSETS, (np.zeros_like(hour), hour, mlt, _kp_bins(frames["time"], kp)), strict=False):
+        known = clear & (place >= 0)
+        np.add.at(counts, (night[known], offset + place[known], label[known]), 1)
+    return nights.to_numpy("datetime64[s]"), seconds, counts
+
+
+def _kp_bins(times: pd.Series, kp: pd.Series | None) -> NDArray[np.intp]:
+    """The Kp index at each time, rounded down; -1 where it is not known."""
+    if kp is None or kp.empty:
+        return np.full(len(times), -1, np.intp)
+    time, starts = times.dt.tz_localize(None).to_numpy("datetime64[ms]"), kp.index.to_numpy("datetime64[ms]")
+    at = np.searchsorted(starts, time, side="right") - 1
+    known = (at >= 0) & (time - starts[at] < np.timedelta64(KP_HOURS, "h"))
+    return np.where(known, np.floor(kp.to_numpy()[at]), -1).astype(np.intp)
+
+
+def _table(bins: pd.DataFrame, counts: NDArray[np.float64], seconds: NDArray[np.float64]) -> pd.DataFrame:
+    """The columns of `tabulate_occurrence`. counts: (nights, bins, 8); seconds that a frame stands for: (nights,)."""
+    observed = counts.sum(axis=-1, keepdims=True)
+    any_aurora = [name not in ("faint", NOT_CLASSIFIED) for name in SEEN]
+    counts = np.concatenate([counts, counts[..., any_aurora].sum(axis=-1, keepdims=True)], axis=-1)
+    hours, hours_observed = (frames * (seconds / 3600)[:, None, None] for frames in (counts, observed))
+    enough = observed * seconds[:, None, None] >= NIGHT_SECONDS
+    nights = (enough & (counts >= NIGHT_FRAMES)).sum(axis=0)
+    low, high = _intervals(hours, hours_observed)
+    columns = {
+        "frames_observed": observed.sum(axis=0).astype(np.int64),
+        "hours_observed": hours_observed.sum(axis=0),
+        "frames": counts.sum(axis=0).astype(np.int64),
+        "hours": hours.sum(axis=0),
+        "share": _divide(hours.sum(axis=0), hours_observed.sum(axis=0)),
+        "low": low,
+        "high": high,
+        "nights_observed": enough.sum(axis=0),
+        "nights": nights,
+        "nights_share": _divide(nights, enough.sum(axis=0)),
+    }
+    table = bins.loc[bins.index.repeat(nights.shape[1])].reset_index(drop=True)
+    table["label"] = [*SEEN, AURORA] * len(bins)
+    return table.assign(**{name: np.broadcast_to(column, nights.shape).ravel() for name, column in columns.items()})
+
+
+def _intervals(
+    hours: NDArray[np.float64], observed: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """95 % intervals of shares: hours (nights, bins, labels) of those observed (nights, bins, 1) → (bins, labels)."""
+    found = np.full((2, *hours.shape[1:]), np.nan)
+    units = (observed > 0).sum(axis=(0, 2))
+    if units.max(initial=0) >= MIN_UNITS:
+        drawn = redrawn(np.concatenate([hours, observed], axis=-1))
+        shares = _divide(drawn[..., :-1], drawn[..., -1:])
+        for place, label in np.ndindex(*hours.shape[1:]):
+            if units[place] >= MIN_UNITS:
+                found[:, place, label] = interval(shares[:, place, label])
+    return found[0], found[1]
+
+
+def _divide(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
+    """A / b, and nan where there is nothing to divide by."""
+    a, b = np.broadcast_arrays(a, b)
+    quotient: NDArray[np.float64] = np.divide(a, b, out=np.full(a.shape, np.nan), where=b > 0)
+    return quotient

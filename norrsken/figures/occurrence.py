@@ -1,0 +1,125 @@
+"""How often each class was seen."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.typing import HashableList
+from numpy.typing import NDArray
+
+from norrsken.catalogue.occurrence import AURORA
+from norrsken.classes import CLASSES, COLOURS, TITLES
+from norrsken.figures.style import LINES, save, say, without_frame
+
+#: Share of clear nights with aurora by UT hour, Kiruna 1985-1994, per cent.
+KIRUNA = {
+    15: 33, 16: 46, 17: 50, 18: 60, 19: 72, 20: 78, 21: 85, 22: 83, 23: 81, 0: 77, 1: 72, 2: 71, 3: 58, 4: 48, 5: 45,
+}  # fmt: skip
+
+#: The bins in the order in which they are drawn: nights and winters in one piece. Years as they come.
+ORDERS: dict[str, list[int]] = {
+    "hour": [*range(12, 24), *range(12)],
+    "mlt": [*range(12, 24), *range(12)],
+    "month": [*range(7, 13), *range(1, 7)],
+    "kp": list(range(10)),
+}
+#: What has a beginning and an end at the axis.
+HOURS = ("hour", "mlt")
+AXES = {
+    "hour": "universal time, h",
+    "mlt": "magnetic local time, h",
+    "month": "month",
+    "year": "year",
+    "kp": "Kp index, rounded down",
+}
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+PANELS: list[HashableList[str]] = [
+    [AURORA, "breakup", "colored"],
+    ["arcs", "discrete", "patchy"],
+    ["edge", "faint", "hours"],
+]
+NIGHTS: HashableList[str] = ["nights", "nights", "nights"]
+
+
+def draw_occurrence(table: pd.DataFrame, by: str, path: str | os.PathLike[str], reference: bool) -> None:
+    """Share of the observed time of aurora and of each class, with 95 % bands, and the hours observed.
+
+    table: as `tabulate_occurrence` makes it. by: hour, mlt, month, year or kp. reference: by hour, draw the share of
+    nights with aurora beside that of Kiruna 1985-1994.
+    """
+    rows = table[table["by"] == by].astype({"value": int})
+    aurora = rows[rows["label"] == AURORA].set_index("value")
+    compared = reference and by == "hour"
+    observed = set(aurora.index[aurora["frames_observed"] > 0])
+    if not observed:
+        figure = Figure(figsize=(6, 1))
+        say(figure, "There is no table of the Kp index" if by == "kp" and rows.empty else "No clear frame was observed")
+        save(figure, path)
+        return
+    order = list(ORDERS.get(by, sorted(aurora.index)))
+    shown = [i for i, value in enumerate(order) if value in observed | set(KIRUNA if compared else ())]
+    order = order[shown[0] : shown[-1] + 1]
+    figure = Figure(figsize=(9.6, 9.2 if compared else 6.9), layout="constrained")
+    panels = figure.subplot_mosaic(PANELS + [NIGHTS] * compared, sharex=True)
+    for label in (AURORA, *CLASSES):
+        _draw_share(panels[label], rows[rows["label"] == label].set_index("value").reindex(order), label, by)
+    places = _places(order, by)
+    panels["hours"].bar(places, aurora["hours_observed"].reindex(order), 0.86, color=COLOURS["not_classified"])
+    panels["hours"].set_title("Observing time, clear sky, h", loc="left", fontsize=10)
+    if compared:
+        _draw_nights(panels["nights"], aurora.reindex(order), order)
+    for name, axes in panels.items():
+        _mark(axes, order, by)
+        axes.tick_params(labelbottom=True, labelsize=8)
+        without_frame(axes)
+        if name in (*PANELS[-1], "nights"):
+            axes.set_xlabel(AXES[by])
+        if name in {line[0] for line in PANELS}:
+            axes.set_ylabel("observed time, %")
+    figure.suptitle("bands: 95 % interval, bootstrap over nights, where there are ten", x=0.99, ha="right", fontsize=8)
+    save(figure, path)
+
+
+def _draw_share(axes: Axes, rows: pd.DataFrame, label: str, by: str) -> None:
+    colour = COLOURS.get(label, LINES[0])
+    places = _places(list(rows.index), by)
+    share, low, high = (100 * rows[name].to_numpy(np.float64) for name in ("share", "low", "high"))
+    axes.fill_between(places, low, high, color=colour, alpha=0.25, linewidth=0)
+    axes.plot(places, share, color=colour, marker="o", markersize=3, linewidth=1.4)
+    top = np.nanmax([share, high])
+    axes.set_ylim(0, 1.08 * top if top > 0 else 1)
+    axes.set_title(
+        TITLES.get(label, "Aurora, any class but faint"), loc="left", fontsize=10, color=colour, weight="bold"
+    )
+
+
+def _draw_nights(axes: Axes, rows: pd.DataFrame, order: Sequence[int]) -> None:
+    places = _places(order, "hour")
+    known = [KIRUNA.get(hour, np.nan) for hour in order]
+    axes.plot(places, known, color=LINES[2], marker="s", markersize=4, linestyle="--",
+              label="share of clear nights, Kiruna 1985-1994")  # fmt: skip
+    axes.plot(places, 100 * rows["nights_share"], color=LINES[0], marker="o", markersize=4,
+              label="nights with aurora in three or more frames of the hour, of those observed for 30 minutes in it",
+    )  # fmt: skip
+    axes.set_ylim(0, 105)
+    axes.set_ylabel("nights, %")
+    axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
+
+
+def _places(order: Sequence[int], by: str) -> NDArray[np.float64]:
+    """Where bins are drawn: hours in their middle."""
+    return np.arange(len(order), dtype=np.float64) + (0.5 if by in HOURS else 0)
+
+
+def _mark(axes: Axes, order: Sequence[int], by: str) -> None:
+    """Name the bins: hours at their beginning."""
+    names = [MONTHS[value - 1] if by == "month" else str(value) for value in order]
+    if by in HOURS:
+        names.append(str((order[-1] + 1) % 24))
+    every = max(1, -(-len(names) // 9))
+    axes.set_xticks(range(0, len(names), every), names[::every])
+    margin = 0 if by in HOURS else 0.5
+    axes.set_xlim(-margin, len(names) - 1 + margin)

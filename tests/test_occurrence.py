@@ -1,0 +1,129 @@
+"""How much of the observed time a class was seen; the Kp index; and how it is drawn."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from test_events import NIGHT, write_night
+
+from norrsken.catalogue.occurrence import KpError, read_kp, tabulate_occurrence
+from norrsken.figures.occurrence import draw_occurrence
+
+
+def rows(table: pd.DataFrame, by: str, label: str) -> pd.DataFrame:
+    return table[(table["by"] == by) & (table["label"] == label)].set_index("value")
+
+
+def test_shares_are_of_the_observed_time(tmp_path: Path) -> None:
+    labels = ["arcs"] * 10 + ["faint"] * 20 + ["not_classified"] * 10 + ["breakup"] * 20
+    condition = ["clear"] * 50 + ["cloudy"] * 10
+    table = tabulate_occurrence([write_night(tmp_path, labels, condition=condition)], None)
+    whole = table[table["by"] == "all"].set_index("label")
+    assert set(whole["frames_observed"]) == {50}
+    assert whole["frames"].to_dict() == {
+        **{"breakup": 10, "colored": 0, "arcs": 10, "discrete": 0, "patchy": 0, "edge": 0, "faint": 20},
+        **{"not_classified": 10, "aurora": 20},
+    }
+    assert whole["hours_observed"]["arcs"] == pytest.approx(50 / 60)
+    assert whole["share"]["aurora"] == pytest.approx(0.4)
+    assert whole["low"].isna().all()  # one night
+
+
+def test_every_frame_falls_into_its_bins(tmp_path: Path) -> None:
+    month = write_night(tmp_path, ["arcs"] * 120, start="22:30")
+    table = tabulate_occurrence([month], None)
+    hours, mlt = rows(table, "hour", "arcs")["frames"], rows(table, "mlt", "arcs")["frames"]
+    assert hours[hours > 0].to_dict() == {22: 30, 23: 60, 0: 30}
+    assert mlt[mlt > 0].to_dict() == {1: 60, 2: 60}
+    assert rows(table, "month", "arcs")["frames"][1] == rows(table, "year", "arcs")["frames"][2015] == 120
+    assert rows(table, "hour", "arcs")["share"].isna().sum() == 21
+    assert "kp" not in set(table["by"])
+
+
+def test_a_night_belongs_to_the_year_of_its_evening(tmp_path: Path) -> None:
+    night = NIGHT.replace(year=2014, month=12, day=31)
+    table = tabulate_occurrence([write_night(tmp_path, ["arcs"] * 120, night, "23:00")], None)
+    assert rows(table, "year", "arcs")["frames"].to_dict() == {2014: 120}
+    assert rows(table, "month", "arcs")["frames"][12] == 120
+
+
+def test_nights_weigh_by_time_not_by_frames(tmp_path: Path) -> None:
+    month = write_night(tmp_path, ["arcs"] * 60)
+    write_night(tmp_path, ["faint"] * 180, NIGHT + timedelta(1), minutes=np.arange(180) / 3)
+    arcs = rows(tabulate_occurrence([month], None), "year", "arcs").loc[2015]
+    assert arcs["share"] == pytest.approx(0.5)
+    assert arcs["frames_observed"] == 240
+
+
+def test_a_night_counts_from_thirty_minutes_and_three_frames(tmp_path: Path) -> None:
+    for day, (arcs, faint) in enumerate([(3, 27), (2, 28), (29, 0), (30, 0)]):
+        month = write_night(tmp_path, ["arcs"] * arcs + ["faint"] * faint, NIGHT + timedelta(day))
+    found = rows(tabulate_occurrence([month], None), "hour", "aurora").loc[20]
+    assert (found["nights_observed"], found["nights"]) == (3, 2)
+    assert found["nights_share"] == pytest.approx(2 / 3)
+
+
+def test_scattered_frames_stand_for_no_more_than_their_usual_step(tmp_path: Path) -> None:
+    month = write_night(tmp_path, ["arcs", "arcs"], minutes=[0, 120])
+    write_night(tmp_path, ["arcs"], NIGHT + timedelta(1))
+    assert rows(tabulate_occurrence([month], None), "year", "arcs")["hours"][2015] == pytest.approx(3 / 60)
+
+
+def test_intervals_are_over_nights(tmp_path: Path) -> None:
+    for day in range(12):
+        labels = ["arcs" if day % 2 else "faint"] * 60
+        month = write_night(tmp_path, labels if day < 9 else labels * 2, NIGHT + timedelta(day))
+    table = tabulate_occurrence([month], None)
+    arcs, patchy = (rows(table, "hour", label).loc[20] for label in ("arcs", "patchy"))
+    # The share of six of twelve nights has a deviation of 0.144, however many frames they have.
+    assert arcs["share"] == pytest.approx(0.5)
+    assert 0.15 < arcs["low"] < 0.3
+    assert 0.7 < arcs["high"] < 0.85
+    assert (patchy["low"], patchy["high"]) == (0, 0)
+    assert rows(table, "hour", "arcs").loc[21, ["low", "high"]].isna().all()  # three nights
+
+
+def test_an_archive_without_frames_has_empty_shares(tmp_path: Path) -> None:
+    table = tabulate_occurrence([write_night(tmp_path, [])], None)
+    assert table["share"].isna().all()
+    assert (table["frames_observed"] == 0).all()
+    assert set(table["by"]) == {"all", "hour", "mlt", "month"}
+
+
+def write_kp(path: Path, *lines: str) -> str:
+    path.write_text("time,kp\n" + "".join(f"{line}\n" for line in lines))
+    return str(path)
+
+
+def test_frames_fall_into_the_hours_of_the_kp_index(tmp_path: Path) -> None:
+    kp = write_kp(tmp_path / "kp.csv", "2015-01-13T00:00Z,0", "2015-01-12T18:00:00+00:00,3.67")
+    month = write_night(tmp_path, ["arcs"] * 400, start="17:30")  # until 00:09: 21 to 24 UT is missing
+    found = rows(tabulate_occurrence([month], kp), "kp", "arcs")["frames"]
+    assert found[found > 0].to_dict() == {0: 10, 3: 180}
+
+
+def test_a_wrong_table_of_the_kp_index_is_refused_with_its_lines(tmp_path: Path) -> None:
+    lines = ("2015-01-12T18:00Z,-1", "2015-01-12T19:30Z,3", "yesterday,3", "2015-01-12T21:00,9")
+    with pytest.raises(KpError) as error:
+        read_kp(write_kp(tmp_path / "kp.csv", *lines, "2015-01-12T21:00Z,8", "2015-01-13T00:00Z,much"))
+    found = str(error.value).splitlines()
+    assert [line.removeprefix(f"{tmp_path}/kp.csv:")[0] for line in found] == ["2", "3", "4", "6", "7"]
+    for line, said in zip(found, ("'-1'", "19:30", "'yesterday'", "twice", "'much'"), strict=True):
+        assert said in line
+
+
+@pytest.mark.parametrize("by", ["hour", "mlt", "month", "year", "kp"])
+def test_occurrence_is_drawn(tmp_path: Path, by: str) -> None:
+    month = write_night(tmp_path, ["arcs", "faint", "breakup"] * 60)
+    drawn = []
+    for months, reference in (([month], False), ([month], True), ([], False)):
+        table = tabulate_occurrence(months, None)
+        draw_occurrence(table, by, tmp_path / "figure.png", reference)
+        with Image.open(tmp_path / "figure.png") as image:
+            drawn.append((image.size, len(image.convert("RGB").getcolors(2**24) or ())))
+    assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
+    assert (drawn[0] != drawn[1]) == (by == "hour")  # the curve of Kiruna is by hour
+    assert (drawn[0][1] > drawn[2][1]) == (by != "kp")  # there is no table of it
