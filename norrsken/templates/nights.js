@@ -1,0 +1,152 @@
+// A month of nights. PAGE: see `norrsken.catalogue.pages._script`. All of a night has one axis: minutes from noon.
+
+const { left: LEFT, width: WIDTH, minutes: MINUTES, sky: SKY } = PAGE.layout;
+const TOP = 4; // the sky of the keogram, and below it: classes, confidence, altitudes, hours
+const BAND = { y: TOP + SKY + 4, height: 16 };
+const ROW = 11, ROWS = { y: BAND.y + BAND.height + 4, height: 7 * ROW };
+const CONFIDENCE = { y: ROWS.y + ROWS.height + 6, height: 44 };
+const ALTITUDE = { y: CONFIDENCE.y + CONFIDENCE.height + 6, height: 54 };
+const AXIS = ALTITUDE.y + ALTITUDE.height;
+const HEIGHT = AXIS + 24;
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function draw(parent, kind, attributes, text) {
+  const element = document.createElementNS(SVG, kind);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  if (text !== undefined) element.textContent = text;
+  return parent.appendChild(element);
+}
+
+const clock = (night, second) => new Date((night.start + second) * 1000).toISOString().slice(11, 16);
+const x = (second) => Math.round((LEFT + second / 60) * 100) / 100;
+const within = ({ y, height }, share) => Math.round((y + height * (1 - share)) * 10) / 10;
+const highest = Math.max(...PAGE.nights.flatMap(({ sun, moon }) => [...sun, ...moon]).map(Math.abs), 20);
+const altitude = (degrees) => within(ALTITUDE, (degrees / highest + 1) / 2);
+
+/** The frames of a night as [second, end of its mark, kind, condition, confidence]. */
+function frames(night) {
+  let second = 0;
+  const seconds = night.steps.map((step) => (second += step));
+  // Frames do not come on the second; their marks are to touch where none is missing.
+  const near = Math.max(1.5 * night.spacing, 90);
+  return seconds.map((at, i) => {
+    const next = seconds[i + 1] ?? Infinity;
+    return { at, end: next - at <= near ? next : at + night.spacing, kind: +night.kinds[i], condition: +night.conditions[i], confidence: night.confidence[i] };
+  });
+}
+
+/** Neighbours without a gap that are `same`, as [first, last]. */
+function runs(all, same) {
+  const found = [];
+  for (const frame of all) {
+    const run = found.at(-1);
+    if (run && run.at(-1).end === frame.at && same(run.at(-1), frame)) run.push(frame);
+    else found.push([frame]);
+  }
+  return found;
+}
+
+/** Marks of runs as a path. */
+const marks = (found, y, height) =>
+  found.map((run) => `M${x(run[0].at)} ${y}H${x(run.at(-1).end)}v${height}H${x(run[0].at)}z`).join("");
+
+const line = (run) => run.map((frame, i) => `${i ? "L" : "M"}${x(frame.at)} ${within(CONFIDENCE, frame.confidence / 100)}`).join("") + "h0";
+
+const curve = (values) => values.map((degrees, k) => `${LEFT + k * PAGE.step_minutes},${altitude(degrees)}`).join(" ");
+
+function fill(sky, night) {
+  const svg = draw(sky, "svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}` });
+  const picture = sky.querySelector("img");
+  const label = (y, text) => draw(svg, "text", { x: LEFT - 8, y, "text-anchor": "end" }, text);
+  if (picture) {
+    // Of the picture only its sky: its own axis would come between the sky and the classes.
+    const { top, height } = PAGE.layout, percent = (part, of) => `${(100 * part) / of}%`;
+    picture.style.transform = `translateY(${percent(TOP - top, height)})`;
+    picture.style.clipPath = `inset(${percent(top, height)} ${percent(WIDTH - LEFT - MINUTES, WIDTH)} ${percent(height - top - SKY, height)} ${percent(LEFT, WIDTH)})`;
+    for (const [text, share] of [["N", 0.06], ["zenith", 0.5], ["S", 0.94]]) label(TOP + share * SKY + 5, text);
+  } else {
+    draw(svg, "rect", { class: "none", x: LEFT, y: TOP, width: MINUTES, height: SKY });
+    draw(svg, "text", { x: LEFT + MINUTES / 2, y: TOP + SKY / 2, "text-anchor": "middle" }, "no keogram");
+  }
+
+  const all = frames(night);
+  for (const panel of [BAND, ROWS, CONFIDENCE, ALTITUDE])
+    draw(svg, "rect", { class: "panel", x: LEFT, width: MINUTES, ...panel });
+  const strip = draw(svg, "g", { class: "strip", role: "img", "aria-label": summary(night, all) });
+  const alike = runs(all, (one, other) => one.kind === other.kind && one.condition === other.condition);
+  const clear = alike.filter(([{ condition }]) => condition === 0);
+  for (const [kind, name] of PAGE.kinds.entries()) {
+    const own = clear.filter(([frame]) => frame.kind === kind);
+    if (kind < 7) label(ROWS.y + (kind + 1) * ROW - 1.5, PAGE.titles[kind]).setAttribute("font-size", 11);
+    if (!own.length) continue;
+    draw(strip, "path", { class: `mark ${name}`, d: marks(own, BAND.y, BAND.height) });
+    if (kind < 7) draw(strip, "path", { class: `mark ${name}`, d: marks(own, ROWS.y + kind * ROW + 1, ROW - 2) });
+  }
+  for (const [condition, name] of PAGE.conditions.entries())
+    if (condition) draw(strip, "path", { fill: `url(#${name})`, d: marks(alike.filter(([frame]) => frame.condition === condition), BAND.y, BAND.height) });
+
+  draw(svg, "line", { class: "limit", x1: LEFT, x2: LEFT + MINUTES, y1: within(CONFIDENCE, 0.5), y2: within(CONFIDENCE, 0.5) });
+  const connected = runs(all, (one, other) => (one.condition === 0) === (other.condition === 0)).filter(([{ condition }]) => condition === 0);
+  draw(svg, "path", { class: "confidence", d: connected.map(line).join("") });
+  label(within(CONFIDENCE, 1) + 10, "100 %");
+  label(within(CONFIDENCE, 0), "0 %");
+  draw(svg, "text", { class: "name", x: LEFT + 5, y: CONFIDENCE.y + 13 }, "confidence");
+
+  for (const degrees of [0, PAGE.sun_altitude_max])
+    draw(svg, "line", { class: "limit", x1: LEFT, x2: LEFT + MINUTES, y1: altitude(degrees), y2: altitude(degrees) });
+  label(altitude(0) + 4, "0°");
+  label(altitude(PAGE.sun_altitude_max) + 8, `${PAGE.sun_altitude_max}°`.replace("-", "−"));
+  draw(svg, "polyline", { class: "sun", points: curve(night.sun) });
+  draw(svg, "polyline", { class: "moon", points: curve(night.moon) });
+  draw(svg, "text", { class: "name", x: LEFT + 5, y: AXIS - 5 }, "altitude");
+
+  for (let second = 3600 - (night.start % 3600); second < MINUTES * 60; second += 3600) {
+    const hour = clock(night, second).slice(0, 2), even = hour % 2 === 0;
+    if (even) draw(svg, "line", { class: "hour", x1: x(second), x2: x(second), y1: TOP, y2: AXIS });
+    draw(svg, "line", { class: "tick", x1: x(second), x2: x(second), y1: AXIS, y2: AXIS + (even ? 6 : 3) });
+    if (even) draw(svg, "text", { x: x(second), y: AXIS + 19, "text-anchor": "middle" }, hour);
+  }
+  label(AXIS + 19, "UT, h");
+  for (const [i, second] of night.peaks.entries())
+    draw(svg, "text", { class: "peak", x: x(second), y: TOP + SKY - 5, "text-anchor": "middle" }, i + 1);
+  follow(svg, night, all);
+}
+
+const describe = (night, { at, kind, condition, confidence }) =>
+  `${clock(night, at)} UT: ${PAGE.titles[kind]}, ${confidence} %, ${PAGE.conditions[condition]}`;
+
+function summary(night, all) {
+  if (!all.length) return `No classified frame in the night ${night.night}`;
+  return `Classes of the night ${night.night}, ${clock(night, all[0].at)} to ${clock(night, all.at(-1).at)} UT, ${all.length} frames`;
+}
+
+/** Say what the frame under the pointer is. */
+function follow(svg, night, all) {
+  const tip = document.getElementById("tip"), cursor = draw(svg, "line", { class: "cursor", y1: TOP, y2: AXIS });
+  cursor.style.display = "none";
+  svg.addEventListener("pointermove", (event) => {
+    const box = svg.getBoundingClientRect();
+    const second = Math.round((((event.clientX - box.left) / box.width) * WIDTH - LEFT) * 60);
+    const outside = second < 0 || second > MINUTES * 60;
+    const frame = all.find(({ at, end }) => at <= second && second < end);
+    tip.hidden = outside;
+    cursor.style.display = outside ? "none" : "";
+    cursor.setAttribute("x1", x(second));
+    cursor.setAttribute("x2", x(second));
+    tip.textContent = frame ? describe(night, frame) : `${clock(night, second)} UT: no classified frame`;
+    tip.style.left = `${Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8)}px`;
+    tip.style.top = `${event.clientY - 34}px`;
+  });
+  svg.addEventListener("pointerleave", () => {
+    tip.hidden = true;
+    cursor.style.display = "none";
+  });
+}
+
+for (const sky of document.querySelectorAll(".sky")) fill(sky, PAGE.nights[sky.dataset.index]);
+
+document.addEventListener("keydown", (event) => {
+  const link = { ArrowLeft: "prev", ArrowRight: "next" }[event.key];
+  if (link && !event.altKey && !event.ctrlKey && !event.metaKey) document.querySelector(`[rel=${link}]`)?.click();
+});
