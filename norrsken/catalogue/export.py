@@ -1,0 +1,195 @@
+"""The catalogue as a folder for a data repository: CSV, NetCDF with CF metadata, what the columns mean, checksums."""
+
+import hashlib
+import itertools
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import jinja2
+import pandas as pd
+import yaml
+
+from norrsken import __version__, tables
+from norrsken.catalogue.netcdf import UNITS, FrameSeries, meaning
+from norrsken.classes import DEFINITIONS, EXCLUSIONS
+from norrsken.config import ExportSettings
+from norrsken.errors import NorrskenError
+from norrsken.files import directory_written_aside
+
+PAPER_DOI = "10.1029/2020JA027808"
+
+#: What the files of an export are; other tables of the catalogue may come along.
+MEANINGS = {
+    "CITATION.cff": "how to cite it",
+    "README.md": "this text",
+    "checksums.sha256": "SHA-256 of all other files",
+    "data_dictionary.csv": "the columns of the catalogue, as below",
+    "events.csv": "uninterrupted runs of one class",
+    "occurrence.csv": "how often each class occurs, by hour, magnetic local time, month, year and Kp",
+    "onsets.csv": "onsets of breakups",
+}
+
+
+class ExportError(NorrskenError):
+    """There is nothing to export."""
+
+
+class Year(NamedTuple):
+    """What the files of a year hold; times as ISO 8601 in UTC."""
+
+    frames: int
+    first: str
+    last: str
+    models: list[str]
+
+
+def write_export(catalogue: Sequence[str], more: Sequence[str], settings: ExportSettings, output: str) -> None:
+    """Write the folder `output`: `catalogue_{year}.csv` and `.nc` of each UTC year, and what describes them.
+
+    catalogue: directories of the months. more: other tables, which are copied. The same input gives the same bytes.
+    Raises `ExportError` where no frame has been classified.
+    """
+    with directory_written_aside(output) as folder:
+        years = [
+            _write_year(folder / f"catalogue_{year}", (rows for _, rows in parts), settings)
+            for year, parts in itertools.groupby(_by_year(catalogue), key=lambda part: part[0])
+        ]
+        if not years:
+            raise ExportError(f"{', '.join(catalogue) or 'the catalogue'}: no classified frames, nothing to export")
+        for path in more:
+            shutil.copyfile(path, folder / Path(path).name)
+        data_dictionary().to_csv(folder / "data_dictionary.csv", index=False, lineterminator="\n")
+        (folder / "CITATION.cff").write_text(_citation(settings), encoding="utf-8")
+        names = sorted([*(path.name for path in folder.iterdir()), "README.md", "checksums.sha256"])
+        (folder / "README.md").write_text(_readme(settings, years, names), encoding="utf-8")
+        sums = [f"{_digest(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+        (folder / "checksums.sha256").write_text("".join(sums), encoding="utf-8")
+
+
+def data_dictionary() -> pd.DataFrame:
+    """The columns of the catalogue: column, unit (as UDUNITS writes it, empty where there is none), type, meaning."""
+    fields = tables.CATALOGUE_TABLE
+    types = [str(getattr(field.type, "value_type", field.type)) for field in fields]
+    rows = [(name, UNITS.get(name, ""), kind, meaning(name)) for name, kind in zip(fields.names, types, strict=True)]
+    return pd.DataFrame(rows, columns=["column", "unit", "type", "meaning"])
+
+
+def _by_year(catalogue: Iterable[str]) -> Iterator[tuple[int, pd.DataFrame]]:
+    """The frames of each night with their UTC year, by time; a night at the turn of a year comes in two parts."""
+    for path in tables.night_tables(catalogue):
+        rows = tables.read(path, tables.CATALOGUE_TABLE).to_pandas()
+        years = rows["time"].dt.year
+        for year in years.unique():
+            yield int(year), rows[years == year]
+
+
+def _write_year(path: Path, parts: Iterable[pd.DataFrame], settings: ExportSettings) -> Year:
+    """Write CSV and NetCDF of a year, a part in memory at a time."""
+    ends: list[pd.Timestamp] = []
+    with (
+        path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as text,
+        FrameSeries(path.with_suffix(".nc"), settings.site) as series,
+    ):
+        for rows in parts:
+            rows.astype({"exposure_ms": "Int32"}).to_csv(
+                text,
+                index=False,
+                header=not series.frames,
+                float_format="%.4f",
+                date_format="%Y-%m-%dT%H:%M:%SZ",
+                lineterminator="\n",
+            )
+            series.append(rows)
+            ends = [*ends[:1], rows["time"].iloc[0], rows["time"].iloc[-1]]
+        first, last = (f"{time:%Y-%m-%dT%H:%M:%SZ}" for time in (ends[0], ends[-1]))
+        year = Year(series.frames, first, last, series.models)
+        series.describe(_attributes(settings, year))
+    return year
+
+
+def _attributes(settings: ExportSettings, year: Year) -> dict[str, str | float]:
+    """Global attributes of a NetCDF file: CF 1.11, section 2.6.2, and the attribute convention for data discovery."""
+    site = settings.site
+    bounds = {
+        f"geospatial_{axis}_{end}": value
+        for axis, value in (("lat", site.latitude), ("lon", site.longitude), ("vertical", site.elevation))
+        for end in ("min", "max")
+    }
+    return {
+        "Conventions": "CF-1.11, ACDD-1.3",
+        "title": settings.title,
+        "summary": f"Auroral class of each frame of the all-sky camera at {site.name}, with probabilities.",
+        "keywords": "aurora, all-sky camera, auroral classification, ionosphere, magnetosphere",
+        "id": f"{settings.release}_{year.first[:4]}",
+        "institution": site.name,
+        "source": f"all-sky camera; classified by norrsken {__version__} with {', '.join(year.models)}",
+        "history": f"exported by norrsken {__version__} from the catalogue of the release {settings.release}",
+        "references": f"Kvammen et al. (2020), https://doi.org/{PAPER_DOI}",
+        "license": settings.licence or "not stated",
+        "standard_name_vocabulary": "CF Standard Name Table v93",
+        "featureType": "timeSeries",
+        "cdm_data_type": "Station",
+        "time_coverage_start": year.first,
+        "time_coverage_end": year.last,
+        "geospatial_vertical_units": "m",
+        "geospatial_vertical_positive": "up",
+        **bounds,
+    }
+
+
+def _citation(settings: ExportSettings) -> str:
+    """Citation File Format 1.2.0."""
+    names = (("A.", "Kvammen"), ("K.", "Wickstrøm"), ("D.", "McKay"), ("N.", "Partamies"))
+    paper = {
+        "type": "article",
+        "title": "Auroral Image Classification With Deep Neural Networks",
+        "authors": [{"given-names": given, "family-names": family} for given, family in names],
+        "journal": "Journal of Geophysical Research: Space Physics",
+        "year": 2020,
+        "doi": PAPER_DOI,
+    }
+    citation = {
+        "cff-version": "1.2.0",
+        "message": "If you use this data set, please cite it and the paper that it follows.",
+        "type": "dataset",
+        "title": settings.title,
+        "version": settings.release,
+        "authors": [{"name": f"All-sky camera at {settings.site.name}"}],
+        **({"license": settings.licence} if settings.licence else {}),
+        "references": [paper],
+    }
+    return yaml.safe_dump(citation, sort_keys=False, allow_unicode=True)
+
+
+def _readme(settings: ExportSettings, years: Sequence[Year], names: Sequence[str]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("norrsken"),
+        autoescape=jinja2.select_autoescape(["html"]),  # Markdown
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("export-readme.md").render(
+        settings=settings,
+        version=__version__,
+        frames=sum(year.frames for year in years),
+        first=years[0].first[:10],
+        last=years[-1].last[:10],
+        models=list(dict.fromkeys(model for year in years for model in year.models)),
+        definitions={name: text for name, text in DEFINITIONS.items() if name not in EXCLUSIONS},
+        files={name: _described(name) for name in names},
+        dictionary=data_dictionary().to_dict("records"),
+    )
+
+
+def _described(name: str) -> str:
+    if name.startswith("catalogue_"):
+        return f"the frames of the UTC year {Path(name).stem.removeprefix('catalogue_')}"
+    return MEANINGS.get(name, "")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,150 @@
+"""Classified frames as NetCDF: one time series at a fixed place (CF conventions 1.11, section 9 and appendix H.2)."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import netCDF4
+import numpy as np
+import pandas as pd
+
+from norrsken import tables
+from norrsken.classes import CLASSES, CONDITIONS, NOT_CLASSIFIED
+from norrsken.config import Site
+
+#: Of the catalogue's columns, as UDUNITS writes them; others have none.
+UNITS = {
+    "exposure_ms": "ms",
+    "sun_altitude": "degree",
+    "moon_altitude": "degree",
+    "magnetic_latitude": "degree",
+    "mlt": "hour",
+    "confidence": "1",
+    "entropy": "bit",
+    **{f"p_{name}": "1" for name in CLASSES},
+}
+
+#: Columns that are variables of the same name.
+_NUMBERS = ("sun_altitude", "moon_altitude", "magnetic_latitude", "mlt", "confidence", "entropy")
+
+#: Columns of names, of which a variable holds the place in the list.
+_FLAGS: dict[str, Sequence[str]] = {"condition": CONDITIONS, "label": (*CLASSES, NOT_CLASSIFIED)}
+
+#: The coordinates that do not change with time.
+_PLACE = "latitude longitude altitude station_name"
+
+_NO_EXPOSURE = np.int32(-1)
+
+#: Frames a chunk, some days: the library's own choice would be one frame.
+_CHUNK = 4096
+
+
+class FrameSeries:
+    """A new NetCDF-4 file to which frames are appended, by time.
+
+    Numbers are as in the table; `condition`, `label` and `model` are int8 with `flag_values` and `flag_meanings`; the
+    seven probabilities are `probability` (time, class).
+    """
+
+    def __init__(self, path: str | os.PathLike[str], site: Site) -> None:
+        self.frames = 0
+        self.models: list[str] = []
+        self._dataset = netCDF4.Dataset(path, "w")
+        self._id_length = len(f"{site.station}20150112T183000")
+        for name, size in {"time": None, "class": len(CLASSES), "frame_id_length": self._id_length}.items():
+            self._dataset.createDimension(name, size)
+        self._define_place(site)
+        self._define_columns()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._dataset.close()
+
+    def append(self, rows: pd.DataFrame) -> None:
+        """Append rows of `tables.CATALOGUE_TABLE`."""
+        here = slice(self.frames, self.frames + len(rows))
+        self.frames = here.stop
+        self.models += [name for name in rows["model"].unique() if name not in self.models]
+        columns: dict[str, Any] = {
+            "time": rows["time"].to_numpy("datetime64[ms]").astype(np.int64) / 1000,
+            "frame_id": netCDF4.stringtochar(rows["frame_id"].to_numpy().astype(f"S{self._id_length}")),
+            "night": rows["night"].to_numpy("datetime64[D]").astype(np.int32),
+            "exposure_ms": rows["exposure_ms"].fillna(_NO_EXPOSURE).to_numpy(np.int32),
+            "probability": rows[[f"p_{name}" for name in CLASSES]].to_numpy(),
+            **{name: rows[name].to_numpy() for name in _NUMBERS},
+        }
+        for name, values in {**_FLAGS, "model": self.models}.items():
+            columns[name] = rows[name].astype(str).map(values.index).to_numpy(np.int8)
+        for name, values in columns.items():
+            self._dataset[name][here] = values
+
+    def describe(self, attributes: Mapping[str, str | float]) -> None:
+        """Write the global attributes, and which models there are."""
+        self._set_flags(self._dataset["model"], self.models)
+        self._dataset.setncatts(attributes)
+
+    def _define_place(self, site: Site) -> None:
+        define = self._define
+        define("station_name", str, cf_role="timeseries_id", long_name="code of the station")[...] = site.station
+        upwards = {"positive": "up", "axis": "Z"}
+        for name, value, unit, more in (
+            ("latitude", site.latitude, "degrees_north", {}),
+            ("longitude", site.longitude, "degrees_east", {}),
+            ("altitude", site.elevation, "m", upwards),
+        ):
+            variable = define(name, "f8", (), standard_name=name, long_name=f"{name} of the camera", units=unit, **more)
+            variable[...] = value
+        define("class_name", str, ("class",), long_name="auroral class")[:] = np.array(CLASSES, object)
+
+    def _define_columns(self) -> None:
+        define, time = self._define, ("time",)
+        # Seconds as computers count them, without leap seconds; whose clock the file names follow is not known.
+        since = {
+            "units": "seconds since 1970-01-01 00:00:00 Z",
+            "calendar": "standard",
+            "units_metadata": "leap_seconds: unknown",
+        }
+        define("time", "f8", time, long_name=meaning("time"), standard_name="time", axis="T", **since)
+        define("frame_id", "S1", ("time", "frame_id_length"), long_name=meaning("frame_id"), coordinates=_PLACE)
+        days = {"units": "days since 1970-01-01", "calendar": "standard"}
+        define("night", "i4", time, long_name=meaning("night"), coordinates=_PLACE, **days)
+        exposure = {"long_name": "length of the exposure", "units": UNITS["exposure_ms"], "_FillValue": _NO_EXPOSURE}
+        define("exposure_ms", "i4", time, coordinates=_PLACE, **exposure)
+        for name in _NUMBERS:
+            known = {"standard_name": "solar_elevation_angle"} if name == "sun_altitude" else {}
+            define(name, "f4", time, long_name=meaning(name), units=UNITS[name], coordinates=_PLACE, **known)
+        for name in (*_FLAGS, "model"):
+            flags = define(name, "i1", time, long_name=meaning(name), coordinates=_PLACE)
+            self._set_flags(flags, _FLAGS.get(name, ()))
+        probability = {"long_name": "calibrated probability of each class; the seven sum to 1", "units": "1"}
+        define("probability", "f4", ("time", "class"), coordinates=f"{_PLACE} class_name", **probability)
+
+    def _define(
+        self, name: str, kind: Any, dimensions: tuple[str, ...] = (), **attributes: Any
+    ) -> "netCDF4.Variable[Any]":
+        packing: dict[str, Any] = {}
+        if "time" in dimensions:
+            chunks = [_CHUNK, *(len(self._dataset.dimensions[other]) for other in dimensions[1:])]
+            packing = {"compression": "zlib", "complevel": 4, "chunksizes": chunks}
+        fill = attributes.pop("_FillValue", None)
+        variable = self._dataset.createVariable(name, kind, dimensions, fill_value=fill, **packing)
+        variable.setncatts(attributes)
+        return variable
+
+    def _set_flags(self, variable: "netCDF4.Variable[Any]", names: Sequence[str]) -> None:
+        if names:
+            # Section 3.5: letters, digits and a few signs; a blank ends a meaning.
+            meanings = " ".join(re.sub(r"[^A-Za-z0-9_.+@-]", "_", name) for name in names)
+            variable.setncatts({"flag_values": np.arange(len(names), dtype=np.int8), "flag_meanings": meanings})
+
+
+def meaning(column: str) -> str:
+    """What a column of the catalogue means."""
+    text: str = tables.CATALOGUE_TABLE.field(column).metadata[b"meaning"].decode()
+    return text

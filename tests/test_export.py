@@ -1,0 +1,173 @@
+"""The export of the catalogue: a folder that a data repository takes as it is."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import yaml
+
+from norrsken import tables
+from norrsken.catalogue.export import ExportError, write_export
+from norrsken.classes import CLASSES, CONDITIONS, NOT_CLASSIFIED
+from norrsken.config import ExportSettings, Site
+
+SETTINGS = ExportSettings(
+    release="kiruna",
+    title="Aurora over Kiruna & elsewhere",
+    site=Site(name="Kiruna", station="KRN", latitude=67.84, longitude=20.42, elevation=425),
+    licence="CC-BY-4.0",
+)
+LABELS = (*CLASSES, NOT_CLASSIFIED)
+
+
+def write_night(folder: Path, start: str, frames: int, model: str = "night/resnet18") -> None:
+    """Frames a minute from `start`; the first has no exposure."""
+    first = datetime.fromisoformat(start).replace(tzinfo=UTC)
+    times = [first + timedelta(minutes=i) for i in range(frames)]
+    probabilities = np.random.default_rng(frames).dirichlet(np.ones(7), frames).astype(np.float32)
+    columns = {
+        "frame_id": [f"KRN{time:%Y%m%dT%H%M%S}" for time in times],
+        "time": times,
+        "night": [first.date()] * frames,
+        "exposure_ms": [None, *[6000] * (frames - 1)],
+        **{name: np.linspace(-20, 20, frames) for name in ("sun_altitude", "moon_altitude", "magnetic_latitude")},
+        "mlt": np.linspace(20, 22, frames),
+        "condition": [CONDITIONS[i % 4] for i in range(frames)],
+        "label": [LABELS[i % 8] for i in range(frames)],
+        "confidence": probabilities.max(axis=1),
+        "entropy": np.linspace(0, 2.8, frames),
+        **{f"p_{name}": probabilities[:, i] for i, name in enumerate(CLASSES)},
+        "model": [model] * frames,
+    }
+    path = folder / f"{first:%Y-%m}" / f"{first:%Y-%m-%d}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tables.write(path, pa.table(columns), tables.CATALOGUE_TABLE, {})
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three nights in two months; one goes over into 2015, in which the model changes."""
+    folder = tmp_path_factory.mktemp("catalogue")
+    write_night(folder, "2014-12-30T18:00", 20)
+    write_night(folder, "2014-12-31T23:50", 30)
+    write_night(folder, "2015-01-15T18:00", 25, "night/linear")
+    (folder / "events.csv").write_text("night,label\n2014-12-30,arcs\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export(catalogue, tmp_path_factory.mktemp("exported") / "export")
+
+
+def export(catalogue: Path, output: Path, settings: ExportSettings = SETTINGS) -> Path:
+    months = [str(catalogue / "2014-12"), str(catalogue / "2015-01")]
+    write_export(months, [str(catalogue / "events.csv")], settings, str(output))
+    return output
+
+
+def rows(catalogue: Path) -> pd.DataFrame:
+    paths = tables.night_tables([str(catalogue / "2014-12"), str(catalogue / "2015-01")])
+    return pd.concat(tables.read(path, tables.CATALOGUE_TABLE).to_pandas() for path in paths)
+
+
+def test_each_frame_is_in_the_csv_file_of_its_utc_year(catalogue: Path, exported: Path) -> None:
+    found = {
+        year: pd.read_csv(exported / f"catalogue_{year}.csv", dtype={"exposure_ms": "Int32"}) for year in (2014, 2015)
+    }
+    assert [len(table) for table in found.values()] == [30, 45]
+    assert found[2015]["time"].iloc[0] == "2015-01-01T00:00:00Z"
+    assert list(found[2014].columns) == tables.CATALOGUE_TABLE.names
+    joined, expected = pd.concat(found.values()), rows(catalogue)
+    for name in ("frame_id", "label", "condition", "model"):
+        assert joined[name].tolist() == expected[name].astype(str).tolist()
+    assert joined["night"].tolist() == expected["night"].astype(str).tolist()
+    assert joined["exposure_ms"].isna().tolist() == expected["exposure_ms"].isna().tolist()
+    np.testing.assert_allclose(joined["p_arcs"], expected["p_arcs"], atol=5.1e-5)
+
+
+def test_netcdf_holds_what_the_tables_hold(catalogue: Path, exported: Path) -> None:
+    expected = rows(catalogue)
+    expected = expected[expected["time"].dt.year == 2015]
+    with netCDF4.Dataset(exported / "catalogue_2015.nc") as dataset:
+        assert dataset["time"][:].tolist() == [time.timestamp() for time in expected["time"]]
+        assert netCDF4.chartostring(dataset["frame_id"][:]).tolist() == expected["frame_id"].tolist()
+        nights = netCDF4.num2date(dataset["night"][:], dataset["night"].units, only_use_cftime_datetimes=False)
+        assert [night.date() for night in nights] == expected["night"].tolist()
+        assert dataset["exposure_ms"][:].mask.tolist() == expected["exposure_ms"].isna().tolist()
+        np.testing.assert_array_equal(dataset["sun_altitude"][:], expected["sun_altitude"])
+        np.testing.assert_array_equal(dataset["probability"][:], expected[[f"p_{name}" for name in CLASSES]])
+        assert dataset["class_name"][:].tolist() == list(CLASSES)
+        for name in ("label", "condition", "model"):
+            meanings = np.array(dataset[name].flag_meanings.split())
+            assert dataset[name].flag_values.tolist() == list(range(len(meanings)))
+            assert meanings[dataset[name][:]].tolist() == expected[name].str.replace("/", "_").tolist()
+        assert dataset.time_coverage_start == "2015-01-01T00:00:00Z"
+        assert dataset.time_coverage_end == "2015-01-15T18:24:00Z"
+        assert dataset["probability"].chunking()[1] == 7
+        assert dataset["label"].filters()["complevel"] == 4
+
+
+def test_the_text_says_what_there_is(exported: Path, catalogue: Path, tmp_path: Path) -> None:
+    readme = (exported / "README.md").read_text()
+    assert "# Aurora over Kiruna & elsewhere" in readme
+    assert "75 frames of an all-sky camera, 2014-12-30 to 2015-01-15" in readme
+    assert "night/resnet18, night/linear" in readme
+    assert readme.rstrip().endswith("CC-BY-4.0")
+    for path in exported.iterdir():
+        assert f"| {path.name} | " in readme
+    dictionary = pd.read_csv(exported / "data_dictionary.csv", keep_default_na=False)
+    assert dictionary["column"].tolist() == tables.CATALOGUE_TABLE.names
+    assert dict(zip(dictionary["column"], dictionary["unit"], strict=True))["moon_altitude"] == "degree"
+    citation = yaml.safe_load((exported / "CITATION.cff").read_text())
+    assert citation["type"] == "dataset"
+    assert citation["license"] == "CC-BY-4.0"
+    unlicensed = export(catalogue, tmp_path / "export", SETTINGS.model_copy(update={"licence": ""}))
+    assert "Not stated yet" in (unlicensed / "README.md").read_text()
+    assert "license" not in yaml.safe_load((unlicensed / "CITATION.cff").read_text())
+
+
+def test_checksums_are_those_of_all_other_files(exported: Path) -> None:
+    sums = dict(line.split("  ")[::-1] for line in (exported / "checksums.sha256").read_text().splitlines())
+    assert sums == {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in exported.iterdir()
+        if path.name != "checksums.sha256"
+    }
+    assert (exported / "events.csv").read_text() == "night,label\n2014-12-30,arcs\n"
+
+
+def test_the_same_catalogue_gives_the_same_bytes(catalogue: Path, exported: Path, tmp_path: Path) -> None:
+    again = export(catalogue, tmp_path / "export")
+    assert {path.name: path.read_bytes() for path in again.iterdir()} == {
+        path.name: path.read_bytes() for path in exported.iterdir()
+    }
+
+
+def test_a_catalogue_without_frames_is_refused_and_the_last_export_stays(catalogue: Path, tmp_path: Path) -> None:
+    output = export(catalogue, tmp_path / "export")
+    (tmp_path / "2016-01").mkdir()
+    with pytest.raises(ExportError, match=r"2016-01: no classified frames"):
+        write_export([str(tmp_path / "2016-01")], [], SETTINGS, str(output))
+    assert (output / "checksums.sha256").exists()
+
+
+CHECKER = shutil.which("compliance-checker")
+
+
+@pytest.mark.skipif(CHECKER is None, reason="compliance-checker is not installed")
+def test_netcdf_meets_the_cf_conventions(exported: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    options = ["--test=cf:1.11", "--criteria=strict", "--format=json", f"--output={report}"]
+    subprocess.run([str(CHECKER), *options, str(exported / "catalogue_2015.nc")], check=False, timeout=120)
+    found = json.loads(report.read_text())["cf:1.11"]
+    assert [check["msgs"] for check in found["all_priorities"] if check["value"][0] < check["value"][1]] == []
+    assert found["scored_points"] == found["possible_points"] > 100
