@@ -18,7 +18,7 @@ DEMO_NIGHTS := 2014-02-21 2014-02-23 2014-04-02 2015-03-16 2015-09-12 2015-10-20
 demo: .venv/run demo/labels/bertil.csv
 	$(VENV)/snakemake all labelling --directory demo --cores all --quiet rules
 	@echo
-	@echo "Done. Open demo/results/demo/report/index.html."
+	@echo "Done. Open demo/results/demo/report/index.html, then demo/results/demo/catalogue/index.html."
 	@echo "To try: demo/results/curation/keograms.html, where times are chosen, and demo/results/demo/labelling/anna.html, where frames are labelled."
 
 demo-full: .venv/run demo/labels/bertil.csv
@@ -48,6 +48,8 @@ bench: .venv/test
 	$(VENV)/python benchmarks/simulation.py
 	$(VENV)/python benchmarks/training.py
 	$(VENV)/python benchmarks/pages.py
+	$(VENV)/python benchmarks/occurrence.py
+	$(VENV)/python benchmarks/night_pages.py
 
 # What runs the workflow, and what only the checks need.
 .venv/run: envs/requirements.txt pyproject.toml

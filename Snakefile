@@ -1,8 +1,8 @@
 """Norrsken: from the archive of an all-sky camera to honestly classified aurora.
 
-`snakemake` makes everything that `config.yaml` asks for; `nights`, `labels`, `dataset`, `train`, `train_{model}` and
-`report` make a part of it, `labelling` the pages to label frames on. A configuration given with `--configfile` stands
-alone: it replaces `config.yaml`.
+`snakemake` makes everything that `config.yaml` asks for; `nights`, `labels`, `dataset`, `train`, `train_{model}`,
+`report` and `catalogue` make a part of it, `labelling` the pages to label frames on. A configuration given with
+`--configfile` stands alone: it replaces `config.yaml`.
 """
 
 import sys
@@ -23,6 +23,7 @@ include: "workflow/rules/dataset.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/catalogue.smk"
 
 
 # Seconds of work on small files: on a cluster each would wait longer for its turn, so they are done where Snakemake runs.
@@ -43,6 +44,7 @@ rule all:
     input:
         plan.up_to("nights"),
         plan.up_to("report"),
+        plan.up_to("catalogue"),
 
 
 rule nights:
@@ -81,6 +83,15 @@ rule report:
     """The report, and all that it stands on."""
     input:
         plan.up_to("report"),
+
+
+if plan.candidates and plan.months:
+
+    rule catalogue:
+        """Every kept frame of the archive classified, and all that is made of it."""
+        input:
+            plan.up_to("nights"),
+            plan.up_to("catalogue"),
 
 
 for model in plan.config.models:

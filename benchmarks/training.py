@@ -2,7 +2,8 @@
 
 Usage: python benchmarks/training.py [NETWORK …], by default alexnet and resnet18 on a CPU and resnet18 and resnet50 on
 a GPU. Prints ratios: training loop / bare forward, backward and step on tensors that lie ready; inference from a night
-table / bare forward passes; and seconds from the start of a process to its first step.
+table, and a month of the catalogue with a model of one run, / bare forward passes; and seconds from the start of a
+process to its first step.
 """
 
 import subprocess
@@ -18,8 +19,11 @@ import torch
 from torch import nn
 
 from norrsken import __version__, models, stages, tables
+from norrsken.catalogue.classifier import Classifier, Judgement, Member
+from norrsken.catalogue.condition import shipped, write_condition
+from norrsken.catalogue.frames import classify_month
 from norrsken.classes import CLASSES
-from norrsken.classify import FrameClassifier
+from norrsken.classify import FrameClassifier, classify
 from norrsken.config import FrameSource, RunSettings, load
 from norrsken.model_settings import Network
 from norrsken.models import architectures, device
@@ -90,7 +94,7 @@ def inference(name: str, folder: Path) -> None:
         "status": ["kept"] * n,
         "image": tables.image_column(frames),
     }
-    table = folder / "night.parquet"
+    table = folder / "nights/1970-01-01.parquet"
     tables.write(table, pa.table(rows), tables.NIGHT_TABLE, {}, frames=source.plain())
     settings = Network(kind="network", architecture=name, epochs=1, threads=THREADS)
     model = models.build(settings, 0)
@@ -115,7 +119,22 @@ def inference(name: str, folder: Path) -> None:
             with device.precision(DEVICE):
                 bare(ready)
 
-    compare(name, "inference", lambda: list(classifier.classify([str(table)], [])), forward, n)
+    compare(name, "inference", lambda: list(classify(classifier, [str(table)], {})), forward, n)
+    said, sky = folder / "classifier.json", folder / "condition.json"
+    none = Judgement(frames=0, precision=None, low=None, high=None, classified=0, f1=0, calibration_error=0)
+    ensemble = Classifier(
+        name=f"night/{name}",
+        members=[Member(path=str(classifier.path), sha256=classifier.digest)],
+        temperature=1,
+        least_confidence=0.5,
+        asked_precision=0.9,
+        validation=None,
+        test=none,
+    )
+    said.write_text(ensemble.model_dump_json())
+    write_condition(shipped(), sky)
+    month = (str(table.parent), str(said), str(sky), CONFIG.site, str(folder / "catalogue"))
+    compare(name, "catalogue", lambda: classify_month(*month), forward, n)
 
 
 def start() -> None:

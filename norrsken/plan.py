@@ -15,10 +15,11 @@ from norrsken.archive import (
     find_directories,
     month_span,
     months_of_years,
+    truth_folder,
     why_without_images,
     years_without_data,
 )
-from norrsken.config import Config, ConfigError, FigureSettings, PublishedRelease, Release
+from norrsken.config import Catalogue, Config, ConfigError, FigureSettings, PublishedRelease, Release
 from norrsken.model_settings import Model
 
 
@@ -43,6 +44,16 @@ FIGURES = {
     "precision-recall": Figure("Precision and recall by class", _SCORES),
     "reliability": Figure("Reliability of the probabilities", _SCORES),
     "curves": Figure("Training curves", _SCORES),
+}
+
+
+#: What occurrence can be counted by, and what its figures show.
+OCCURRENCE = {
+    "hour": "Occurrence by hour of universal time",
+    "mlt": "Occurrence by magnetic local time",
+    "month": "Occurrence by month",
+    "year": "Occurrence by year",
+    "kp": "Occurrence by the Kp index",
 }
 
 
@@ -100,7 +111,7 @@ class Plan:
 
     def all_months(self, path: str) -> list[str]:
         """A path of every month of the archive."""
-        return [path.format(month=month) for month in self.months]
+        return [path.replace("{month}", month) for month in self.months]
 
     # One release
 
@@ -153,9 +164,10 @@ class Plan:
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """All of the configuration that shapes the release; to freeze it does not."""
+        """All of the configuration that shapes the release's report; to freeze it does not, nor does its catalogue."""
         config, release = self.config, self.release.plain()
-        release.pop("frozen", None)
+        for name in ("frozen", "catalogue"):
+            release.pop(name, None)
         return {
             "release": {"name": self.name, **release},
             "seeds": config.seeds,
@@ -187,6 +199,53 @@ class Plan:
         """The counts of the archive's frames; of a frozen release those that are there, of a published one none."""
         files = [path.format(release=self.name) for path in (paths.FRAMES, paths.SELECTION) if not self.published]
         return [path for path in files if os.path.exists(path)] if self.frozen else files
+
+    # Its catalogue
+
+    @property
+    def catalogue(self) -> Catalogue | None:
+        """How every kept frame is classified; None where that is not wanted, and for a published data set."""
+        return getattr(self.release, "catalogue", None)
+
+    @property
+    def catalogue_split(self) -> str:
+        """The split whose runs classify the archive: the first by night, whose scores hold for other nights."""
+        splits = self.release.splits
+        return next((name for name, split in splits.items() if split.method == "night"), next(iter(splits)))
+
+    @property
+    def candidates(self) -> list[str]:
+        """The models of which the best on validation frames classifies the archive; one where it is named."""
+        if self.catalogue is None:
+            return []
+        if self.catalogue.model is not None:
+            return [self.catalogue.model]
+        models = self.config.models.items()
+        return [name for name, model in models if getattr(model, "validation_share", 0.0) > 0]
+
+    def most_of(self, resource: str) -> int:
+        """The most threads or GPUs that one of the candidates asks for."""
+        models = [self.config.models[name] for name in self.candidates]
+        features = [self.config.features.get(getattr(model, "features", None) or "") for model in models]
+        return max(int(getattr(entry, resource, 0)) for entry in (*models, *features))
+
+    @property
+    def occurrence_by(self) -> list[str]:
+        """What occurrence is counted by."""
+        by_kp = self.catalogue is not None and self.catalogue.kp is not None
+        return [by for by in OCCURRENCE if by != "kp" or by_kp]
+
+    @property
+    def near_kiruna(self) -> bool:
+        """Whether what was seen at Kiruna can be compared with: within a degree of latitude and three of longitude."""
+        site = self.config.site
+        return abs(site.latitude - 67.84) < 1 and abs(site.longitude - 20.42) < 3
+
+    @property
+    def truth(self) -> str | None:
+        """The truth of a simulated archive; None for a real one."""
+        folder = truth_folder(self.config.archive.root)
+        return str(folder) if folder.is_dir() else None
 
     def model(self, name: str) -> Model:
         return self.config.models[name]
@@ -240,6 +299,8 @@ class Plan:
             return [*self.all_months(paths.NIGHTS), *self.all_months(paths.KEOGRAMS), paths.KEOGRAM_PAGE]
         if stage == "labelling":
             return [*self.release_months, paths.LABELLING.format(release=self.name)]
+        if stage == "catalogue":
+            return self._catalogue()
         models = list(self.config.models) if model is None else [model]
         files = [] if self.frozen else self.release_months
         files = [*files, self.labelled]
@@ -268,3 +329,24 @@ class Plan:
             paths.INDEX,
         ]
         return [*files, *(path.format(release=self.name) for path in report), *self.confusions()]
+
+    def _catalogue(self) -> list[str]:
+        """What the catalogue stands on, and its files; none where no model can be chosen for it."""
+        if not self.candidates or not self.months:
+            return []
+        runs = [*self.features(self.candidates), *self.metrics(self.candidates, [self.catalogue_split])]
+        files = [
+            *self.all_months(paths.CATALOGUE),
+            paths.CLASSIFIER,
+            paths.CONDITION,
+            paths.UNTRAINED,
+            paths.EVENTS,
+            paths.ONSETS,
+            paths.OCCURRENCE,
+            *(paths.OCCURRENCE_FIGURE.replace("{by}", by) for by in self.occurrence_by),
+            paths.NIGHT_PAGES,
+            paths.EXPORT,
+            *([paths.TRUTH_PAGE] if self.truth else []),
+            paths.CATALOGUE_INDEX,
+        ]
+        return [*self.up_to("dataset"), *runs, *(path.format(release=self.name) for path in files)]

@@ -46,6 +46,7 @@ CONFIG: dict[str, Any] = {
             "years": [2014, 2015],
             "labels": ["labels/anna.csv", "labels/bertil.csv"],
             "splits": {"random": {"method": "random", "test_share": 0.25}},
+            "catalogue": None,  # test_catalogue.py has one
         }
     },
     "features": {"hog": {"kind": "hog"}},
@@ -220,6 +221,19 @@ def finished(fresh: Path, shared: Path) -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             Project(Path(shutil.copytree(fresh, folder))).snakemake()
             done.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def catalogued(finished: Path, shared: Path) -> Path:
+    """The project after a whole run, with a catalogue."""
+    with FileLock(shared / "catalogued.lock"):
+        folder = shared / "catalogued" / "project"
+        if not folder.exists():
+            project = Project(Path(shutil.copytree(finished, folder)))
+            project.config["releases"]["small"]["catalogue"] = {"precision": 0.5, "licence": "CC-BY-4.0"}
+            project.save()
+            project.snakemake()
     return folder
 
 

@@ -4,17 +4,26 @@ When one differs on purpose, raise the stage's number in `norrsken/stages.py` an
 """
 
 import hashlib
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from conftest import CONFIG, HEIGHT, WIDTH, jpeg
 from PIL import Image
 
 from norrsken import models, nights, scores, stages, tables
 from norrsken.agreement import agreement
-from norrsken.config import Config, Split
+from norrsken.catalogue import condition
+from norrsken.catalogue.classifier import fit_temperature, least_confidence, tempered
+from norrsken.catalogue.events import find_events
+from norrsken.catalogue.frames import entropy
+from norrsken.catalogue.magnetic import magnetic_coordinates
+from norrsken.catalogue.occurrence import tabulate_occurrence
+from norrsken.classes import CLASSES
+from norrsken.config import Config, EventSettings, Split
 from norrsken.dataset import divide
 from norrsken.features import histogram_of_gradients
 from norrsken.labels import Given, outcome
@@ -30,6 +39,26 @@ DIGESTS = {
 }
 NUMBERS: dict[str, tuple[int, list[float]]] = {
     "features": (2, [1764.0, 0.16469, 0.13427, 0.20471, 0.091306, 0.20471, 0.032777]),
+    "catalogue": (
+        1,
+        [
+            3.912,
+            5.4337,
+            0.65003,
+            -2.6241,
+            0.81059,
+            0.0,
+            0.3116,
+            1.9644,
+            64.832,
+            0.47956,
+            1.157,
+            174.0,
+            202.0,
+            25.53,
+            225.0,
+        ],
+    ),
     "training": (2, [0.33333, 0.0, 0.33333, 0.58629, 0.072658, 0.07935, 0.00069134, 1.9556]),
 }
 
@@ -113,3 +142,37 @@ def test_report() -> None:
     runs = [{**fields, "seed": i, "precision": i / 7, "recall": i / 9, "f1": i / 8} for i in range(3)]
     tables_made = [agreement(labelled), scores.table2(runs)]
     check("report", [table.to_csv(index=False, float_format="%.4g") for table in tables_made])
+
+
+def test_catalogue(tmp_path: Path) -> None:
+    images = frames()
+    probabilities = tempered(np.random.default_rng(3).dirichlet(np.ones(7), 300), 0.3)
+    labels = np.random.default_rng(4).integers(0, 7, 300)
+    labels = np.where(labels > 1, probabilities.argmax(axis=1), labels)
+    times = pd.date_range("2015-01-12T18:00Z", periods=300, freq="min", unit="ms")
+    latitude, mlt = magnetic_coordinates(times.as_unit("ms").asi8, CONFIGURATION.site)
+    names = np.array(CLASSES)[probabilities.argmax(axis=1)]
+    rows = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in CLASSES]).assign(
+        frame_id="a", time=times, night=date(2015, 1, 12), exposure_ms=6000, sun_altitude=-20.0, moon_altitude=-20.0,
+        magnetic_latitude=latitude, mlt=mlt, condition="clear", label=names, confidence=probabilities.max(axis=1),
+        entropy=entropy(probabilities), model="a",
+    )  # fmt: skip
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    tables.write(tmp_path / "2015-01/2015-01-12.parquet", table, tables.CATALOGUE_TABLE, {})
+    months = [str(tmp_path / "2015-01")]
+    events, _ = find_events(months, EventSettings(least_minutes=0))
+    occurrence = tabulate_occurrence(months, None)
+    check_numbers(
+        "catalogue",
+        *condition.measure(images)[0, ::3].tolist(),
+        (condition.conditions(images, condition.shipped()) == "clear").mean(),
+        least_confidence(probabilities, labels, 0.75),
+        fit_temperature(probabilities, labels),
+        float(latitude[0]),
+        float(mlt[-1]),
+        float(rows["entropy"].mean()),
+        len(events),
+        events["minutes"].sum(),
+        occurrence["share"].sum(),
+        occurrence["hours_observed"].sum(),
+    )

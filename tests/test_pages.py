@@ -368,3 +368,15 @@ def test_the_report_opens_without_a_network_and_shows_all_its_pictures(
     assert {Path(name).name for name in named} == expected
     assert all(project.path(name).exists() for name in named)
     reader.close()
+
+
+def test_the_page_of_the_catalogue_shows_all_its_pictures(catalogued: Path, person: Callable[[str], Person]) -> None:
+    reader = person("reader")
+    reader.context.set_offline(True)
+    page = reader.open(catalogued / "results/small/catalogue/index.html", ready="h1")
+    pictures = page.evaluate("[...document.images].map((image) => image.complete && image.naturalWidth > 0)")
+    assert len(pictures) == 4  # occurrence by hour, magnetic local time, month, year
+    assert all(pictures)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.click("text=Each night at a glance")
+    page.wait_for_function("document.title.includes('Nights')")

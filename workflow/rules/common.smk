@@ -6,7 +6,7 @@ from snakemake.logging import logger
 from norrsken import paths, stages
 from norrsken.archive import months_of_years
 from norrsken.config import ConfigError, check
-from norrsken.plan import FIGURES, Plan
+from norrsken.plan import FIGURES, OCCURRENCE, Plan
 
 try:
     plan = Plan(check(config, ", ".join(map(str, workflow.configfiles))))

@@ -1,0 +1,76 @@
+"""Night tables → the catalogue of a month: every kept frame classified."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from norrsken import tables
+from norrsken.ahead import ahead
+from norrsken.catalogue.classifier import Ensemble
+from norrsken.catalogue.condition import Condition, conditions, read_condition
+from norrsken.catalogue.magnetic import magnetic_coordinates
+from norrsken.classes import CLASSES, NOT_CLASSIFIED
+from norrsken.classify import BATCH, refuse_others
+from norrsken.config import Site
+from norrsken.files import directory_written_aside
+
+log = logging.getLogger(__name__)
+
+#: What the catalogue takes from the night table as it is, and the images.
+COLUMNS = ("frame_id", "time", "night", "exposure_ms", "sun_altitude", "moon_altitude", "image")
+
+
+def classify_month(nights: str, classifier: str, condition: str, site: Site, output: str) -> int:
+    """Write a table of each night of a month; return the number of frames.
+
+    nights: the month's directory of night tables. classifier, condition: `classifier.json` and `condition.json`.
+    """
+    ensemble, sky = Ensemble(classifier), read_condition(condition)
+    frames = 0
+    with directory_written_aside(output) as folder:
+        for path in tables.night_tables([nights]):
+            refuse_others(path, ensemble)
+            rows = [*_classified(path, ensemble, sky, site), tables.CATALOGUE_TABLE.empty_table()]
+            night = pa.concat_tables([part.cast(tables.CATALOGUE_TABLE) for part in rows])
+            tables.write(folder / path.name, night, tables.CATALOGUE_TABLE, ensemble.said.plain())
+            frames += len(night)
+    log.info("%s: %d frames", output, frames)
+    return frames
+
+
+def _classified(path: Path, ensemble: Ensemble, sky: Condition, site: Site) -> Iterator[pa.Table]:
+    """The rows of a night, some hundred at a time; the next are read while these are worked on."""
+    for kept, images, found in ahead(_with_conditions(path, sky)):
+        probabilities = ensemble.predict(images)
+        latitude, mlt = magnetic_coordinates(kept["time"].cast(pa.int64()).to_numpy(), site)
+        columns = {name: kept[name] for name in COLUMNS if name != "image"} | {
+            "magnetic_latitude": latitude,
+            "mlt": mlt,
+            "condition": found,
+            "label": np.where(found == "bad", NOT_CLASSIFIED, ensemble.labels(probabilities)),
+            "confidence": probabilities.max(axis=1),
+            "entropy": entropy(probabilities),
+            **{f"p_{name}": probabilities[:, i] for i, name in enumerate(CLASSES)},
+            "model": [ensemble.said.name] * len(kept),
+        }
+        yield pa.table(columns).select(tables.CATALOGUE_TABLE.names)
+
+
+def _with_conditions(path: Path, sky: Condition) -> Iterator[tuple[pa.Table, NDArray[np.uint8], NDArray[np.str_]]]:
+    """The kept frames of a night, some hundred at a time, their images, and the sky's condition in each."""
+    before: NDArray[np.uint8] | None = None
+    for kept in tables.kept_frames(path, COLUMNS, BATCH):
+        images = tables.images(kept["image"])
+        yield kept, images, conditions(images, sky, before)
+        before = images[-1]
+
+
+def entropy(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of the classes' probabilities, bits: (n, 7) → (n,), 0 for one sure class, log2 7 for none."""
+    some = np.maximum(probabilities, np.finfo(float).tiny)
+    found: NDArray[np.float64] = -(some * np.log2(some)).sum(axis=1)
+    return found

@@ -1,0 +1,144 @@
+"""The catalogue of a simulated archive beside the truth: how it does in every weather. No real archive tells that."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from norrsken import tables
+from norrsken.catalogue.untrained import SAID
+from norrsken.classes import CLASSES, COLOURS, CONDITIONS, LABELS, TITLES
+from norrsken.config import ReportSettings
+from norrsken.dataset import read_split
+from norrsken.figures.style import draw_counts, save, without_frame
+from norrsken.files import directory_written_aside, write_csv
+from norrsken.html import picture, write_html
+from norrsken.simulation.archive import REJECTING_CLOUD
+
+#: Weather by the share of light that clouds take away: the lower end of each.
+WEATHER = {"clear": 0.0, "haze": 0.05, "thin cloud": 0.15, "cloud": REJECTING_CLOUD}
+
+
+def compare_with_truth(
+    months: Iterable[str], truth: str, dataset: str, split: str, settings: ReportSettings, output: str
+) -> None:
+    """Write `index.html`, `scores.csv`, `condition.csv`, `occurrence.csv` and figures.
+
+    months: the directories of the catalogue. truth: the folder of the simulation's tables. Nights that the classifier
+    was trained on are kept apart from those that it has not seen.
+    """
+    frames = read_frames(months, truth)
+    train, _ = read_split(dataset, split)
+    frames["nights"] = np.where(np.isin(frames["night"].to_numpy("datetime64[D]"), train.nights), "trained on", "new")
+    clear = frames[frames["condition"] == "clear"]
+    with directory_written_aside(output) as folder:
+        scores, conditions, occurrence = score(frames), count_conditions(frames), compare_occurrence(clear)
+        for name, table in (("scores", scores), ("condition", conditions), ("occurrence", occurrence)):
+            write_csv(table, folder / f"{name}.csv")
+        draw_confusion(clear[clear["nights"] == "new"], folder / "figures/confusion.png")
+        draw_occurrence(occurrence, folder / "figures/occurrence.png")
+        figures = {name: picture(folder / f"figures/{name}.png") for name in ("confusion", "occurrence")}
+        page = {"settings": settings, "scores": scores.to_dict("records"), "figures": figures}
+        page |= {"conditions": conditions.to_dict("records"), "frames": len(frames), "folder": Path(output).as_posix()}
+        write_html("truth.html", page, folder / "index.html")
+
+
+def read_frames(months: Iterable[str], truth: str) -> pd.DataFrame:
+    """The frames of all nights: frame_id, time, night, label, confidence, condition; true, cloud, spoilt, weather."""
+    parts = []
+    for path in tables.night_tables(months):
+        columns = ["frame_id", "time", "night", "label", "confidence", "condition"]
+        found = tables.read(path, tables.CATALOGUE_TABLE, columns).to_pandas()
+        known = tables.read(Path(truth, path.name), tables.TRUTH_TABLE, ["frame_id", "label", "cloud", "spoilt"])
+        parts.append(found.merge(known.to_pandas().rename(columns={"label": "true"}), on="frame_id"))
+    frames: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    for name in ("label", "condition"):
+        frames[name] = frames[name].astype(str)
+    cloud = np.searchsorted([*WEATHER.values()], frames["cloud"], side="right") - 1
+    frames["weather"] = np.where(frames["spoilt"], "spoilt", np.array([*WEATHER])[cloud])
+    return frames
+
+
+def score(frames: pd.DataFrame) -> pd.DataFrame:
+    """Precision, recall and F1 of each class by weather, over nights that are new and others, of all frames.
+
+    A frame without a class of the seven, in truth or in the catalogue, counts as such: precision is the share of right
+    ones among all frames that got the class, recall that among all that are of it. Columns: nights, weather, label,
+    frames, found, precision, recall, f1.
+    """
+    rows = []
+    for nights in ("new", "trained on"):
+        for weather in ("all", *WEATHER, "spoilt"):
+            some = frames[(frames["nights"] == nights) & ((weather == "all") | (frames["weather"] == weather))]
+            for name in CLASSES:
+                true, found = some["true"] == name, some["label"] == name
+                right = int((true & found).sum())
+                rows.append((nights, weather, name, int(true.sum()), int(found.sum()), right))
+    table = pd.DataFrame(rows, columns=["nights", "weather", "label", "frames", "found", "right"])
+    table["precision"] = table["right"] / table["found"].replace(0, np.nan)
+    table["recall"] = table["right"] / table["frames"].replace(0, np.nan)
+    table["f1"] = 2 * table["right"] / (table["found"] + table["frames"]).replace(0, np.nan)
+    return table.drop(columns="right")
+
+
+def count_conditions(frames: pd.DataFrame) -> pd.DataFrame:
+    """Frames by true weather (rows) and by the condition that was found (columns)."""
+    counts = pd.crosstab(frames["weather"], frames["condition"])
+    counts = counts.reindex(index=[*WEATHER, "spoilt"], columns=CONDITIONS, fill_value=0)
+    return counts.rename_axis(columns=None).reset_index()
+
+
+def compare_occurrence(clear: pd.DataFrame) -> pd.DataFrame:
+    """Share of the frames taken for clear that show each class, by UT hour, found and true; of all nights.
+
+    Columns: hour, label, frames, found, true.
+    """
+    rows = []
+    for hour, some in clear.groupby(clear["time"].dt.hour):
+        for name in CLASSES:
+            shares = (some["label"] == name).mean(), (some["true"] == name).mean()
+            rows.append((hour, name, len(some), *shares))
+    return pd.DataFrame(rows, columns=["hour", "label", "frames", "found", "true"])
+
+
+def draw_confusion(frames: pd.DataFrame, path: Path) -> None:
+    """What the catalogue says (columns) of frames that truly are something (rows)."""
+    counts = pd.crosstab(frames["true"], frames["label"]).reindex(index=LABELS, columns=SAID, fill_value=0)
+    figure = Figure(figsize=(7.2, 6), layout="constrained")
+    axes = figure.subplots()
+    titles = [[TITLES[name] for name in names] for names in (LABELS, SAID)]
+    draw_counts(axes, counts.to_numpy(np.float64), titles[0], 8, titles[1])
+    axes.axhline(len(CLASSES) - 0.5, color="white", linewidth=1)
+    axes.axvline(len(CLASSES) - 0.5, color="white", linewidth=1)
+    axes.set_xlabel("catalogue")
+    axes.set_ylabel("truth (frames)")
+    save(figure, path)
+
+
+def draw_occurrence(table: pd.DataFrame, path: Path) -> None:
+    """Share of each class by UT hour, found and true, around midnight."""
+    hours: NDArray[np.int64] = np.array([*range(12, 24), *range(12)])
+    hours = hours[np.isin(hours, table["hour"])]
+    figure = Figure(figsize=(9.6, 4.4), layout="constrained")
+    figure.subplots(2, 4, sharex=True)
+    flat = figure.axes
+    for axes, name in zip(flat, CLASSES, strict=False):
+        rows = table[table["label"] == name].set_index("hour").reindex(hours)
+        places = np.arange(len(hours))
+        axes.bar(places, 100 * rows["true"], 0.9, color=COLOURS[name], alpha=0.35, label="true")
+        axes.step(places, 100 * rows["found"], where="mid", color="black", linewidth=1.2, label="catalogue")
+        axes.set_title(TITLES[name], color=COLOURS[name], fontweight="bold", fontsize=10)
+        axes.set_xticks(places[::2], [f"{hour:02d}" for hour in hours[::2]])
+        axes.set_ylim(0, None)
+        without_frame(axes)
+    for axes in flat[3:7]:
+        axes.set_xlabel("UT hour")
+        axes.tick_params(labelbottom=True)
+    for axes in (flat[0], flat[4]):
+        axes.set_ylabel("frames taken for clear, %")
+    flat[7].set_axis_off()
+    flat[7].legend(*flat[0].get_legend_handles_labels(), loc="center", frameon=False)
+    save(figure, path)

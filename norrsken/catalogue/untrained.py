@@ -1,0 +1,61 @@
+"""How the classifier judges labelled frames that it was never trained on: above all those that fit no class."""
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from norrsken import tables
+from norrsken.agreement import annotators
+from norrsken.catalogue.classifier import Ensemble
+from norrsken.catalogue.condition import conditions, read_condition
+from norrsken.classes import CLASSES, LABELS, NOT_CLASSIFIED
+from norrsken.dataset import read_split
+
+#: Verdicts of frames that enter neither training nor test.
+EXCLUDED = ("unknown", "rejected", "disagreement")
+
+#: What the classifier may say.
+SAID = (*CLASSES, NOT_CLASSIFIED)
+
+
+def judge_untrained(labelled: str, dataset: str, classifier: str, condition: str) -> pd.DataFrame:
+    """What the classifier says of frames of each verdict, by what each annotator called them.
+
+    Columns: verdict (unknown, rejected, disagreement; agreed: the test frames, to compare with), annotator, given,
+    frames, clear (share that the sky's condition takes for clear), classified (share that got a class), confidence
+    (mean), and how many got each class.
+    """
+    ensemble, sky = Ensemble(classifier), read_condition(condition)
+    _, test = read_split(dataset, ensemble.said.name.split("/")[0])
+    names = annotators(tables.read_without_images(labelled))
+    columns = ["frame_id", "verdict", "image", *(f"label_{name}" for name in names)]
+    parts = []
+    with tables.opened(labelled, tables.labelled_table(names), columns) as file:
+        for group in range(file.num_row_groups):
+            rows = file.read_row_group(group, columns)
+            wanted = pc.is_in(rows["frame_id"], pa.array(test.frame_ids))
+            rows = rows.filter(pc.or_(wanted, pc.is_in(rows["verdict"], pa.array(EXCLUDED))))
+            if len(rows):
+                images = tables.images(rows["image"])
+                probabilities = ensemble.predict(images)
+                found = rows.drop_columns(["frame_id", "image"]).to_pandas()
+                found["clear"] = conditions(images, sky) == "clear"
+                found["confidence"] = probabilities.max(axis=1)
+                said = pd.Categorical(ensemble.labels(probabilities), SAID)
+                parts.append(found.join(pd.get_dummies(said, dtype=int)))
+    frames = pd.concat(parts)
+    tabulated = [_by_label(frames, name) for name in names]
+    return pd.concat(tabulated).sort_values(["verdict", "annotator", "given"]).reset_index(drop=True)
+
+
+def _by_label(frames: pd.DataFrame, annotator: str) -> pd.DataFrame:
+    """The rows of one annotator."""
+    given = pd.Categorical(frames[f"label_{annotator}"], LABELS, ordered=True)
+    verdict = pd.Categorical(frames["verdict"], ("agreed", "adjudicated", *EXCLUDED), ordered=True)
+    groups = frames.groupby([verdict, given], observed=True)
+    counts = groups[[*SAID]].sum()
+    table = pd.DataFrame({"frames": groups.size(), **{name: groups[name].mean() for name in ("clear", "confidence")}})
+    table.insert(2, "classified", 1 - counts[NOT_CLASSIFIED] / table["frames"])
+    table = table.join(counts).rename_axis(["verdict", "given"]).reset_index()
+    table.insert(1, "annotator", annotator)
+    return table

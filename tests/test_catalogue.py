@@ -1,0 +1,256 @@
+"""The catalogue: what is chosen, how sure it is, what is repeated when, what it says beside a simulation's truth."""
+
+import json
+import re
+import shutil
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import CONFIG, Project, write_evening
+
+from norrsken import tables
+from norrsken.catalogue import condition, truth
+from norrsken.catalogue.classifier import (
+    CatalogueError,
+    Ensemble,
+    choose_model,
+    fit_temperature,
+    judge,
+    least_confidence,
+    tempered,
+)
+from norrsken.catalogue.frames import entropy
+from norrsken.classes import CLASSES, CONDITIONS
+from norrsken.cli import main
+from norrsken.config import Config
+
+RANDOM = np.random.default_rng(0)
+
+#: What the last month of an archive adds to, when there is a new one.
+OF_ALL_MONTHS = dict.fromkeys(
+    ("find_events", "tabulate_occurrence", "write_night_pages", "write_export", "write_catalogue"), 1
+)
+
+
+def draws(n: int, sharpness: float) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (n, 7), and labels that come up as often as they say."""
+    probabilities = tempered(RANDOM.dirichlet(np.ones(7), n), 1 / sharpness)
+    return probabilities, np.array([RANDOM.choice(7, p=row) for row in probabilities])
+
+
+def test_a_temperature_undoes_overconfidence() -> None:
+    honest, labels = draws(4000, 1.0)
+    assert fit_temperature(honest, labels) == pytest.approx(1, abs=0.1)
+    assert fit_temperature(tempered(honest, 0.5), labels) == pytest.approx(2, abs=0.2)
+    assert tempered(honest, 1) == pytest.approx(honest)
+    assert tempered(np.array([[1.0, 0, 0, 0, 0, 0, 0]]), 3).sum() == pytest.approx(1)
+
+
+def test_the_least_confidence_reaches_the_precision_and_classifies_as_much_as_it_can() -> None:
+    probabilities, labels = draws(5000, 2.0)
+    right, confidence = probabilities.argmax(axis=1) == labels, probabilities.max(axis=1)
+    least = least_confidence(probabilities, labels, 0.9)
+    assert right[confidence >= least].mean() >= 0.9
+    below = np.sort(confidence[confidence < least])[-50:]
+    assert right[confidence >= below[0]].mean() < 0.9
+    assert least_confidence(probabilities, (labels + 1) % 7, 0.999) == 1.0
+
+
+def test_a_judgement_counts_only_what_got_a_class() -> None:
+    probabilities = np.full((4, 7), 0.01)
+    probabilities[range(4), [0, 0, 1, 1]] = [0.94, 0.9, 0.5, 0.94]
+    nights = np.array(["2015-01-01"] * 4, "datetime64[D]")
+    found = judge(probabilities, np.array([0, 1, 1, 1]), nights, 0.6)
+    assert (found.frames, found.classified, found.precision) == (4, 0.75, pytest.approx(2 / 3, abs=1e-4))
+    assert found.low is None  # one night tells nothing of others
+    assert judge(probabilities, np.array([0, 1, 1, 1]), nights, 0.99).precision is None
+
+
+def test_the_model_is_chosen_by_its_last_epochs_and_needs_validation_frames(tmp_path: Path) -> None:
+    for name, column in {"a": "0.9\n3,0.5", "b": "0.6\n3,0.8", "c": "\n3,"}.items():
+        (tmp_path / f"{name}.csv").write_text(f"epoch,validation_f1\n2,{column}\n")
+    histories = {name: [str(tmp_path / f"{name}.csv")] for name in "abc"}
+    assert choose_model(histories) == "b"
+    with pytest.raises(CatalogueError, match=r"catalogue\.model"):
+        choose_model({"c": histories["c"]})
+
+
+def test_entropy_is_in_bits() -> None:
+    assert entropy(np.array([[1.0, 0, 0, 0, 0, 0, 0], [1 / 7] * 7])) == pytest.approx([0, np.log2(7)])
+
+
+def test_black_overexposed_and_frozen_frames_are_bad() -> None:
+    frames = RANDOM.integers(20, 60, (5, 128, 128, 3), np.uint8)
+    frames[1], frames[2] = 3, 255
+    frames[4] = frames[3]
+    assert condition.bad(frames).tolist() == [False, True, True, False, True]
+    assert condition.bad(frames[:1], before=frames[0]).tolist() == [True]
+    assert set(condition.conditions(frames, condition.shipped())) <= set(CONDITIONS)
+
+
+def test_the_shipped_condition_says_how_well_it_does() -> None:
+    model = condition.shipped()
+    assert len(model.weights) == len(CONDITIONS)
+    assert model.scores["clear_recall"] > 0.8  # type: ignore[operator]
+    assert model.scores["cloudy_precision"] > 0.8  # type: ignore[operator]
+
+
+def test_a_release_with_telling_rejected_frames_gets_a_model_of_its_own() -> None:
+    nights = np.repeat(np.arange("2015-01-01", "2015-01-21", dtype="datetime64[D]"), 10)
+    clear = np.arange(200) % 2 == 0
+    measured = RANDOM.normal(size=(200, len(condition.MEASURES))) * 0.1 + np.array(condition.shipped().mean)
+    measured[:, 3] += np.where(clear, 0, 1.0)
+    own = condition.choose(measured, clear, nights)
+    assert own.clear is not None
+    assert own.scores["release_own"] > own.scores["release_shipped"]  # type: ignore[operator]
+    assert ((condition.predict(measured, own) == "clear") == clear).mean() > 0.95
+    few = condition.choose(measured[:60], clear[:60], nights[:60])
+    assert few.clear is None
+    assert few.scores["release_rejected"] == 30
+
+
+@pytest.fixture
+def project(catalogued: Path, tmp_path: Path) -> Project:
+    return Project(Path(shutil.copytree(catalogued, tmp_path / "project")))
+
+
+def test_every_kept_frame_is_in_the_catalogue(catalogued: Path) -> None:
+    folder = catalogued / "results/small/catalogue"
+    for night in (catalogued / "results/nights").glob("*/*.parquet"):
+        path = folder / night.parent.name / night.name
+        kept = pq.read_table(night, columns=["frame_id", "status"]).to_pandas().query("status == 'kept'")
+        table = tables.read(path, tables.CATALOGUE_TABLE).to_pandas()
+        assert table["frame_id"].tolist() == kept["frame_id"].tolist()
+        assert table[[f"p_{name}" for name in CLASSES]].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
+        assert set(table["model"]) == {"random/shufflenet"}
+        least = json.loads((folder / "classifier.json").read_text())["least_confidence"]
+        sure = (table["confidence"] >= least) & (table["condition"] != "bad")
+        assert ((table["label"] != "not_classified") == sure).all()
+        assert table["magnetic_latitude"].between(64, 66).all()
+    assert {path.name for path in folder.iterdir()} == {
+        "2014-12", "2015-01", "classifier.json", "condition.json", "events.csv", "export", "figures", "index.html",
+        "occurrence.csv", "onsets.csv", "pages", "untrained.csv",
+    }  # fmt: skip
+
+
+def test_the_page_of_the_catalogue_loads_nothing_and_links_to_what_is_there(catalogued: Path) -> None:
+    page = (catalogued / "results/small/catalogue/index.html").read_text()
+    assert not re.search(r"""src=["'](?!data:)""", page)
+    for link in re.findall(r'href="([^"]+)"', page):
+        assert (catalogued / "results/small/catalogue" / link).exists()
+
+
+def test_what_it_was_never_trained_on_is_told_by_annotator(catalogued: Path) -> None:
+    table = pd.read_csv(catalogued / "results/small/catalogue/untrained.csv")
+    doubted = table[(table["verdict"] == "disagreement") & (table["annotator"] == "bertil")]
+    assert doubted["given"].tolist() == ["unknown"]
+    assert doubted["frames"].tolist() == [11]
+    assert (table[[*CLASSES, "not_classified"]].sum(axis=1) == table["frames"]).all()
+
+
+def test_a_new_month_adds_itself_with_the_model_as_it_is(project: Project) -> None:
+    assert project.run() == {}
+    project.config["releases"]["small"]["frozen"] = True
+    project.save()
+    write_evening(project.path("archive"), "2016-02-05T18:00")
+    done = project.run("catalogue")
+    assert done == {"ingest_month": 1, "write_keogram_page": 1, "classify_month": 1, "catalogue": 1, **OF_ALL_MONTHS}
+
+
+def test_another_model_remakes_the_catalogue(project: Project) -> None:
+    project.config["releases"]["small"]["catalogue"]["model"] = "svm-linear"
+    project.save()
+    done = project.run("catalogue")
+    assert done["classify_month"] == 2
+    assert "train_run" not in done
+    path = project.path("results/small/catalogue/2015-01/2015-01-15.parquet")
+    table = tables.read(path, tables.CATALOGUE_TABLE).to_pandas()
+    assert set(table["model"]) == {"random/svm-linear"}
+    # Without frames kept out every one gets a class that shows anything at all.
+    assert set(table["label"][table["condition"] != "bad"]) <= set(CLASSES)
+    assert json.loads(project.path("results/small/catalogue/classifier.json").read_text())["validation"] is None
+
+
+def test_a_model_that_was_replaced_is_refused(
+    catalogued: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = json.loads((catalogued / "results/small/catalogue/classifier.json").read_text())
+    for member in said["members"]:
+        member["path"] = str(catalogued / "results/small/catalogue" / member["path"])
+    (tmp_path / "classifier.json").write_text(json.dumps(said))
+    Ensemble(tmp_path / "classifier.json")
+    said["members"][1]["sha256"] = "0" * 64
+    (tmp_path / "classifier.json").write_text(json.dumps(said))
+    with pytest.raises(CatalogueError, match="another model now"):
+        Ensemble(tmp_path / "classifier.json")
+
+
+def test_scores_beside_the_truth_count_what_fits_no_class() -> None:
+    frames = pd.DataFrame(
+        {
+            "nights": ["new"] * 5,
+            "weather": ["clear", "clear", "cloud", "clear", "clear"],
+            "true": ["arcs", "unknown", "rejected", "arcs", "faint"],
+            "label": ["arcs", "arcs", "arcs", "not_classified", "faint"],
+        }
+    )
+    rows = truth.score(frames).set_index(["nights", "weather", "label"])
+    assert rows.loc[("new", "all", "arcs"), ["frames", "found", "precision", "recall"]].tolist() == pytest.approx(
+        [2, 3, 1 / 3, 1 / 2]
+    )
+    assert rows.loc[("new", "clear", "arcs"), "precision"] == pytest.approx(1 / 2)
+    assert np.isnan(rows.loc[("trained on", "all", "arcs"), "precision"])
+
+
+def test_an_ensemble_says_the_same_from_the_command_line(
+    catalogued: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = catalogued / "results"
+    monkeypatch.chdir(tmp_path)  # the members' files are found from anywhere
+    arguments = [folder / "small/catalogue/classifier.json", folder / "nights/2015-01/2015-01-15.parquet"]
+    assert main(["classify", *map(str, arguments), "--csv", "found.csv"]) == 0
+    found = pd.read_csv("found.csv").set_index("frame")
+    table = tables.read(folder / "small/catalogue/2015-01/2015-01-15.parquet", tables.CATALOGUE_TABLE).to_pandas()
+    table = table[table["condition"] != "bad"].set_index("frame_id")
+    assert found.loc[table.index, "label"].tolist() == table["label"].tolist()
+    assert found.loc[table.index, "p_arcs"].to_numpy() == pytest.approx(table["p_arcs"].to_numpy(), abs=1e-4)
+
+
+def test_the_comparison_with_the_truth_is_a_page_of_its_own(tmp_path: Path) -> None:
+    times = pd.date_range("2015-01-12T20:00Z", periods=14, freq="min", unit="ms")
+    ids = [f"KRN{time:%Y%m%dT%H%M%S}" for time in times]
+    names = [*CLASSES, *CLASSES]
+    common = {"frame_id": ids, "time": times, "night": [date(2015, 1, 12)] * 14}
+    found = {field.name: [None if field.nullable else 0.5] * 14 for field in tables.CATALOGUE_TABLE}
+    found |= {**common, "label": names, "condition": ["clear"] * 13 + ["cloudy"], "model": ["night/x"] * 14}
+    known = {field.name: [None if field.nullable else 0.0] * 14 for field in tables.TRUTH_TABLE}
+    known |= {**common, "label": [*names[1:], "rejected"], "path": ids, "spoilt": [False] * 14, "offered": [True] * 14}
+    known["cloud"] = [0.0] * 13 + [0.8]
+    image = np.zeros((14, 128, 128, 3), np.uint8)
+    clean = {**common, "label": names, "image": tables.image_column(image), "split_night": ["test"] * 14}
+    for path, columns, schema in (
+        ("catalogue/2015-01/2015-01-12.parquet", found, tables.CATALOGUE_TABLE),
+        ("truth/2015-01-12.parquet", known, tables.TRUTH_TABLE),
+        ("dataset.parquet", clean, tables.dataset_table(["night"])),
+    ):
+        tables.write(tmp_path / path, pa.table({f.name: pa.array(columns[f.name], f.type) for f in schema}), schema, {})
+    settings = Config.model_validate(CONFIG).report_settings("small").model_copy(update={"title": "<b>"})
+    months, output = [str(tmp_path / "catalogue/2015-01")], tmp_path / "page"
+    truth.compare_with_truth(
+        months, str(tmp_path / "truth"), str(tmp_path / "dataset.parquet"), "night", settings, str(output)
+    )
+    scores = pd.read_csv(output / "scores.csv").set_index(["nights", "weather", "label"])
+    assert scores.loc[("new", "all", "faint"), ["frames", "found", "recall"]].tolist() == [2, 2, 0]
+    assert scores.loc[("new", "cloud", "faint"), "found"] == 1
+    conditions = pd.read_csv(output / "condition.csv").set_index("weather")
+    assert conditions.loc["cloud", "cloudy"] == conditions.loc["cloud"].sum() == 1
+    hours = pd.read_csv(output / "occurrence.csv").set_index(["hour", "label"])
+    assert hours.loc[(20, "breakup"), ["found", "true"]].tolist() == pytest.approx([2 / 13, 1 / 13], abs=1e-5)
+    page = (output / "index.html").read_text()
+    assert "&lt;b&gt;: the catalogue beside the truth" in page
+    assert page.count("data:image/png") == 2

@@ -1,0 +1,7 @@
+"""Rule choose_condition: see `norrsken.catalogue.condition`."""
+
+from norrsken.catalogue.condition import choose_condition
+from norrsken.joblog import log_to
+
+with log_to(snakemake.log[0]):
+    choose_condition(snakemake.input[0], snakemake.output[0])

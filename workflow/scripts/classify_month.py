@@ -1,0 +1,14 @@
+"""Rule classify_month: see `norrsken.catalogue.frames`."""
+
+from norrsken.catalogue.frames import classify_month
+from norrsken.config import Site
+from norrsken.joblog import log_to
+
+with log_to(snakemake.log[0]):
+    classify_month(
+        nights=snakemake.input.nights,
+        classifier=snakemake.input.classifier,
+        condition=snakemake.input.condition,
+        site=Site.model_validate(snakemake.params.site),
+        output=snakemake.output[0],
+    )

@@ -1,0 +1,15 @@
+"""Rule write_night_pages: see `norrsken.catalogue.pages`."""
+
+from norrsken.catalogue.pages import write_night_pages
+from norrsken.config import KeogramPageSettings
+from norrsken.joblog import log_to
+
+with log_to(snakemake.log[0]):
+    write_night_pages(
+        catalogue=snakemake.input.catalogue,
+        nights=snakemake.input.nights,
+        keograms=snakemake.input.keograms,
+        events=snakemake.input.events,
+        settings=KeogramPageSettings.model_validate(snakemake.params.settings),
+        output=snakemake.output[0],
+    )
