@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -160,7 +161,7 @@ def test_a_catalogue_without_frames_is_refused_and_the_last_export_stays(catalog
     assert (output / "checksums.sha256").exists()
 
 
-CHECKER = shutil.which("compliance-checker")
+CHECKER = shutil.which("compliance-checker", path=Path(sys.executable).parent)
 
 
 @pytest.mark.skipif(CHECKER is None, reason="compliance-checker is not installed")

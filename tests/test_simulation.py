@@ -9,12 +9,12 @@ import pytest
 from conftest import CONFIG
 
 from norrsken import tables
-from norrsken.archive import FrameName, NameReader
+from norrsken.archive import FrameName, NameReader, truth_folder
 from norrsken.cli import main
 from norrsken.config import Config
 from norrsken.errors import NorrskenError
 from norrsken.images import UnreadableImage, WrongGeometry, decode, turn, turn_back
-from norrsken.simulation import simulate, truth_folder
+from norrsken.simulation import simulate
 
 #: Short nights in spring; the Moon is below the horizon in the second half of the first.
 NIGHTS = [date(2018, 4, 19), date(2018, 4, 20)]
@@ -46,7 +46,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_frames_have_the_archives_names_and_the_cameras_size(archive: Path) -> None:
     config = configuration(archive)
     reader, camera = NameReader(config.cameras), config.cameras[0]
-    truth = tables.read(truth_folder(config) / f"{NIGHTS[0]}.parquet", tables.TRUTH_TABLE).to_pandas()
+    truth = tables.read(truth_folder(config.archive.root) / f"{NIGHTS[0]}.parquet", tables.TRUTH_TABLE).to_pandas()
     outcomes: Counter[str] = Counter()
     for path in (path for path in (archive / "archive").rglob("*") if path.is_file()):
         if not isinstance(reader.read(path.name), FrameName):
@@ -88,7 +88,7 @@ def test_a_killed_simulation_goes_on_and_nights_can_be_added(archive: Path, tmp_
         name: content for name, content in first.items() if not name.startswith("labels")
     }
     # As a kill in the second night leaves it: some frames, no truth, labels of before.
-    (truth_folder(config) / f"{NIGHTS[1]}.parquet").unlink()
+    (truth_folder(config.archive.root) / f"{NIGHTS[1]}.parquet").unlink()
     sorted((tmp_path / "archive").rglob("*.JPG"))[-1].unlink()
     (tmp_path / "labels/a.csv").unlink()
     simulate(config, NIGHTS, seed=1, workers=1)
