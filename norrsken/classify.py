@@ -1,12 +1,16 @@
 """A trained model on other frames: JPEGs as archived, or night tables. Nothing of the training data is needed."""
 
+import fcntl
+import logging
 import os
 import time
 from collections.abc import Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -24,6 +28,8 @@ from norrsken.features import Extractor
 from norrsken.files import csv_rows
 from norrsken.images import UnreadableImage, WrongGeometry, process, read_frame
 from norrsken.summary import digest
+
+log = logging.getLogger(__name__)
 
 #: Frames a step.
 BATCH = 256
@@ -116,36 +122,38 @@ def classify(
 
 
 class ClassifiedFrames:
-    """A CSV file to which classified frames are added, never twice and always whole rows.
+    """A CSV file to which classified frames are added, never twice and always whole rows, by one process at a time.
 
-    done: the frames that it has. Times are ISO 8601 in UTC, probabilities have four decimals.
+    done: the frames that it has. Times are ISO 8601 in UTC, probabilities have four decimals. Used in a `with` block,
+    at whose end another process may go on.
     """
 
     def __init__(self, path: Path, model: FrameModel) -> None:
         """Begin the file, or go on with it: a row that was torn when a process was killed is cut off.
 
-        Raises `ClassifyError` where another model has classified its frames, or it is something else.
+        Raises `ClassifyError` where another model has classified its frames, another process is adding to it, or it is
+        something else.
         """
         self.path, self.done, self._model = path, set[str](), model.digest[:16]
-        header = (",".join(COLUMNS) + "\n").encode()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab+", buffering=0) as file:
-            file.seek(0)
-            begun = file.read(len(header))
-            if not header.startswith(begun):
-                raise ClassifyError(f"{path}: not a file of classified frames, which begins with {header.decode()!r}")
-            if begun != header:
-                file.truncate(0)
-                file.write(header)
-        with path.open("rb+") as lines:
-            lines.truncate(sum(len(line) for line in lines if line.endswith(b"\n")))
-        for line, row in csv_rows(path, COLUMNS, ClassifyError):
-            if row["model"] != self._model:
-                raise ClassifyError(
-                    f"{path}, line {line}: classified with the model {row['model']}; {model.path} is {self._model}, "
-                    "which needs a file of its own"
-                )
-            self.done.add(row["frame"])
+        with ExitStack() as opened:
+            self._file = opened.enter_context(path.open("ab+", buffering=0))
+            _lock(self._file, path)
+            self._begin()
+            for line, row in csv_rows(path, COLUMNS, ClassifyError):
+                if row["model"] != self._model:
+                    raise ClassifyError(
+                        f"{path}, line {line}: classified with the model {row['model']}; {model.path} is "
+                        f"{self._model}, which needs a file of its own"
+                    )
+                self.done.add(row["frame"])
+            opened.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
     def append(self, table: pd.DataFrame) -> None:
         """Add what `classify` gave."""
@@ -157,9 +165,34 @@ class ClassifiedFrames:
             date_format="%Y-%m-%dT%H:%M:%SZ",
             lineterminator="\n",
         )
-        with self.path.open("ab", buffering=0) as file:
-            file.write(text.encode())  # at once: an interrupt comes before or after it
+        self._file.write(text.encode())  # at once: an interrupt comes before or after it
         self.done.update(table["frame"])
+
+    def _begin(self) -> None:
+        """Write the header where it is not there, and cut off a torn row."""
+        header = (",".join(COLUMNS) + "\n").encode()
+        self._file.seek(0)
+        begun = self._file.read(len(header))
+        if not header.startswith(begun):
+            raise ClassifyError(f"{self.path}: not a file of classified frames, which begins with {header.decode()!r}")
+        if begun != header:
+            self._file.truncate(0)
+            self._file.write(header)
+        with self.path.open("rb") as lines:
+            whole = sum(len(line) for line in lines if line.endswith(b"\n"))
+        self._file.truncate(whole)
+
+
+def _lock(file: FileIO, path: Path) -> None:
+    """Keep others from adding to a file until it is closed; raises `ClassifyError` where another process does."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ClassifyError(
+            f"{path}: another norrsken classify is adding to it; wait until it has ended, or name another file"
+        ) from None
+    except OSError as error:
+        log.warning("%s: it cannot be locked here (%s): let only one process at a time add to it", path, error.strerror)
 
 
 def follow(

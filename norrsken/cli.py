@@ -190,11 +190,12 @@ def _classify(options: argparse.Namespace) -> int:
         model = FrameClassifier(options.model)
     problems: dict[str, str] = {}
     if options.follow:
-        return _follow(model, options.paths, ClassifiedFrames(options.csv, model), options.follow)
+        with ClassifiedFrames(options.csv, model) as frames:
+            return _follow(model, options.paths, frames, options.follow)
     if options.csv:
-        frames = ClassifiedFrames(options.csv, model)
-        for table in classify(model, options.paths, problems, frames.done):
-            frames.append(table)
+        with ClassifiedFrames(options.csv, model) as frames:
+            for table in classify(model, options.paths, problems, frames.done):
+                frames.append(table)
     else:
         for i, table in enumerate(classify(model, options.paths, problems)):
             table["time"] = table["time"].dt.strftime("%Y-%m-%d %H:%M:%S")

@@ -4,6 +4,8 @@ import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -153,6 +155,21 @@ def test_a_file_of_something_else_or_of_another_model_is_left_as_it_is(
     assert main(["classify", str(model_file(project, "svm-linear")), *arguments[1:]]) == 1
     assert f"{csv}, line 2: classified with the model " in capsys.readouterr().err
     assert csv.read_text() == before
+
+
+def test_two_processes_do_not_add_to_one_file(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    csv, model = tmp_path / "frames.csv", model_file(project, "3nn")
+    arguments = ["classify", str(model), str(project / "archive"), "--csv", str(csv)]
+    with classifying.ClassifiedFrames(csv, classifying.FrameClassifier(model)):
+        command = [sys.executable, "-c", "import sys; from norrsken.cli import main; sys.exit(main())", *arguments]
+        other = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert other.returncode == 1
+        assert other.stderr.startswith(f"norrsken: {csv}: another norrsken classify is adding to it; wait until ")
+    assert len(csv.read_text().splitlines()) == 1
+    assert main(arguments) == 0
+    assert len(csv.read_text().splitlines()) == 1 + 28
 
 
 def test_a_folder_is_followed_as_it_fills(
