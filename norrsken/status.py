@@ -29,6 +29,8 @@ class Job:
         match self.rule:
             case "ingest_month":
                 return "months"
+            case "classify_month":
+                return "months of the catalogue"
             case "train_run":
                 return f"runs of {Path(self.log).parent.name}"
         return "other jobs"
@@ -45,7 +47,8 @@ def describe(summary: Iterable[str], folder: Path) -> Iterator[str]:
         counts[job.row][job.state] += 1
     width = max(map(len, counts))
     yield " ".join([" " * width, *(f"{state:>8s}" for state in STATES)])
-    for row in sorted(counts, key=lambda row: (row == "other jobs", row != "months")):
+    order = {"months": 0, "months of the catalogue": 2, "other jobs": 3}  # between them the models, as they come
+    for row in sorted(counts, key=lambda row: order.get(row, 1)):
         yield " ".join([f"{row:{width}s}", *(f"{counts[row][state] or '·':>8}" for state in STATES)])
     for state in ("running", "failed"):
         members = [job for job in jobs if job.state == state]

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import CONFIG, Project, write_evening
+from test_status import status
 
 from norrsken import tables
 from norrsken.catalogue import condition, truth
@@ -160,6 +161,12 @@ def test_a_new_month_adds_itself_with_the_model_as_it_is(project: Project) -> No
     write_evening(project.path("archive"), "2016-02-05T18:00")
     done = project.run("catalogue")
     assert done == {"ingest_month": 1, "write_keogram_page": 1, "classify_month": 1, "catalogue": 1, **OF_ALL_MONTHS}
+
+
+def test_the_status_counts_its_months(project: Project) -> None:
+    shutil.rmtree(project.path("results/small/catalogue/2015-01"))
+    rows = [line.rsplit(maxsplit=4) for line in status(project).splitlines()]
+    assert ["months of the catalogue", "1", "·", "1", "·"] in rows
 
 
 def test_another_model_remakes_the_catalogue(project: Project) -> None:
