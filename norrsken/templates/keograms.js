@@ -80,15 +80,6 @@ function remove(i, span) {
 
 // What is seen
 
-const SVG = "http://www.w3.org/2000/svg";
-
-function draw(parent, kind, attributes, text) {
-  const element = document.createElementNS(SVG, kind);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  if (text !== undefined) element.textContent = text;
-  return parent.appendChild(element);
-}
-
 /** Times in which a curve is above a limit, by straight lines between its points: [[start, end], …] from noon. */
 function above(values, limit) {
   const found = [];

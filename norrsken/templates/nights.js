@@ -9,15 +9,6 @@ const ALTITUDE = { y: CONFIDENCE.y + CONFIDENCE.height + 6, height: 54 };
 const AXIS = ALTITUDE.y + ALTITUDE.height;
 const HEIGHT = AXIS + 24;
 
-const SVG = "http://www.w3.org/2000/svg";
-
-function draw(parent, kind, attributes, text) {
-  const element = document.createElementNS(SVG, kind);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  if (text !== undefined) element.textContent = text;
-  return parent.appendChild(element);
-}
-
 const clock = (night, second) => new Date((night.start + second) * 1000).toISOString().slice(11, 16);
 const x = (second) => Math.round((LEFT + second / 60) * 100) / 100;
 const within = ({ y, height }, share) => Math.round((y + height * (1 - share)) * 10) / 10;
