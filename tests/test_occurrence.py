@@ -64,6 +64,11 @@ def test_a_night_counts_from_thirty_minutes_and_three_frames(tmp_path: Path) -> 
     found = rows(tabulate_occurrence([month], None), "hour", "aurora").loc[20]
     assert (found["nights_observed"], found["nights"]) == (3, 2)
     assert found["nights_share"] == pytest.approx(2 / 3)
+    # Wilson's interval (1927), by hand: (p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n).
+    assert found[["nights_low", "nights_high"]].tolist() == pytest.approx([0.2077, 0.9385], abs=1e-4)
+    never = rows(tabulate_occurrence([month], None), "hour", "patchy").loc[20]
+    assert (never["nights_share"], never["nights_low"]) == (0, 0)
+    assert 0.4 < never["nights_high"] < 0.7  # three nights without it do not mean never
 
 
 def test_scattered_frames_stand_for_no_more_than_their_usual_step(tmp_path: Path) -> None:

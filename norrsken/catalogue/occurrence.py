@@ -36,6 +36,9 @@ _OFFSETS = np.cumsum([0, *map(len, BINS.values())])
 
 KP_HOURS = 3
 
+#: Deviations from the mean that 95 % of a normal distribution lie within.
+_Z = 1.959964
+
 
 class KpError(NorrskenError):
     """A table of the Kp index cannot be used; the message lists the first problems with file and line."""
@@ -94,7 +97,8 @@ def tabulate_occurrence(months: Iterable[str], kp: str | None) -> pd.DataFrame:
     `not_classified`, and `aurora`: any class but faint. frames_observed, hours_observed: whatever the label. frames,
     hours: of the label. share: hours / hours_observed, empty where nothing was observed. low, high: its 95 % interval
     (bootstrap over nights), empty for fewer than 10 nights. nights_observed: nights of at least 30 observed minutes in
-    the bin. nights: those of them with at least 3 frames of the label. nights_share: nights / nights_observed.
+    the bin. nights: those of them with at least 3 frames of the label. nights_share: nights / nights_observed, with
+    nights_low and nights_high, its 95 % interval (binomial, Wilson's).
     """
     index = None if kp is None else read_kp(kp)
     found = [_count(frames, index) for frames in monthly_frames(months)]
@@ -152,7 +156,9 @@ def _table(bins: pd.DataFrame, counts: NDArray[np.float64], seconds: NDArray[np.
     hours, hours_observed = (frames * (seconds / 3600)[:, None, None] for frames in (counts, observed))
     enough = observed * seconds[:, None, None] >= NIGHT_SECONDS
     nights = (enough & (counts >= NIGHT_FRAMES)).sum(axis=0)
+    nights_observed = enough.sum(axis=0)
     low, high = _intervals(hours, hours_observed)
+    nights_low, nights_high = _binomial_intervals(nights, nights_observed)
     columns = {
         "frames_observed": observed.sum(axis=0).astype(np.int64),
         "hours_observed": hours_observed.sum(axis=0),
@@ -161,9 +167,11 @@ def _table(bins: pd.DataFrame, counts: NDArray[np.float64], seconds: NDArray[np.
         "share": _divide(hours.sum(axis=0), hours_observed.sum(axis=0)),
         "low": low,
         "high": high,
-        "nights_observed": enough.sum(axis=0),
+        "nights_observed": nights_observed,
         "nights": nights,
-        "nights_share": _divide(nights, enough.sum(axis=0)),
+        "nights_share": _divide(nights, nights_observed),
+        "nights_low": nights_low,
+        "nights_high": nights_high,
     }
     table = bins.loc[bins.index.repeat(nights.shape[1])].reset_index(drop=True)
     table["label"] = [*SEEN, AURORA] * len(bins)
@@ -183,6 +191,19 @@ def _intervals(
             if units[place] >= MIN_UNITS:
                 found[:, place, label] = interval(shares[:, place, label])
     return found[0], found[1]
+
+
+def _binomial_intervals(
+    nights: NDArray[np.int64], observed: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Wilson's 95 % intervals (1927, doi 10.1080/01621459.1927.10502953) of shares of nights.
+
+    nights: (bins, labels) of those observed, (bins, 1).
+    """
+    share, spread = _divide(nights, observed), _divide(np.array(_Z**2), observed)
+    half = np.sqrt(spread * share * (1 - share) + spread**2 / 4)
+    low, high = ((share + spread / 2 + sign * half) / (1 + spread) for sign in (-1, 1))
+    return np.where(nights == 0, 0, low), np.where(nights == observed, 1, high)
 
 
 def _divide(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:

@@ -79,7 +79,8 @@ def draw_occurrence(table: pd.DataFrame, by: str, path: str | os.PathLike[str], 
             axes.set_xlabel(AXES[by])
         if name in {line[0] for line in PANELS}:
             axes.set_ylabel("observed time, %")
-    figure.suptitle("bands: 95 % interval, bootstrap over nights, where there are ten", x=0.99, ha="right", fontsize=8)
+    said = "bands: 95 % interval, bootstrap over nights, where there are ten"
+    figure.suptitle(said + "; bars: 95 %, binomial" * compared, x=0.99, ha="right", fontsize=8)
     save(figure, path)
 
 
@@ -101,8 +102,9 @@ def _draw_nights(axes: Axes, rows: pd.DataFrame, order: Sequence[int]) -> None:
     known = [KIRUNA.get(hour, np.nan) for hour in order]
     axes.plot(places, known, color=LINES[2], marker="s", markersize=4, linestyle="--",
               label="share of clear nights, Kiruna 1985-1994")  # fmt: skip
-    axes.plot(places, 100 * rows["nights_share"], color=LINES[0], marker="o", markersize=4,
-              label="nights with aurora in three or more frames of the hour, of those observed for 30 minutes in it",
+    share, low, high = (100 * rows[f"nights_{name}"].to_numpy(np.float64) for name in ("share", "low", "high"))
+    axes.errorbar(places, share, [share - low, high - share], color=LINES[0], marker="o", markersize=4, elinewidth=1,
+                  label="nights with aurora in three frames or more of the hour, of those observed for 30 minutes",
     )  # fmt: skip
     axes.set_ylim(0, 105)
     axes.set_ylabel("nights, %")
