@@ -22,7 +22,7 @@ from norrsken import models, stages, tables
 from norrsken.ahead import ahead
 from norrsken.archive import NameReader
 from norrsken.classes import CLASSES
-from norrsken.config import FrameSource
+from norrsken.config import Camera, FrameSource
 from norrsken.errors import NorrskenError
 from norrsken.features import Extractor
 from norrsken.files import csv_rows
@@ -253,18 +253,33 @@ def _files(paths: Iterable[str]) -> Iterator[str]:
             yield path
 
 
-def refuse_others(path: str | Path, model: FrameModel) -> None:
-    """Raise `ClassifyError` for a night table whose frames were not processed as the model's."""
-    found, expected = tables.frame_source(path), model.source
-    if found.processing != expected.processing or not set(_geometries(found)) <= set(_geometries(expected)):
-        raise ClassifyError(f"{path}: its frames are {_described(found)}; {model.path} knows {_described(expected)}")
+def of_known_cameras(path: str | Path, times: pa.ChunkedArray, model: FrameModel) -> NDArray[np.bool_]:
+    """Which frames of a night table are of cameras like those that the model was trained on: times (n,) → (n,).
+
+    Raises `ClassifyError` where frames were processed otherwise than for the model.
+    """
+    found = tables.frame_source(path)
+    if found.processing != model.source.processing:
+        raise _others(path, model)
+    geometries = _geometries(model.source)
+    known: NDArray[np.bool_] = np.array([_geometry(camera) in geometries for camera in found.cameras])
+    first = np.array([camera.valid_from for camera in found.cameras], "datetime64[ms]")
+    which = np.searchsorted(first, times.cast(pa.timestamp("ms")).to_numpy(), side="right") - 1
+    result: NDArray[np.bool_] = known[which]
+    return result
+
+
+def _others(path: str | Path, model: FrameModel) -> ClassifyError:
+    found = _described(tables.frame_source(path))
+    return ClassifyError(f"{path}: its frames are {found}; {model.path} knows {_described(model.source)}")
 
 
 def _read_night_table(path: str, model: FrameModel, done: Container[str]) -> Iterator[Frames]:
     """The kept frames of a night table."""
-    refuse_others(path, model)
-    listed = tables.read(path, tables.NIGHT_TABLE, ["frame_id", "status"])
+    listed = tables.read(path, tables.NIGHT_TABLE, ["frame_id", "time", "status"])
     kept = listed.filter(pc.equal(listed["status"].cast(pa.string()), "kept"))
+    if not of_known_cameras(path, kept["time"], model).all():
+        raise _others(path, model)
     if all(frame in done for frame in kept["frame_id"].to_pylist()):
         return  # without its images
     for rows in tables.kept_frames(path, ["frame_id", "time", "image"], BATCH):
@@ -298,9 +313,14 @@ def _read_jpegs(paths: Sequence[str], source: FrameSource, problems: dict[str, s
                 yield Frames(names, times, np.stack(images))
 
 
+def _geometry(camera: Camera) -> tuple[int, int, int, bool, int]:
+    """What decides which pixels a camera's frame gives: width, height, rotation, flip and block."""
+    return camera.width, camera.height, camera.rotate, camera.flip, camera.block
+
+
 def _geometries(source: FrameSource) -> list[tuple[int, int, int, bool, int]]:
-    """What decides which pixels the cameras' frames give: width, height, rotation, flip and block, each once."""
-    return list(dict.fromkeys((c.width, c.height, c.rotate, c.flip, c.block) for c in source.cameras))
+    """Those of the cameras, each once."""
+    return list(dict.fromkeys(map(_geometry, source.cameras)))
 
 
 def _described(source: FrameSource) -> str:

@@ -11,7 +11,7 @@ FEATURES = 2
 TRAINING = 2
 REPORT = 5
 CURATION = 1
-CATALOGUE = 1
+CATALOGUE = 2
 
 #: Raised when a camera's frame gives other pixels than before: models refuse frames that were processed otherwise.
 PROCESSING = 1

@@ -6,6 +6,7 @@ program's version and the settings that shaped it, as JSON under the metadata ke
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -217,12 +218,15 @@ def write(
     table: pa.Table,
     schema: pa.Schema,
     settings: Mapping[str, Any],
+    left_out: Mapping[str, int] | None = None,
     **more: Mapping[str, Any],
 ) -> None:
-    """Write a whole table; with images in groups of `ROW_GROUP` rows, else in one."""
+    """Write a whole table; with images in groups of `ROW_GROUP` rows, else in one. left_out: see that function."""
     size = ROW_GROUP if "image" in schema.names else None
     with writer(path, schema, settings, **more) as output:
         output.write_table(table.select(schema.names).cast(schema), row_group_size=size)
+        if left_out:
+            output.add_key_value_metadata({LEFT_OUT_KEY: to_json(left_out)})
 
 
 def read(path: str | os.PathLike[str], schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
@@ -332,10 +336,12 @@ def count(path: str | os.PathLike[str]) -> int:
     return rows
 
 
-def left_out(path: str | os.PathLike[str]) -> dict[str, int]:
-    """How many labelled frames did not enter `labelled.parquet`, by reason."""
-    metadata: dict[bytes, bytes] = pq.read_metadata(path).metadata or {}
-    counts: dict[str, int] = json.loads(metadata.get(LEFT_OUT_KEY, b"{}"))
+def left_out(*paths: str | os.PathLike[str]) -> Counter[str]:
+    """How many labelled frames did not enter `labelled.parquet`, or kept ones the catalogue, by reason."""
+    counts = Counter[str]()
+    for path in paths:
+        metadata: dict[bytes, bytes] = pq.read_metadata(path).metadata or {}
+        counts.update(json.loads(metadata.get(LEFT_OUT_KEY, b"{}")))
     return counts
 
 

@@ -163,6 +163,27 @@ def test_a_new_month_adds_itself_with_the_model_as_it_is(project: Project) -> No
     assert done == {"ingest_month": 1, "write_keogram_page": 1, "classify_month": 1, "catalogue": 1, **OF_ALL_MONTHS}
 
 
+def test_frames_of_a_camera_that_the_classifier_does_not_know_are_left_out_and_counted(project: Project) -> None:
+    (camera,) = project.config["cameras"]
+    project.config["cameras"] = [camera, {**camera, "valid_from": "2016-02-06", "block": 1}]
+    project.config["releases"]["small"]["frozen"] = True
+    project.save()
+    for evening in ("2016-02-05T18:00", "2016-02-06T18:00"):
+        write_evening(project.path("archive"), evening)
+    done = project.run("catalogue")
+    assert done["ingest_month"] == done["classify_month"] == 1
+    folder = project.path("results/small/catalogue")
+    counts = {path.stem: (tables.count(path), tables.left_out(path)) for path in (folder / "2016-02").glob("*.parquet")}
+    assert counts == {"2016-02-05": (28, {}), "2016-02-06": (0, {"other camera": 28})}
+    for page, said in {
+        "index.html": "28 kept frames are of a camera that it was not trained on",
+        "export/README.md": "28 frames of a camera that the classifier was not trained on",
+        "pages/2016-02.html": "not classified: a camera that the classifier was not trained on",
+        "pages/index.html": "2016-02-06: a camera that the classifier was not trained on; 28 of 28 frames kept",
+    }.items():
+        assert (folder / page).read_text().count(said) == 1, page
+
+
 def test_the_status_counts_its_months(project: Project) -> None:
     shutil.rmtree(project.path("results/small/catalogue/2015-01"))
     rows = [line.rsplit(maxsplit=4) for line in status(project).splitlines()]

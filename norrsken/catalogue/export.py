@@ -63,7 +63,8 @@ def write_export(catalogue: Sequence[str], more: Sequence[str], settings: Export
         data_dictionary().to_csv(folder / "data_dictionary.csv", index=False, lineterminator="\n")
         (folder / "CITATION.cff").write_text(_citation(settings), encoding="utf-8")
         names = sorted([*(path.name for path in folder.iterdir()), "README.md", "checksums.sha256"])
-        (folder / "README.md").write_text(_readme(settings, years, names), encoding="utf-8")
+        left_out = tables.left_out(*tables.night_tables(catalogue)).total()
+        (folder / "README.md").write_text(_readme(settings, years, names, left_out), encoding="utf-8")
         sums = [f"{_digest(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
         (folder / "checksums.sha256").write_text("".join(sums), encoding="utf-8")
 
@@ -163,7 +164,7 @@ def _citation(settings: ExportSettings) -> str:
     return yaml.safe_dump(citation, sort_keys=False, allow_unicode=True)
 
 
-def _readme(settings: ExportSettings, years: Sequence[Year], names: Sequence[str]) -> str:
+def _readme(settings: ExportSettings, years: Sequence[Year], names: Sequence[str], left_out: int) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("norrsken"),
         autoescape=jinja2.select_autoescape(["html"]),  # Markdown
@@ -175,6 +176,7 @@ def _readme(settings: ExportSettings, years: Sequence[Year], names: Sequence[str
         settings=settings,
         version=__version__,
         frames=sum(year.frames for year in years),
+        left_out=left_out,
         first=years[0].first[:10],
         last=years[-1].last[:10],
         models=list(dict.fromkeys(model for year in years for model in year.models)),

@@ -1,6 +1,7 @@
 """Night tables → the catalogue of a month: every kept frame classified."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +15,14 @@ from norrsken.catalogue.classifier import Ensemble
 from norrsken.catalogue.condition import Condition, conditions, read_condition
 from norrsken.catalogue.magnetic import magnetic_coordinates
 from norrsken.classes import CLASSES, NOT_CLASSIFIED
-from norrsken.classify import BATCH, refuse_others
+from norrsken.classify import BATCH, of_known_cameras
 from norrsken.config import Site
 from norrsken.files import directory_written_aside
 
 log = logging.getLogger(__name__)
+
+#: Why a kept frame is not in the catalogue: the classifier was not trained on frames of such a camera.
+OTHER_CAMERA = "other camera"
 
 #: What the catalogue takes from the night table as it is, and the images.
 COLUMNS = ("frame_id", "time", "night", "exposure_ms", "sun_altitude", "moon_altitude", "image")
@@ -27,24 +31,29 @@ COLUMNS = ("frame_id", "time", "night", "exposure_ms", "sun_altitude", "moon_alt
 def classify_month(nights: str, classifier: str, condition: str, site: Site, output: str) -> int:
     """Write a table of each night of a month; return the number of frames.
 
-    nights: the month's directory of night tables. classifier, condition: `classifier.json` and `condition.json`.
+    nights: the month's directory of night tables. classifier, condition: `classifier.json` and `condition.json`. Frames
+    of a camera that the classifier was not trained on are left out, and counted in the table; see `tables.left_out`.
     """
     ensemble, sky = Ensemble(classifier), read_condition(condition)
     frames = 0
     with directory_written_aside(output) as folder:
         for path in tables.night_tables([nights]):
-            refuse_others(path, ensemble)
-            rows = [*_classified(path, ensemble, sky, site), tables.CATALOGUE_TABLE.empty_table()]
+            left_out = Counter[str]()
+            rows = [*_classified(path, ensemble, sky, site, left_out), tables.CATALOGUE_TABLE.empty_table()]
             night = pa.concat_tables([part.cast(tables.CATALOGUE_TABLE) for part in rows])
-            tables.write(folder / path.name, night, tables.CATALOGUE_TABLE, ensemble.said.plain())
+            tables.write(folder / path.name, night, tables.CATALOGUE_TABLE, ensemble.said.plain(), left_out)
+            if left_out:
+                log.warning("%s: %d frames are of a camera that %s does not know", path, left_out.total(), classifier)
             frames += len(night)
     log.info("%s: %d frames", output, frames)
     return frames
 
 
-def _classified(path: Path, ensemble: Ensemble, sky: Condition, site: Site) -> Iterator[pa.Table]:
+def _classified(
+    path: Path, ensemble: Ensemble, sky: Condition, site: Site, left_out: Counter[str]
+) -> Iterator[pa.Table]:
     """The rows of a night, some hundred at a time; the next are read while these are worked on."""
-    for kept, images, found in ahead(_with_conditions(path, sky)):
+    for kept, images, found in ahead(_with_conditions(path, ensemble, sky, left_out)):
         probabilities = ensemble.predict(images)
         latitude, mlt = magnetic_coordinates(kept["time"].cast(pa.int64()).to_numpy(), site)
         columns = {name: kept[name] for name in COLUMNS if name != "image"} | {
@@ -60,13 +69,20 @@ def _classified(path: Path, ensemble: Ensemble, sky: Condition, site: Site) -> I
         yield pa.table(columns).select(tables.CATALOGUE_TABLE.names)
 
 
-def _with_conditions(path: Path, sky: Condition) -> Iterator[tuple[pa.Table, NDArray[np.uint8], NDArray[np.str_]]]:
+def _with_conditions(
+    path: Path, ensemble: Ensemble, sky: Condition, left_out: Counter[str]
+) -> Iterator[tuple[pa.Table, NDArray[np.uint8], NDArray[np.str_]]]:
     """The kept frames of a night, some hundred at a time, their images, and the sky's condition in each."""
     before: NDArray[np.uint8] | None = None
     for kept in tables.kept_frames(path, COLUMNS, BATCH):
-        images = tables.images(kept["image"])
-        yield kept, images, conditions(images, sky, before)
-        before = images[-1]
+        known = of_known_cameras(path, kept["time"], ensemble)
+        if not known.all():
+            left_out[OTHER_CAMERA] += len(known) - int(known.sum())
+        if known.any():
+            rows = kept.filter(pa.array(known))
+            images = tables.images(rows["image"])
+            yield rows, images, conditions(images, sky, before)
+            before = images[-1]
 
 
 def entropy(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -48,6 +48,7 @@ class _Frames:
     confidence: NDArray[np.int64]  # per cent
     mlt: NDArray[np.float32]
     spacing: float  # seconds that a frame stands for
+    left_out: int  # kept frames that are not in the catalogue
 
     @property
     def hours(self) -> NDArray[np.float64]:
@@ -143,6 +144,7 @@ def _read(path: Path | None, night: str, longitude: float) -> _Frames:
         confidence=np.rint(table["confidence"].to_numpy() * 100).astype(np.int64),
         mlt=table["mlt"].to_numpy(),
         spacing=float(np.median(steps)) if len(steps) else USUAL_STEP,
+        left_out=tables.left_out(path).total() if path else 0,
     )
 
 
@@ -191,6 +193,7 @@ def _night(path: Path, frames: _Frames) -> dict[str, Any]:
         "day": int(path.stem[-2:]),
         "frames": len(status),
         "kept": counts.get("kept", 0),
+        "other_camera": frames.left_out,
         "left_out": ", ".join(f"{name} {counts[name]}" for name in tables.STATUSES[1:] if name in counts),
         "hours": frames.hours,
         **_shares(frames.hours),

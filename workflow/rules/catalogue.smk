@@ -230,6 +230,7 @@ if plan.candidates and plan.months:
     rule write_catalogue:
         """One page that says what was classified, how far to trust it, and what the sky did."""
         input:
+            months=plan.all_months(paths.CATALOGUE),
             classifier=paths.CLASSIFIER,
             condition=paths.CONDITION,
             untrained=paths.UNTRAINED,

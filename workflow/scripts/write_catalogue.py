@@ -6,6 +6,7 @@ from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):
     write_overview(
+        months=snakemake.input.months,
         figures=dict(zip(snakemake.params.titles, snakemake.input.figures, strict=True)),
         truth=snakemake.params.truth,
         settings=ReportSettings.model_validate(snakemake.params.settings),
