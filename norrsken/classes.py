@@ -13,6 +13,9 @@ LABELS = CLASSES + EXCLUSIONS
 #: What a classifier says of a frame of which it is not sure enough.
 NOT_CLASSIFIED = "not_classified"
 
+#: Any class but faint, as if it were one: how often there was aurora at all.
+AURORA = "aurora"
+
 #: The names of the paper's figures and tables.
 TITLES = {
     "breakup": "Breakup",

@@ -163,7 +163,7 @@ def test_two_processes_do_not_add_to_one_file(
     csv, model = tmp_path / "frames.csv", model_file(project, "3nn")
     arguments = ["classify", str(model), str(project / "archive"), "--csv", str(csv)]
     with classifying.ClassifiedFrames(csv, classifying.FrameClassifier(model)):
-        command = [sys.executable, "-c", "import sys; from norrsken.cli import main; sys.exit(main())", *arguments]
+        command = [sys.executable, "-m", "norrsken", *arguments]
         other = subprocess.run(command, capture_output=True, text=True, check=False)
         assert other.returncode == 1
         assert other.stderr.startswith(f"norrsken: {csv}: another norrsken classify is adding to it; wait until ")

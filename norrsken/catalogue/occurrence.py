@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from norrsken.bootstrap import interval, redrawn
 from norrsken.catalogue.events import cadence, monthly_frames
-from norrsken.classes import CLASSES, NOT_CLASSIFIED
+from norrsken.classes import AURORA, CLASSES, NOT_CLASSIFIED
 from norrsken.comparison import MIN_UNITS
 from norrsken.errors import NorrskenError, raise_listed
 from norrsken.files import csv_rows
 
-#: What a clear frame is labelled, each frame once; and any aurora, all but faint.
+#: What a clear frame is labelled, each frame once.
 SEEN = (*CLASSES, NOT_CLASSIFIED)
-AURORA = "aurora"
 
 #: Of a night that counts among the observed ones, and of one on which a label was seen.
 NIGHT_SECONDS = 1800

@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.typing import HashableList
 from numpy.typing import NDArray
 
-from norrsken.catalogue.occurrence import AURORA
-from norrsken.classes import CLASSES, COLOURS, TITLES
+from norrsken.classes import AURORA, CLASSES, COLOURS, TITLES
 from norrsken.figures.style import LINES, save, say, without_frame
 
 #: Share of clear nights with aurora by UT hour, Kiruna 1985-1994, per cent.
