@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import joblib
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 from sklearn.model_selection import GroupKFold
 
@@ -22,12 +22,16 @@ from norrsken.images import process
 from norrsken.simulation import sky
 from norrsken.simulation.archive import REJECTING_CLOUD
 from norrsken.simulation.night import Night, Scene, scene
+from norrsken.simulation.weather import SPOILING
 
 #: Another sky than that of the demo and of `norrsken simulate`, whose seed is 0 unless said.
 SEED = 1007
 
-#: Nights, and frames of each.
-NIGHTS, FRAMES = 600, 6
+#: Nights, frames of each, and so many more of each weather that spoils them, which is rare.
+NIGHTS, FRAMES, SPOILT = 900, 6, 3
+
+#: What each of these counts in the fit: more than their share, or it would not be worth while to find them.
+SPOILT_WEIGHT = 0.5
 
 #: Moonlight and twilight at the zenith, in the simulation's units, of some three times the dark sky's own light.
 BRIGHT = 0.02
@@ -44,20 +48,32 @@ def true_condition(shown: Scene, light: float) -> str:
     return "bright" if light > BRIGHT else "clear"
 
 
-def measured(config: Config, night: date) -> tuple[condition.Features, list[str]]:
-    """What is measured in some frames of a night, and their true conditions."""
+def measured(config: Config, night: date) -> pd.DataFrame:
+    """What is measured in some frames of a night (`measures`), which is `bad` by rule, and their true conditions.
+
+    Columns besides: night; spoilt, by what; drawn, whether from all frames.
+    """
     cv2.setNumThreads(1)
     whole, camera = Night.of(night, config.site, SEED), config.cameras[0]
     random = np.random.default_rng([SEED, night.toordinal()])
-    minutes = whole.minutes()
-    frames: list[NDArray[np.uint8]] = []
-    found = []
-    for minute in random.choice(minutes, min(FRAMES, len(minutes)), replace=False).tolist():
+    minutes = np.array(whole.minutes(), np.intp)
+    spoilt = {what: minutes[whole.weather.spoilt(what)[minutes]] for what in SPOILING}
+    chosen = [random.choice(some, min(most, len(some)), replace=False)
+              for some, most in ((minutes, FRAMES), *((some, SPOILT) for some in spoilt.values()))]  # fmt: skip
+    rows = []
+    for i, minute in enumerate(np.concatenate(chosen).tolist()):
         shown = scene(whole, minute, camera)
         light = sky.moonlight(whole.heavens, minute) + sky.twilight(float(whole.heavens.sun_altitude[minute]))
-        frames.append(process(shown.photograph(), camera))
-        found.append(true_condition(shown, light))
-    return condition.measure(np.array(frames)), found
+        frame = process(shown.photograph(), camera)[None]
+        rows.append({
+            "night": night,
+            "measures": condition.measure(frame)[0],
+            "bad": condition.bad(frame)[0],
+            "spoilt": next((what for what, some in spoilt.items() if minute in some), ""),
+            "true": true_condition(shown, light),
+            "drawn": i < len(chosen[0]),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def main() -> None:
@@ -66,25 +82,29 @@ def main() -> None:
     dark = [date(2010, 1, 1) + timedelta(days=i) for i in range(3652)]
     dark = [night for night in dark if night.month <= 4 or night.month >= 9]
     chosen = np.random.default_rng(SEED).choice(len(dark), NIGHTS, replace=False)
-    parts = joblib.Parallel(n_jobs=-1)(joblib.delayed(measured)(config, dark[i]) for i in chosen)
-    parts = [part for part in parts if part[1]]
-    features = np.concatenate([part[0] for part in parts])
-    labels = np.concatenate([part[1] for part in parts])
-    nights = np.repeat(np.arange(len(parts)), [len(part[1]) for part in parts])
+    frames = pd.concat(joblib.Parallel(n_jobs=-1)(joblib.delayed(measured)(config, dark[i]) for i in chosen))
+    measures, true = np.stack(frames["measures"].to_list()), frames["true"].to_numpy(str)
+    weights = np.where(frames["drawn"], 1, SPOILT_WEIGHT)
 
-    predicted = np.empty_like(labels)
-    for train, test in GroupKFold(5).split(features, labels, nights):
-        predicted[test] = condition.predict(features[test], condition.fit(features[train], labels[train]))
-    found = precision_recall_fscore_support(labels, predicted, labels=CONDITIONS)
-    scores: dict[str, float | int | str | None] = {"nights": len(parts), "frames": len(labels)}
-    for name, precision, recall, _, frames in zip(CONDITIONS, *found, strict=True):
+    frames["found"] = "bad"
+    for train, test in GroupKFold(5).split(measures, true, frames["night"]):
+        model = condition.fit(measures[train], true[train], weights[train])
+        seen = test[~frames["bad"].to_numpy(bool)[test]]
+        frames.iloc[seen, frames.columns.get_loc("found")] = condition.predict(measures[seen], model)
+    drawn = frames[frames["drawn"]]
+    found = precision_recall_fscore_support(drawn["true"], drawn["found"], labels=CONDITIONS)
+    scores: dict[str, float | int | str | None] = {"nights": frames["night"].nunique(), "frames": len(drawn)}
+    for name, precision, recall, _, number in zip(CONDITIONS, *found, strict=True):
         scores |= {
-            f"{name}_frames": int(frames),
-            f"{name}_precision": round(precision, 4),
-            f"{name}_recall": round(recall, 4),
+            f"{name}_frames": int(number),
+            f"{name}_precision": round(float(precision), 4),
+            f"{name}_recall": round(float(recall), 4),
         }
+    for what in SPOILING:
+        some = frames[frames["spoilt"] == what]
+        scores |= {f"{what}_frames": len(some), f"{what}_found": round(float((some["found"] == "bad").mean()), 4)}
     print(scores)
-    model = condition.fit(features, labels).model_copy(update={"scores": scores})
+    model = condition.fit(measures, true, weights).model_copy(update={"scores": scores})
     condition.write_condition(model, ROOT / "norrsken/catalogue/condition.json")
 
 

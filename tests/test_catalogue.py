@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import CONFIG, Project, write_evening
+from conftest import CONFIG, REAL_FRAMES, Project, write_evening
 from test_status import status
 
 from norrsken import tables
@@ -28,7 +28,8 @@ from norrsken.catalogue.classifier import (
 from norrsken.catalogue.frames import entropy
 from norrsken.classes import CLASSES, CONDITIONS
 from norrsken.cli import main
-from norrsken.config import Config
+from norrsken.config import Camera, Config
+from norrsken.images import process, read_frame
 
 RANDOM = np.random.default_rng(0)
 
@@ -85,20 +86,51 @@ def test_entropy_is_in_bits() -> None:
     assert entropy(np.array([[1.0, 0, 0, 0, 0, 0, 0], [1 / 7] * 7])) == pytest.approx([0, np.log2(7)])
 
 
-def test_black_overexposed_and_frozen_frames_are_bad() -> None:
-    frames = RANDOM.integers(20, 60, (5, 128, 128, 3), np.uint8)
+def test_black_overexposed_frozen_and_empty_frames_are_bad() -> None:
+    frames = RANDOM.integers(20, 60, (6, 128, 128, 3), np.uint8)
     frames[1], frames[2] = 3, 255
     frames[4] = frames[3]
-    assert condition.bad(frames).tolist() == [False, True, True, False, True]
+    frames[5] = 30, 60, 90
+    assert condition.bad(frames).tolist() == [False, True, True, False, True, True]
     assert condition.bad(frames[:1], before=frames[0]).tolist() == [True]
     assert set(condition.conditions(frames, condition.shipped())) <= set(CONDITIONS)
+
+
+def test_beams_stars_and_glare_are_told_from_arcs() -> None:
+    sky = RANDOM.normal([30, 32, 28], 2, (4, 128, 128, 3))
+    arc, beam, stars = np.zeros((3, 128, 128, 3))
+    arc[40:56], beam[:, 63:65] = [10, 90, 5], [10, 90, 10]
+    stars[tuple(RANDOM.integers(0, 128, (2, 60)))] = 80
+    lamp = np.exp(-np.arange(128)[:, None, None] / 20) * [200, 180, 140] * np.ones((1, 128, 1))
+    measured = condition.measure(np.clip(np.stack([arc, beam, stars, lamp]) + sky, 0, 255).astype(np.uint8))
+    assert [condition.MEASURES[i] for i in (12, 15, 16)] == ["glare", "beam", "stars"]
+    assert measured[:, [12, 15]].argmax(axis=0).tolist() == [3, 1]
+    assert measured[1, 15] > measured[0, 15] + 1
+    assert measured[2, 16] > measured[0, 16] + 1
 
 
 def test_the_shipped_condition_says_how_well_it_does() -> None:
     model = condition.shipped()
     assert len(model.weights) == len(CONDITIONS)
-    assert model.scores["clear_recall"] > 0.8  # type: ignore[operator]
-    assert model.scores["cloudy_precision"] > 0.8  # type: ignore[operator]
+    assert len(model.mean) == len(condition.MEASURES)
+    for score, least in {
+        "clear_recall": 0.9,
+        "cloudy_precision": 0.9,
+        "laser_found": 0.6,
+        "headlight_found": 0.7,
+    }.items():
+        assert model.scores[score] > least  # type: ignore[operator]
+
+
+@pytest.mark.skipif(not REAL_FRAMES.is_dir(), reason=f"the real frames are not there: {REAL_FRAMES}")
+def test_what_can_be_seen_in_real_frames_is_told() -> None:
+    camera = Camera(
+        valid_from="2010-01-01", name="a", width=720, height=480, rotate=0, flip=False, block=2, pattern="{time:%Y}"
+    )
+    expected = {"0101062052": "bad", "0221192040": "clear", "0221193040": "clear", "0223030010": "clear",
+                "0218235440": "cloudy", "0225233410": "cloudy"}  # fmt: skip
+    frames = [process(read_frame(REAL_FRAMES / f"2014{name}.jpg", camera), camera) for name in expected]
+    assert condition.conditions(np.array(frames), condition.shipped()).tolist() == list(expected.values())
 
 
 def test_a_release_with_telling_rejected_frames_gets_a_model_of_its_own() -> None:

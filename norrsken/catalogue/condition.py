@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 Features = NDArray[np.float64]
 
-#: What is measured in a frame, in this order; logarithms, but for the last.
+#: What is measured in a frame, in this order; logarithms, but for the last two.
 MEASURES = (
     "dark",  # luminance below which 5, 50, 90, 99 % of the pixels lie
     "middle",
@@ -46,11 +46,23 @@ MEASURES = (
     "medium",  # likewise of blocks of 4 pixels from their surroundings
     "fine",  # likewise of pixels from their 3 × 3 median: noise
     "edge",  # luminance at the edge of the crop beside that of its middle
+    "glare",  # luminance of the brightest block of 16 pixels beside the middle one
+    "red_glare",  # red and blue beside green in that block
+    "blue_glare",
+    "beam",  # excess of green above which 0.3 % of the pixels lie, in what is thinner than 5 pixels: a laser
+    "stars",  # share of pixels that stand out from their surroundings by STAR
     "greenish",  # deviation of green less red, beside the luminance
+    "unevenly",  # deviation of the root of that share of stars between blocks of 32 pixels
 )
+
+#: Levels by which a star stands out at least.
+STAR = 18
 
 #: A frame is black when hardly a pixel is brighter than this, overexposed when half of them are as bright as that.
 BLACK, OVEREXPOSED = 6, 250
+
+#: A frame whose luminance deviates less shows nothing: noise alone makes as much.
+FLAT = 0.5
 
 #: Mean difference of pixels below which a frame is the one before it again: noise alone makes more.
 FROZEN = 0.02
@@ -82,8 +94,7 @@ def measure(images: NDArray[np.uint8]) -> Features:
 def _measure_one(frame: NDArray[np.uint8]) -> list[float]:
     """With OpenCV, frame by frame: ten times as fast as NumPy on all of them."""
     luminance = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    below = np.cumsum(np.bincount(luminance.ravel(), minlength=256)) / luminance.size
-    dark, quarter, middle, bright, high = np.searchsorted(below, [0.05, 0.25, 0.5, 0.9, 0.99])
+    dark, quarter, middle, bright, high = _levels(luminance, [0.05, 0.25, 0.5, 0.9, 0.99])
     red, green, blue, _ = cv2.mean(frame)
     mask = cv2.compare(luminance, float(quarter), cv2.CMP_LE)
     red_dark, green_dark, blue_dark, _ = cv2.mean(frame, mask)
@@ -94,14 +105,37 @@ def _measure_one(frame: NDArray[np.uint8]) -> list[float]:
     medium = float(np.abs(small - cv2.blur(small, (5, 5))).mean())
     greenish = frame[::4, ::4, 1].astype(np.float32) - frame[::4, ::4, 0]
     inner, edge = float(blocks[2:-2, 2:-2].mean()), float((blocks.sum() - blocks[1:-1, 1:-1].sum()) / 28)
+    coloured = cv2.resize(frame, (8, 8), interpolation=cv2.INTER_AREA).reshape(-1, 3)
+    red_glare, green_glare, blue_glare = coloured[blocks.argmax()].astype(np.float64)
     values = [dark + 1, middle + 1, bright + 1, high + 1, (red + 1) / (green + 1), (blue + 1) / (green + 1)]
     values += [(red_dark + 1) / (green_dark + 1), (blue_dark + 1) / (green_dark + 1)]
     values += [float(blocks.std()) / mean + 1e-3, medium / mean + 1e-3, fine / mean + 1e-3, (edge + 1) / (inner + 1)]
-    return [*np.log(values).tolist(), float(greenish.std()) / mean]
+    values += [(blocks.max() + 1) / (np.median(blocks) + 1), (red_glare + 1) / (green_glare + 1)]
+    stars = (_small(luminance) >= STAR).reshape(4, 32, 4, 32).mean(axis=(1, 3))
+    values += [(blue_glare + 1) / (green_glare + 1), (_beam(frame) + 1) / mean, float(stars.mean()) + 1e-4]
+    return [*np.log(values).tolist(), float(greenish.std()) / mean, float(np.sqrt(stars).std())]
+
+
+def _beam(frame: NDArray[np.uint8]) -> float:
+    """The excess of green in the thin lines of a frame."""
+    red, green, blue = cv2.split(frame)
+    return float(_levels(_small(cv2.blur(cv2.subtract(green, cv2.max(red, blue)), (3, 3))), [0.997])[0])
+
+
+def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What stands out from its surroundings and is narrower than 5 pixels."""
+    found: NDArray[np.uint8] = cv2.morphologyEx(image, cv2.MORPH_TOPHAT, np.ones((5, 5), np.uint8))
+    return found
+
+
+def _levels(image: NDArray[np.uint8], shares: list[float]) -> NDArray[np.intp]:
+    """The levels at or below which such shares of the pixels lie."""
+    below = np.cumsum(cv2.calcHist([image], [0], None, [256], [0, 256])) / image.size
+    return np.searchsorted(below, shares)
 
 
 def bad(images: NDArray[np.uint8], before: NDArray[np.uint8] | None = None) -> NDArray[np.bool_]:
-    """Frames that are black, overexposed, or the one before them again: (n, 128, 128, 3) → (n,).
+    """Frames that are black, overexposed, of one colour, or the one before them again: (n, 128, 128, 3) → (n,).
 
     before: the frame before the first, of the same night.
     """
@@ -110,7 +144,7 @@ def bad(images: NDArray[np.uint8], before: NDArray[np.uint8] | None = None) -> N
         brighter = np.count_nonzero(frame > BLACK) / frame.size
         glaring = np.count_nonzero(frame >= OVEREXPOSED) / frame.size
         again = before is not None and cv2.norm(frame, before, cv2.NORM_L1) / frame.size < FROZEN
-        found[i] = brighter < 0.01 or glaring > 0.5 or again
+        found[i] = brighter < 0.01 or glaring > 0.5 or again or cv2.meanStdDev(frame)[1].max() < FLAT
         before = frame
     return found
 
@@ -133,12 +167,12 @@ def predict(measured: Features, model: Condition) -> NDArray[np.str_]:
     return names
 
 
-def fit(measured: Features, labels: Iterable[str]) -> Condition:
-    """A model for the conditions in frames. measured: (n, m); labels: (n,), of `CONDITIONS`."""
+def fit(measured: Features, labels: Iterable[str], weights: NDArray[np.float64] | None = None) -> Condition:
+    """A model for the conditions in frames. measured: (n, m); labels: (n,), of `CONDITIONS`; weights: (n,)."""
     mean, deviation = measured.mean(axis=0), np.maximum(measured.std(axis=0), 1e-6)
     empty = Condition(weights=[], mean=mean.tolist(), deviation=deviation.tolist())
-    found = LogisticRegression(fit_intercept=False, max_iter=5000)
-    found.fit(_terms(measured, empty), [CONDITIONS.index(label) for label in labels])
+    found = LogisticRegression(C=0.3, fit_intercept=False, max_iter=5000)
+    found.fit(_terms(measured, empty), [CONDITIONS.index(label) for label in labels], weights)
     return empty.model_copy(update={"weights": found.coef_.round(5).tolist()})
 
 

@@ -98,8 +98,7 @@ def scene(night: Night, minute: int, camera: Camera) -> Scene:
     if stray is not None:
         light = light + stray
     stars = sky.stars(night.heavens, minute, lens).dimmed(1 - cloud, lens)
-    black = night.weather.black[minute] > 0
-    if black:
+    if night.weather.black[minute] > 0:
         light, stars = np.zeros_like(light), stars.none()
     return Scene(
         camera=camera,
@@ -108,5 +107,5 @@ def scene(night: Night, minute: int, camera: Camera) -> Scene:
         stars=stars,
         exposure_ms=exposure.exposure_ms(sun_altitude),
         shares=measure(maps, glow, behind, cloud, camera),
-        spoilt=bool(black or stray is not None or night.weather.snow[minute] > 0.15),
+        spoilt=any(night.weather.spoilt(what)[minute] for what in weather.SPOILING),
     )

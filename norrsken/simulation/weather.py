@@ -16,6 +16,10 @@ Field = NDArray[np.float32]
 Series = NDArray[np.float64]
 
 
+#: What spoils a frame, so that nobody would want to label it: above these values.
+SPOILING = {"black": 0.0, "snow": 0.15, "laser": 0.0, "headlight": 0.0}
+
+
 @dataclass(frozen=True)
 class Weather:
     """A night's weather, an array of 1,440 minutes each.
@@ -35,6 +39,11 @@ class Weather:
     headlight: Series
     black: Series
     outage: Series
+
+    def spoilt(self, what: str) -> NDArray[np.bool_]:
+        """The minutes in which one of `SPOILING` spoils the frame: (1440,)."""
+        found: NDArray[np.bool_] = getattr(self, what) > SPOILING[what]
+        return found
 
 
 def weather_of(random: np.random.Generator) -> Weather:
