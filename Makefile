@@ -47,6 +47,7 @@ bench: .venv/test
 	$(VENV)/python benchmarks/planning.py
 	$(VENV)/python benchmarks/simulation.py
 	$(VENV)/python benchmarks/training.py
+	$(VENV)/python benchmarks/catalogue.py
 	$(VENV)/python benchmarks/pages.py
 	$(VENV)/python benchmarks/occurrence.py
 	$(VENV)/python benchmarks/night_pages.py

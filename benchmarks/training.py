@@ -2,8 +2,7 @@
 
 Usage: python benchmarks/training.py [NETWORK …], by default alexnet and resnet18 on a CPU and resnet18 and resnet50 on
 a GPU. Prints ratios: training loop / bare forward, backward and step on tensors that lie ready; inference from a night
-table, and a month of the catalogue with a model of one run, / bare forward passes; and seconds from the start of a
-process to its first step.
+table / bare forward passes; and seconds from the start of a process to its first step.
 """
 
 import subprocess
@@ -19,9 +18,6 @@ import torch
 from torch import nn
 
 from norrsken import __version__, models, stages, tables
-from norrsken.catalogue.classifier import Classifier, Judgement, Member
-from norrsken.catalogue.condition import shipped, write_condition
-from norrsken.catalogue.frames import classify_month
 from norrsken.classes import CLASSES
 from norrsken.classify import FrameClassifier, classify
 from norrsken.config import FrameSource, RunSettings, load
@@ -35,6 +31,8 @@ THREADS = torch.get_num_threads()
 DEVICE = device.prepare(THREADS)
 ON_GPU = DEVICE.type == "cuda"
 BATCH, BATCHES, ROUNDS = 32, 100 if ON_GPU else 4, 5
+FRAMES = 16384 if ON_GPU else 768
+SOURCE = FrameSource(processing=stages.PROCESSING, cameras=CONFIG.cameras)
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -77,11 +75,9 @@ def training(name: str) -> None:
     compare(name, "training", our_epoch, bare_epoch, BATCH * BATCHES)
 
 
-def inference(name: str, folder: Path) -> None:
-    """A night table classified against bare forward passes of the same network on tensors that lie ready."""
-    n = 16384 if ON_GPU else 768
+def write_night(path: Path, n: int) -> None:
+    """A night table of n kept frames."""
     frames = np.random.default_rng(0).integers(0, 256, (n, 128, 128, 3), np.uint8)
-    source = FrameSource(processing=stages.PROCESSING, cameras=CONFIG.cameras)
     rows = {
         "frame_id": [f"KRN{i:08d}" for i in range(n)],
         "time": pa.array(range(n), pa.timestamp("ms", "UTC")),
@@ -94,22 +90,26 @@ def inference(name: str, folder: Path) -> None:
         "status": ["kept"] * n,
         "image": tables.image_column(frames),
     }
-    table = folder / "nights/1970-01-01.parquet"
-    tables.write(table, pa.table(rows), tables.NIGHT_TABLE, {}, frames=source.plain())
+    tables.write(path, pa.table(rows), tables.NIGHT_TABLE, {}, frames=SOURCE.plain())
+
+
+def write_model(name: str, path: Path) -> None:
+    """A network with random weights as a run leaves it."""
     settings = Network(kind="network", architecture=name, epochs=1, threads=THREADS)
-    model = models.build(settings, 0)
-    run = RunSettings(name=name, model=settings)
     card = models.Card(
         classes=list(CLASSES),
-        run=run,
+        run=RunSettings(name=name, model=settings),
         split="night",
         seed=0,
-        frames=source,
+        frames=SOURCE,
         extractor=None,
         program_version=__version__,
     )
-    model.save(folder / "model.safetensors", card)
-    classifier = FrameClassifier(folder / "model.safetensors")
+    models.build(settings, 0).save(path, card)
+
+
+def forward_passes(name: str, n: int) -> Callable[[], None]:
+    """Bare forward passes of n frames in all, on tensors that lie ready."""
     bare = architectures.create(name).to(DEVICE).to(memory_format=torch.channels_last).eval()
     ready = torch.randn(PREDICT_BATCH, 3, 128, 128, device=DEVICE).to(memory_format=torch.channels_last)
 
@@ -119,22 +119,18 @@ def inference(name: str, folder: Path) -> None:
             with device.precision(DEVICE):
                 bare(ready)
 
-    compare(name, "inference", lambda: list(classify(classifier, [str(table)], {})), forward, n)
-    said, sky = folder / "classifier.json", folder / "condition.json"
-    none = Judgement(frames=0, precision=None, low=None, high=None, classified=0, f1=0, calibration_error=0)
-    ensemble = Classifier(
-        name=f"night/{name}",
-        members=[Member(path=str(classifier.path), sha256=classifier.digest)],
-        temperature=1,
-        least_confidence=0.5,
-        asked_precision=0.9,
-        validation=None,
-        test=none,
+    return forward
+
+
+def inference(name: str, folder: Path) -> None:
+    """A night table classified against bare forward passes of the same network."""
+    table, model = folder / "1970-01-01.parquet", folder / "model.safetensors"
+    write_night(table, FRAMES)
+    write_model(name, model)
+    classifier = FrameClassifier(model)
+    compare(
+        name, "inference", lambda: list(classify(classifier, [str(table)], {})), forward_passes(name, FRAMES), FRAMES
     )
-    said.write_text(ensemble.model_dump_json())
-    write_condition(shipped(), sky)
-    month = (str(table.parent), str(said), str(sky), CONFIG.site, str(folder / "catalogue"))
-    compare(name, "catalogue", lambda: classify_month(*month), forward, n)
 
 
 def start() -> None:
