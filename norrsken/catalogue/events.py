@@ -68,11 +68,7 @@ def monthly_frames(months: Iterable[str], more: Sequence[str] = ()) -> Iterator[
 def _months(months: Iterable[str], more: Sequence[str]) -> Iterator[pd.DataFrame]:
     columns = ["time", "night", "mlt", "condition", "label", *more]
     for month in sorted(months):
-        nights = []
-        for path in tables.night_tables([month]):
-            with tables.opened(path, tables.CATALOGUE_TABLE, columns) as file:
-                # Threads cost more than they save on a night's few columns.
-                nights.append(file.read(columns=columns, use_threads=False))
+        nights = [tables.read(path, tables.CATALOGUE_TABLE, columns) for path in tables.night_tables([month])]
         if any(len(night) for night in nights):
             frames: pd.DataFrame = pa.concat_tables(nights).to_pandas(date_as_object=False)
             last = (frames["night"] != frames["night"].shift(-1)).to_numpy()
