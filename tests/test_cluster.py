@@ -168,6 +168,19 @@ def test_everything_is_as_without_a_cluster_and_only_what_is_new_is_sent(new: Cl
 
 
 @pytest.mark.cluster
+def test_the_catalogue_is_as_without_a_cluster_and_what_classifies_has_a_gpu(
+    cluster: Cluster, catalogued: Path, tmp_path: Path
+) -> None:
+    new = ClusterProject(Path(shutil.copytree(catalogued, tmp_path / "project")), cluster)
+    shutil.rmtree(new.path("results/small/catalogue"))
+    classifying = {"calibrate_classifier": 1, "classify_month": 2, "judge_untrained": 1}
+    assert new.submit("catalogue") == {**classifying, "write_night_pages": 1, "write_export": 1}
+    same(new.path("results/small/catalogue"), catalogued / "results/small/catalogue")
+    for job in new.jobs():
+        assert (job.partition, len(job.gpus)) == (("gpu", 1) if job.rule in classifying else ("cpu", 0)), job.rule
+
+
+@pytest.mark.cluster
 @pytest.mark.parametrize(
     "resources",
     [
