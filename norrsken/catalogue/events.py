@@ -1,6 +1,7 @@
 """Events: times in which one class of aurora lasted; and onsets of breakups."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -124,7 +125,7 @@ def _onsets_of(frames: pd.DataFrame) -> pd.DataFrame:
     watched = np.append(False, (clear & near)[:-1])
     count = last - first + 1
     counted = watched[first] & ~again[first] & (count >= ONSET_FRAMES)
-    found: pd.DataFrame = frames.iloc[first[counted]][["night", "time", "frame_id", "mlt"]]
+    found: pd.DataFrame = frames[["night", "time", "frame_id", "mlt"]].iloc[first[counted]]
     return found.assign(frames=count[counted])
 
 
@@ -147,6 +148,11 @@ def _joined(found: Sequence[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataF
     table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
     for name, kind in table.dtypes.items():
         if isinstance(kind, pd.DatetimeTZDtype):
-            table[name] = table[name].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-    table["night"] = pd.to_datetime(table["night"]).dt.strftime("%Y-%m-%d")
+            table[name] = np.strings.add(_iso(table[name].dt.tz_localize(None), "s"), "Z")
+    table["night"] = _iso(pd.to_datetime(table["night"]), "D")
     return table
+
+
+def _iso(times: pd.Series, unit: Literal["s", "D"]) -> NDArray[np.str_]:
+    """In ISO 8601 to the second or day."""
+    return np.datetime_as_string(times.to_numpy("datetime64[ms]"), unit)
