@@ -202,10 +202,12 @@ def writer(
     """
     about = {"schema_version": SCHEMA_VERSION, "program_version": __version__, "settings": settings, **more}
     described = schema.with_metadata({METADATA_KEY: to_json(about)})
-    # Images hardly repeat and are never searched: no dictionary, no minimum and maximum for them.
+    # Images are never searched: no minimum and maximum for them. Dictionaries only for what repeats: numbers with one
+    # take a sixth longer to read, and more room.
     searched = [name for name in schema.names if name not in ("image", "embedding", "features")]
+    repeating = [field.name for field in schema if pa.types.is_dictionary(field.type)]
     # Noisy frames shrink to 0.78 with LZ4 and 0.64 with zstd, which takes half as long again and twice to read.
-    options: dict[str, Any] = {"compression": "lz4", "use_dictionary": searched}
+    options: dict[str, Any] = {"compression": "lz4", "use_dictionary": repeating}
     with (
         written_aside(path) as temporary,
         pq.ParquetWriter(temporary, described, write_statistics=searched, **options) as output,
