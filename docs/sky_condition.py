@@ -27,11 +27,14 @@ from norrsken.simulation.weather import SPOILING
 #: Another sky than that of the demo and of `norrsken simulate`, whose seed is 0 unless said.
 SEED = 1007
 
-#: Nights, frames of each, and so many more of each weather that spoils them, which is rare.
-NIGHTS, FRAMES, SPOILT = 900, 6, 3
+#: Nights, frames of each, and so many more of breakups and of each weather that spoils frames, which are rare.
+NIGHTS, FRAMES, MORE = 600, 6, 3
 
-#: What each of these counts in the fit: more than their share, or it would not be worth while to find them.
+#: What the spoilt ones count in the fit: more than their share, or it would not be worth while to find them.
 SPOILT_WEIGHT = 0.5
+
+#: A breakup in kR: a classifier that takes it for glare or moonlight would miss what matters most.
+BREAKUP = 20.0
 
 #: Moonlight and twilight at the zenith, in the simulation's units, of some three times the dark sky's own light.
 BRIGHT = 0.02
@@ -51,15 +54,17 @@ def true_condition(shown: Scene, light: float) -> str:
 def measured(config: Config, night: date) -> pd.DataFrame:
     """What is measured in some frames of a night (`measures`), which is `bad` by rule, and their true conditions.
 
-    Columns besides: night; spoilt, by what; drawn, whether from all frames.
+    Columns besides: night; spoilt, by what; breakup; drawn, whether from all frames.
     """
     cv2.setNumThreads(1)
     whole, camera = Night.of(night, config.site, SEED), config.cameras[0]
     random = np.random.default_rng([SEED, night.toordinal()])
     minutes = np.array(whole.minutes(), np.intp)
     spoilt = {what: minutes[whole.weather.spoilt(what)[minutes]] for what in SPOILING}
+    breakup = whole.course.aurora.breakup > BREAKUP
+    rare = [minutes[breakup[minutes]], *spoilt.values()]
     chosen = [random.choice(some, min(most, len(some)), replace=False)
-              for some, most in ((minutes, FRAMES), *((some, SPOILT) for some in spoilt.values()))]  # fmt: skip
+              for some, most in ((minutes, FRAMES), *((some, MORE) for some in rare))]  # fmt: skip
     rows = []
     for i, minute in enumerate(np.concatenate(chosen).tolist()):
         shown = scene(whole, minute, camera)
@@ -70,6 +75,7 @@ def measured(config: Config, night: date) -> pd.DataFrame:
             "measures": condition.measure(frame)[0],
             "bad": condition.bad(frame)[0],
             "spoilt": next((what for what, some in spoilt.items() if minute in some), ""),
+            "breakup": breakup[minute],
             "true": true_condition(shown, light),
             "drawn": i < len(chosen[0]),
         })  # fmt: skip
@@ -84,7 +90,7 @@ def main() -> None:
     chosen = np.random.default_rng(SEED).choice(len(dark), NIGHTS, replace=False)
     frames = pd.concat(joblib.Parallel(n_jobs=-1)(joblib.delayed(measured)(config, dark[i]) for i in chosen))
     measures, true = np.stack(frames["measures"].to_list()), frames["true"].to_numpy(str)
-    weights = np.where(frames["drawn"], 1, SPOILT_WEIGHT)
+    weights = np.where(~frames["drawn"] & (frames["true"] == "bad"), SPOILT_WEIGHT, 1)
 
     frames["found"] = "bad"
     for train, test in GroupKFold(5).split(measures, true, frames["night"]):
@@ -103,6 +109,8 @@ def main() -> None:
     for what in SPOILING:
         some = frames[frames["spoilt"] == what]
         scores |= {f"{what}_frames": len(some), f"{what}_found": round(float((some["found"] == "bad").mean()), 4)}
+    some = frames[frames["breakup"] & (frames["true"] == "clear")]
+    scores |= {"breakup_frames": len(some), "breakup_clear": round(float((some["found"] == "clear").mean()), 4)}
     print(scores)
     model = condition.fit(measures, true, weights).model_copy(update={"scores": scores})
     condition.write_condition(model, ROOT / "norrsken/catalogue/condition.json")

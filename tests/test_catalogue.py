@@ -118,6 +118,7 @@ def test_the_shipped_condition_says_how_well_it_does() -> None:
         "cloudy_precision": 0.9,
         "laser_found": 0.6,
         "headlight_found": 0.7,
+        "breakup_clear": 0.85,
     }.items():
         assert model.scores[score] > least  # type: ignore[operator]
 
