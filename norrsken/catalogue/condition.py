@@ -58,8 +58,9 @@ MEASURES = (
 #: Levels by which a star stands out at least.
 STAR = 18
 
-#: A frame is black when hardly a pixel is brighter than this, overexposed when half of them are as bright as that.
-BLACK, OVEREXPOSED = 6, 250
+#: A frame is black when hardly a pixel is brighter than this (a real one of Longyearbyen reaches 10, the darkest real sky
+#: has 18), overexposed when half of them are as bright as that.
+BLACK, OVEREXPOSED = 12, 250
 
 #: A frame whose luminance deviates less shows nothing: noise alone makes as much.
 FLAT = 0.5
