@@ -58,8 +58,8 @@ MEASURES = (
 #: Levels by which a star stands out at least.
 STAR = 18
 
-#: A frame is black when hardly a pixel is brighter than this (a real one of Longyearbyen reaches 10, the darkest real sky
-#: has 18), overexposed when half of them are as bright as that.
+#: A frame is black when hardly a pixel is brighter than this (a real one of Longyearbyen reaches 10, dark real sky is
+#: above 18), overexposed when half of them are as bright as that.
 BLACK, OVEREXPOSED = 12, 250
 
 #: A frame whose luminance deviates less shows nothing: noise alone makes as much.
