@@ -98,7 +98,7 @@ def write_model(name: str, path: Path) -> None:
     settings = Network(kind="network", architecture=name, epochs=1, threads=THREADS)
     card = models.Card(
         classes=list(CLASSES),
-        run=RunSettings(name=name, model=settings),
+        run=RunSettings(name=name.replace("_", "-"), model=settings),
         split="night",
         seed=0,
         frames=SOURCE,
