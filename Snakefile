@@ -18,12 +18,16 @@ if not workflow.overwrite_configfiles:
 include: "workflow/rules/common.smk"
 include: "workflow/rules/nights.smk"
 include: "workflow/rules/curation.smk"
-include: "workflow/rules/labels.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/catalogue.smk"
+
+
+# The catalogue needs frames to classify and a model that can be chosen for it.
+if plan.candidates and plan.months:
+
+    include: "workflow/rules/catalogue.smk"
 
 
 # Seconds of work on small files: on a cluster each would wait longer for its turn, so they are done where Snakemake runs.
@@ -31,6 +35,7 @@ localrules:
     collect_scores,
     draw_annotators,
     draw_confusion,
+    draw_history,
     tabulate_resources,
     tabulate_scores,
     write_card,

@@ -13,11 +13,11 @@ from pathlib import Path
 import torch
 from training import CONFIG, DEVICE, FRAMES, THREADS, compare, forward_passes, write_model, write_night
 
-from norrsken.catalogue.classifier import Classifier, Judgement, Member
-from norrsken.catalogue.condition import shipped, write_condition
 from norrsken.catalogue.frames import classify_month
+from norrsken.classify.condition import shipped, write_condition
+from norrsken.classify.model import Classifier, Judgement, Member
+from norrsken.files import digest
 from norrsken.models import device
-from norrsken.summary import digest
 
 #: Of the nights by which memory is measured, and a network that is quick on them.
 NIGHT_FRAMES, SMALL = 128, "shufflenet_v2_x0_5"

@@ -17,7 +17,9 @@ import numpy as np
 import scipy.ndimage
 import simplejpeg
 
-from norrsken.config import Camera, Config, NightSettings, load
+from norrsken.config.config import Config, load
+from norrsken.config.jobs import NightSettings
+from norrsken.config.site import Camera
 from norrsken.simulation.exposure import encode
 from norrsken.simulation.night import Night, scene
 

@@ -23,9 +23,9 @@ from planning import decade
 from playwright.sync_api import Browser, sync_playwright
 
 from norrsken import tables
-from norrsken.catalogue.pages import write_night_pages
+from norrsken.catalogue.night_pages import write_night_pages
 from norrsken.classes import CLASSES, CONDITIONS, NOT_CLASSIFIED
-from norrsken.keogram import LAYOUT
+from norrsken.nights.keogram import LAYOUT
 
 FRAMES = 600
 KINDS = np.array([*CLASSES, NOT_CLASSIFIED])

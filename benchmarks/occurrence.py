@@ -23,7 +23,7 @@ from norrsken import tables
 from norrsken.catalogue.events import find_events
 from norrsken.catalogue.occurrence import tabulate_occurrence
 from norrsken.classes import CLASSES, CONDITIONS, NOT_CLASSIFIED
-from norrsken.config import EventSettings
+from norrsken.config.releases import EventSettings
 
 FRAMES = 240
 

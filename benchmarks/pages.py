@@ -17,10 +17,10 @@ from planning import decade
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from norrsken import tables
-from norrsken.config import load
+from norrsken.config.config import load
 from norrsken.curation.keograms import write_keogram_page
 from norrsken.curation.labelling import write_labelling_page
-from norrsken.keogram import LAYOUT
+from norrsken.nights.keogram import LAYOUT
 
 CONFIG = load(Path(__file__).parent.parent / "config.yaml")
 FRAMES = 14_030

@@ -22,17 +22,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from norrsken import stages, tables
-from norrsken.archive import frame_id
 from norrsken.classes import CLASSES
-from norrsken.config import FrameSource, Order, Split, load
-from norrsken.dataset import divide
-from norrsken.features import extract_features
-from norrsken.images import process
-from norrsken.scores import read_metrics, table2
+from norrsken.config.config import load
+from norrsken.config.releases import Order, Split
+from norrsken.config.site import FrameSource
+from norrsken.dataset.splits import divide
+from norrsken.evaluation.scores import read_metrics
+from norrsken.nights.images import process
+from norrsken.nights.names import frame_id
+from norrsken.report.tables import table2
 from norrsken.simulation import annotators
 from norrsken.simulation.night import Night, scene
 from norrsken.simulation.truth import SPAN, worth_labelling
-from norrsken.training import train_run
+from norrsken.training.features import extract_features
+from norrsken.training.run import train_run
 
 CONFIG = load(Path(__file__).parent.parent / "config.yaml")
 CAMERA = CONFIG.cameras[0]

@@ -15,8 +15,8 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from norrsken.config import load
-from norrsken.simulation import simulate
+from norrsken.config.config import load
+from norrsken.simulation.archive import simulate
 from norrsken.simulation.exposure import encode
 from norrsken.simulation.night import Night, scene
 

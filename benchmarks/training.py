@@ -17,13 +17,17 @@ import pyarrow as pa
 import torch
 from torch import nn
 
-from norrsken import __version__, models, stages, tables
+from norrsken import __version__, stages, tables
 from norrsken.classes import CLASSES
-from norrsken.classify import FrameClassifier, classify
-from norrsken.config import FrameSource, RunSettings, load
-from norrsken.model_settings import Network
-from norrsken.models import architectures, device
+from norrsken.classify.frames import classify
+from norrsken.classify.model import FrameClassifier
+from norrsken.config.config import load
+from norrsken.config.jobs import RunSettings
+from norrsken.config.models import Network
+from norrsken.config.site import FrameSource
+from norrsken.models import architectures, classifiers, device
 from norrsken.models.augmentation import augment
+from norrsken.models.interface import Card
 from norrsken.models.network import PREDICT_BATCH, Epoch, Normalised, train_one_epoch
 
 CONFIG = load(Path(__file__).parent.parent / "config.yaml")
@@ -96,7 +100,7 @@ def write_night(path: Path, n: int) -> None:
 def write_model(name: str, path: Path) -> None:
     """A network with random weights as a run leaves it."""
     settings = Network(kind="network", architecture=name, epochs=1, threads=THREADS)
-    card = models.Card(
+    card = Card(
         classes=list(CLASSES),
         run=RunSettings(name=name.replace("_", "-"), model=settings),
         split="night",
@@ -105,7 +109,7 @@ def write_model(name: str, path: Path) -> None:
         extractor=None,
         program_version=__version__,
     )
-    models.build(settings, 0).save(path, card)
+    classifiers.build(settings, 0).save(path, card)
 
 
 def forward_passes(name: str, n: int) -> Callable[[], None]:
@@ -137,10 +141,10 @@ def start() -> None:
     """Seconds from the start of a process to the first step of a training."""
     code = (
         "import numpy as np, torch\n"
-        "from norrsken import models\n"
-        "from norrsken.model_settings import Network\n"
+        "from norrsken.config.models import Network\n"
+        "from norrsken.models import classifiers\n"
         "step = torch.optim.Adam.step\n"
-        "model = models.build(Network(kind='network', architecture='resnet18', epochs=1, validation_share=0), 0)\n"
+        "model = classifiers.build(Network(kind='network', architecture='resnet18', epochs=1, validation_share=0), 0)\n"
         "torch.optim.Adam.step = lambda *_: exit()\n"
         "model.fit(np.zeros((32, 128, 128, 3), np.uint8), np.arange(32) % 7)\n"
     )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from skyfield.api import Loader, wgs84
 from skyfield_data import get_skyfield_data_path
 
-from norrsken.config import Site
+from norrsken.config.site import Site
 
 MS_PER_DAY = 86_400_000
 

@@ -1,7 +1,5 @@
 """The seven auroral classes of Kvammen et al. 2020, section 2.2, and the paper's numbers for them."""
 
-from typing import NamedTuple
-
 #: In priority order: an image with several forms belongs to the first that is dominant (section 2.2).
 CLASSES = ("breakup", "colored", "arcs", "discrete", "patchy", "edge", "faint")
 
@@ -12,6 +10,9 @@ LABELS = CLASSES + EXCLUSIONS
 
 #: What a classifier says of a frame of which it is not sure enough.
 NOT_CLASSIFIED = "not_classified"
+
+#: What a frame of the catalogue may be labelled, in the order of flags, tables and pages.
+CATALOGUE_LABELS = (*CLASSES, NOT_CLASSIFIED)
 
 #: Any class but faint, as if it were one: how often there was aurora at all.
 AURORA = "aurora"
@@ -61,61 +62,3 @@ COLOURS = {
 
 #: What a catalogue says of the sky of a frame: whether it can be judged at all.
 CONDITIONS = ("clear", "cloudy", "bright", "bad")
-
-
-class PaperScore(NamedTuple):
-    """A row of Table 2: mean and standard deviation over ten runs; parameters in millions."""
-
-    title: str
-    precision: float
-    precision_sd: float
-    recall: float
-    recall_sd: float
-    f1: float
-    f1_sd: float
-    parameters: float
-
-
-#: Table 2, by the names that the models have in `config.yaml`.
-PAPER_TABLE2 = {
-    "3nn": PaperScore("3NN", 0.84, 0.0, 0.56, 0.0, 0.58, 0.0, 0),
-    "5nn": PaperScore("5NN", 0.66, 0.0, 0.54, 0.0, 0.53, 0.0, 0),
-    "svm-linear": PaperScore("Linear SVM", 0.78, 0.0, 0.70, 0.0, 0.72, 0.0, 0),
-    "clausen-nickisch": PaperScore("Clausen and Nickisch (2018)", 0.88, 0.01, 0.87, 0.01, 0.88, 0.01, 43),
-    "vgg16": PaperScore("VGG-16", 0.84, 0.02, 0.80, 0.03, 0.81, 0.02, 138),
-    "vgg19": PaperScore("VGG-19", 0.82, 0.04, 0.78, 0.03, 0.79, 0.03, 143),
-    "alexnet": PaperScore("AlexNet", 0.88, 0.03, 0.88, 0.03, 0.87, 0.03, 60),
-    "resnet18": PaperScore("ResNet-18", 0.92, 0.02, 0.87, 0.05, 0.89, 0.04, 11),
-    "resnet50": PaperScore("ResNet-50", 0.92, 0.03, 0.89, 0.04, 0.90, 0.03, 25),
-}
-
-#: Table 1, left half: frames a year. Right half: train, test and all frames a label (None: not used).
-PAPER_YEARS = {
-    2010: 479,
-    2011: 1506,
-    2012: 2498,
-    2013: 0,
-    2014: 1684,
-    2015: 2835,
-    2016: 2037,
-    2017: 1733,
-    2018: 996,
-    2019: 262,
-}
-PAPER_LABELS: dict[str, tuple[int | None, int | None, int]] = {
-    "breakup": (113, 33, 146),
-    "colored": (97, 36, 133),
-    "arcs": (636, 195, 831),
-    "discrete": (150, 44, 194),
-    "patchy": (1691, 459, 2150),
-    "edge": (167, 50, 217),
-    "faint": (146, 29, 175),
-    "unknown": (None, None, 2630),
-    "rejected": (None, None, 1078),
-    "disagreement": (None, None, 6476),
-}
-
-
-def model_title(model: str) -> str:
-    """The paper's name of a model, or its own."""
-    return PAPER_TABLE2[model].title if model in PAPER_TABLE2 else model

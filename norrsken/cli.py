@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from norrsken import __version__
-from norrsken.config import json_schema, load
+from norrsken.config.config import json_schema, load
 from norrsken.errors import NorrskenError
 from norrsken.files import written_aside
+from norrsken.paths import NIGHTS
 
 if TYPE_CHECKING:
-    from norrsken.classify import ClassifiedFrames, FrameModel
+    from norrsken.classify.model import FrameModel
+    from norrsken.classify.table import ClassifiedFrames
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -123,16 +125,19 @@ def _add_label_studio(parser: argparse.ArgumentParser) -> None:
 
 
 def _rescan(options: argparse.Namespace) -> int:
-    from norrsken import rescan
+    from norrsken.nights import rescan
+    from norrsken.plan import Plan
 
-    config = load(options.config)
-    changed = rescan.changed_directories(config)
+    plan = Plan(load(options.config))
+    root = plan.config.archive.root
+    folders = {month: Path(NIGHTS.format(month=month)) for month in plan.months}
+    changed = rescan.changed_directories(root, plan.months, folders)
     for directory, paths in changed.items():
         print(f"{directory}: {len(paths)} files differ, the first is {paths[0]}")
     if not changed:
         print("All files are as in the night tables.")
     elif options.touch:
-        rescan.touch(config, list(changed))
+        rescan.touch(root, changed)
         print(f"{len(changed)} directories touched: the next run repeats their months.")
     else:
         print("With --touch the next run repeats their months.")
@@ -157,8 +162,8 @@ def _seconds(text: str) -> float:
 
 
 def _simulate(options: argparse.Namespace) -> int:
-    from norrsken.archive import truth_folder
-    from norrsken.simulation import simulate
+    from norrsken.nights.archive import truth_folder
+    from norrsken.simulation.archive import simulate
 
     config = load(options.config)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
@@ -169,7 +174,7 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _movie(options: argparse.Namespace) -> int:
-    from norrsken.movie import film_night
+    from norrsken.nights.movie import film_night
 
     output = options.output or Path(f"{options.night}.webm")
     frames = film_night(load(options.config), options.night, output)
@@ -178,12 +183,14 @@ def _movie(options: argparse.Namespace) -> int:
 
 
 def _classify(options: argparse.Namespace) -> int:
-    from norrsken.classify import ClassifiedFrames, ClassifyError, FrameClassifier, classify
+    from norrsken.classify.frames import classify
+    from norrsken.classify.model import ClassifyError, FrameClassifier
+    from norrsken.classify.table import ClassifiedFrames
 
     if options.follow and not options.csv:
         raise ClassifyError("--follow needs a file to add frames to: --csv FILE")
     if options.model.endswith(".json"):
-        from norrsken.catalogue.classifier import Ensemble
+        from norrsken.classify.model import Ensemble
 
         model: FrameModel = Ensemble(options.model)
     else:
@@ -206,7 +213,7 @@ def _classify(options: argparse.Namespace) -> int:
 
 def _follow(model: "FrameModel", paths: Sequence[str], frames: "ClassifiedFrames", seconds: float) -> int:
     """Classify what comes until somebody presses Ctrl-C."""
-    from norrsken.classify import follow
+    from norrsken.classify.table import follow
 
     print(
         f"{frames.path}: {len(frames.done)} frames; looking for new ones every {seconds:g} s, Ctrl-C ends", flush=True
@@ -245,11 +252,14 @@ def _tries(text: str) -> tuple[str, list[str]]:
 
 
 def _tune(options: argparse.Namespace) -> int:
-    from norrsken.tuning import tune
+    from norrsken.plan import Plan
+    from norrsken.training.tuning import tune
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    config = load(options.config)
-    for row in tune(config, options.model, dict(options.tries), options.split, options.seeds):
+    plan = Plan(load(options.config))
+    features = next(iter(plan.features([options.model])), None)
+    tries = dict(options.tries)
+    for row in tune(plan.config, options.model, tries, options.split, options.seeds, plan.dataset, features):
         print(row, flush=True)
     return 0
 
@@ -290,7 +300,8 @@ def _schema(options: argparse.Namespace) -> int:
 
 
 def _tables(options: argparse.Namespace) -> int:
+    from norrsken.simulation.truth import TRUTH_TABLE
     from norrsken.tables import markdown
 
-    print(markdown(), end="")
+    print(markdown({"{archive}-truth/{night}.parquet, beside a simulated archive": TRUTH_TABLE}), end="")
     return 0

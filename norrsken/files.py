@@ -6,18 +6,30 @@ one has begun, so that nothing is left lying about; the earlier one then fails.
 """
 
 import csv
+import hashlib
+import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from norrsken.errors import NorrskenError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+#: A file is read in pieces of so many bytes, so that a large one does not fill the memory.
+_PIECE = 2**20
+
+Item = TypeVar("Item")
 
 
 @contextmanager
@@ -78,3 +90,28 @@ def _part(target: Path) -> Path:
             else:
                 left.unlink(missing_ok=True)
     return target.with_name(f".part-{socket.gethostname()}-{os.getpid()}@{target.name}")
+
+
+def digest(path: str | os.PathLike[str]) -> str | None:
+    """SHA-256 of a file; None where it is gone."""
+    if not Path(path).exists():
+        return None
+    text = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(_PIECE):
+            text.update(piece)
+    return text.hexdigest()
+
+
+def to_json(value: Mapping[str, Any]) -> str:
+    """JSON that is the same for the same content."""
+    return json.dumps(value, sort_keys=True)
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items; the next one is made in a thread while the last one is worked on."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item

@@ -3,8 +3,12 @@
 NIGHTS = "results/nights/{month}"
 KEOGRAMS = "results/keograms/{month}"
 
+#: Where the rules write their benchmark files: a folder for each rule.
+BENCHMARKS = "results/benchmarks"
+
 KEOGRAM_PAGE = "results/curation/keograms.html"
 
+RELEASE = "results/{release}"
 LABELLING = "results/{release}/labelling"
 LABELLED = "results/{release}/labelled.parquet"
 DISAGREEMENTS = "results/{release}/disagreements"
@@ -16,6 +20,7 @@ METRICS = f"{RUN}/metrics.json"
 PREDICTIONS = f"{RUN}/predictions.parquet"
 HISTORY = f"{RUN}/history.csv"
 SCORES = "results/{release}/{split}/{model}/scores.csv"
+HISTORY_FIGURE = "results/{release}/{split}/{model}/history.png"
 
 REPORT = "results/{release}/report"
 TABLE1 = f"{REPORT}/table1.csv"

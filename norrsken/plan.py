@@ -6,21 +6,24 @@ Nothing heavy is imported here: the Snakefile is parsed again for every job.
 import os
 from collections.abc import Iterable
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from norrsken import paths
-from norrsken.archive import (
-    cameras_between,
+from norrsken.calendar import month_span, months_of_years
+from norrsken.config.base import ConfigError
+from norrsken.config.config import Config
+from norrsken.config.jobs import FigureSettings
+from norrsken.config.releases import Catalogue, PublishedRelease, Release
+from norrsken.nights.archive import (
     directories_by_month,
     find_directories,
-    month_span,
-    months_of_years,
     truth_folder,
     why_without_images,
     years_without_data,
 )
-from norrsken.config import Catalogue, Config, ConfigError, FigureSettings, PublishedRelease, Release
-from norrsken.model_settings import Model
+from norrsken.nights.names import cameras_between
+from norrsken.paper import KIRUNA
 
 
 class Figure(NamedTuple):
@@ -151,6 +154,7 @@ class Plan:
             "labels": self.release.labels,
             "adjudicated": self.release.adjudicated,
             "selections": self.release.selections,
+            "nights": os.path.dirname(paths.NIGHTS),
             "settings": self.config.label_settings(self.name).plain(),
         }
 
@@ -179,26 +183,51 @@ class Plan:
 
     def figure_settings(self, figure: str) -> dict[str, Any]:
         """The part of the configuration that a figure of the report shows."""
-        config, settings = self.config, FigureSettings(release=self.name)
+        config = self.config
         match figure:
             case "response":
-                responses = {camera.name: camera.response for camera in config.cameras if camera.response}
-                settings = settings.model_copy(update={"responses": responses})
+                settings = FigureSettings(responses={c.name: c.response for c in config.cameras if c.response})
             case "processing":
-                settings = settings.model_copy(update={"cameras": config.cameras, "root": config.archive.root})
+                nights, root = os.path.dirname(paths.NIGHTS), config.archive.root
+                settings = FigureSettings(cameras=config.cameras, root=root, nights=nights)
             case "samples":
-                pass
+                settings = FigureSettings()
             case _:
-                methods = {name: split.method for name, split in self.release.splits.items()}
-                kinds = {name: model.kind for name, model in config.models.items()}
-                settings = settings.model_copy(update={"seeds": config.seeds, "methods": methods, "kinds": kinds})
-        return settings.plain()
+                settings = FigureSettings(
+                    folder=paths.RELEASE.format(release=self.name),
+                    seeds=config.seeds,
+                    methods={name: split.method for name, split in self.release.splits.items()},
+                    kinds={name: model.kind for name, model in config.models.items()},
+                )
+        return settings.model_dump(mode="json", exclude_unset=True)
 
     @property
-    def counts(self) -> list[str]:
+    def counts(self) -> dict[str, str]:
         """The counts of the archive's frames; of a frozen release those that are there, of a published one none."""
-        files = [path.format(release=self.name) for path in (paths.FRAMES, paths.SELECTION) if not self.published]
-        return [path for path in files if os.path.exists(path)] if self.frozen else files
+        if self.published:
+            return {}
+        counts = {"frames": paths.FRAMES, "selection": paths.SELECTION}
+        files = {name: path.format(release=self.name) for name, path in counts.items()}
+        return {name: path for name, path in files.items() if not self.frozen or os.path.exists(path)}
+
+    @property
+    def benchmarks(self) -> dict[str, list[str]]:
+        """Snakemake's benchmark files of the jobs that the release's runs stand on, by rule.
+
+        Those of features and runs are in the order of `features` and `metrics`.
+        """
+        models = self.config.models
+        features = [f"{self.name}/{Path(path).stem}" for path in self.features(models)]
+        runs = [os.path.relpath(os.path.dirname(path), "results") for path in self.metrics(models)]
+        jobs = {
+            "ingest_month": sorted(months_of_years(self.release.years)),
+            "merge_labels": [self.name],
+            "read_published": [self.name],
+            "split_dataset": [self.name],
+            "extract_features": features,
+            "train_run": runs,
+        }
+        return {rule: [f"{paths.BENCHMARKS}/{rule}/{job}.tsv" for job in names] for rule, names in jobs.items()}
 
     # Its catalogue
 
@@ -239,7 +268,7 @@ class Plan:
     def near_kiruna(self) -> bool:
         """Whether what was seen at Kiruna can be compared with: within a degree of latitude and three of longitude."""
         site = self.config.site
-        return abs(site.latitude - 67.84) < 1 and abs(site.longitude - 20.42) < 3
+        return abs(site.latitude - KIRUNA.latitude) < 1 and abs(site.longitude - KIRUNA.longitude) < 3
 
     @property
     def truth(self) -> str | None:
@@ -247,12 +276,9 @@ class Plan:
         folder = truth_folder(self.config.archive.root)
         return str(folder) if folder.is_dir() else None
 
-    def model(self, name: str) -> Model:
-        return self.config.models[name]
-
     def features(self, models: Iterable[str]) -> list[str]:
         """The features that models need, each file once; one model needs one or none."""
-        needed = {getattr(self.config.models[model], "features", None) for model in models}
+        needed = {getattr(self.config.model(model), "features", None) for model in models}
         return [paths.FEATURES.format(release=self.name, features=name) for name in sorted(filter(None, needed))]
 
     def weights(self, features: str) -> list[str]:
@@ -262,16 +288,24 @@ class Plan:
 
     def metrics(self, models: Iterable[str], splits: Iterable[str] | None = None) -> list[str]:
         """The metrics of the models' runs, on these splits or on all."""
+        return self._of_runs(paths.METRICS, models, splits or self.release.splits)
+
+    def _of_runs(self, path: str, models: Iterable[str], splits: Iterable[str]) -> list[str]:
+        """A file of each run of the models on the splits."""
         return [
-            paths.METRICS.format(release=self.name, split=split, model=model, seed=seed)
-            for split in splits or self.release.splits
+            path.format(release=self.name, split=split, model=model, seed=seed)
+            for split in splits
             for model in models
             for seed in self.config.seeds
         ]
 
     def predictions(self, models: Iterable[str]) -> list[str]:
         """The predictions of the models' runs, in the order of `metrics`."""
-        return [os.path.join(os.path.dirname(path), "predictions.parquet") for path in self.metrics(models)]
+        return self._of_runs(paths.PREDICTIONS, models, self.release.splits)
+
+    def histories(self, models: Iterable[str], splits: Iterable[str]) -> list[str]:
+        """How the trainings of the models' runs went on these splits, in the order of `metrics`."""
+        return self._of_runs(paths.HISTORY, models, splits)
 
     def scores(self, models: Iterable[str]) -> list[str]:
         return [
@@ -285,6 +319,15 @@ class Plan:
             paths.CONFUSION.format(release=self.name, split=split, model=model)
             for split in self.release.splits
             for model in self.config.models
+        ]
+
+    def history_figures(self) -> list[str]:
+        """A figure of the trainings of each model that is trained by epochs, on each split."""
+        by_epochs = [name for name, model in self.config.models.items() if hasattr(model, "epochs")]
+        return [
+            paths.HISTORY_FIGURE.format(release=self.name, split=split, model=model)
+            for split in self.release.splits
+            for model in by_epochs
         ]
 
     def up_to(self, stage: str, model: str | None = None) -> list[str]:
@@ -323,12 +366,17 @@ class Plan:
             paths.TABLE2,
             *(paths.FIGURE.replace("{name}", name) for name in self.figures),
             *(paths.CARD.replace("{model}", model) for model in self.config.models),
-            *self.counts,
+            *self.counts.values(),
             paths.SUMMARY,
             paths.RESOURCES,
             paths.INDEX,
         ]
-        return [*files, *(path.format(release=self.name) for path in report), *self.confusions()]
+        return [
+            *files,
+            *(path.format(release=self.name) for path in report),
+            *self.confusions(),
+            *self.history_figures(),
+        ]
 
     def _catalogue(self) -> list[str]:
         """What the catalogue stands on, and its files; none where no model can be chosen for it."""

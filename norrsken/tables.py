@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from norrsken import __version__
 from norrsken.classes import CLASSES, CONDITIONS
-from norrsken.config import CROP, FrameSource
+from norrsken.config.site import CROP, FrameSource
 from norrsken.errors import NorrskenError
-from norrsken.files import written_aside
+from norrsken.files import to_json, written_aside
 
 SCHEMA_VERSION = 1
 METADATA_KEY = b"norrsken"
@@ -46,26 +46,27 @@ VERDICTS = ("agreed", "adjudicated", "unknown", "rejected", "disagreement", "inc
 _NAMES = pa.dictionary(pa.int8(), pa.string())
 
 
-def _field(name: str, kind: pa.DataType, meaning: str, nullable: bool = False) -> pa.Field:
+def field(name: str, kind: pa.DataType, meaning: str, nullable: bool = False) -> pa.Field:
+    """A column of a schema with what it means, which `docs/tables.md` shows."""
     return pa.field(name, kind, nullable=nullable, metadata={"meaning": meaning})
 
 
-FRAME_ID = _field("frame_id", pa.string(), "station and UTC second, e.g. KRN20150112T183000")
-TIME = _field("time", pa.timestamp("ms", tz="UTC"), "start of the exposure as the file name gives it")
-NIGHT = _field("night", pa.date32(), "local mean solar noon to noon, named by the date of its evening")
+FRAME_ID = field("frame_id", pa.string(), "station and UTC second, e.g. KRN20150112T183000")
+TIME = field("time", pa.timestamp("ms", tz="UTC"), "start of the exposure as the file name gives it")
+NIGHT = field("night", pa.date32(), "local mean solar noon to noon, named by the date of its evening")
 
 NIGHT_TABLE = pa.schema(
     [
         FRAME_ID,
         TIME,
         NIGHT,
-        _field("path", pa.string(), "relative to the archive's root"),
-        _field("bytes", pa.int64(), "size of the file"),
-        _field("exposure_ms", pa.int32(), "from the file name, where it is there", nullable=True),
-        _field("sun_altitude", pa.float32(), "degrees, apparent, without refraction"),
-        _field("moon_altitude", pa.float32(), "degrees, apparent, without refraction"),
-        _field("status", _NAMES, "the first that applies: " + ", ".join(STATUSES)),
-        _field("image", IMAGE, "the processed frame; null unless kept", nullable=True),
+        field("path", pa.string(), "relative to the archive's root"),
+        field("bytes", pa.int64(), "size of the file"),
+        field("exposure_ms", pa.int32(), "from the file name, where it is there", nullable=True),
+        field("sun_altitude", pa.float32(), "degrees, apparent, without refraction"),
+        field("moon_altitude", pa.float32(), "degrees, apparent, without refraction"),
+        field("status", _NAMES, "the first that applies: " + ", ".join(STATUSES)),
+        field("image", IMAGE, "the processed frame; null unless kept", nullable=True),
     ]
 )
 
@@ -80,7 +81,7 @@ def annotator_fields(name: str) -> list[pa.Field]:
         "context": (pa.bool_(), "whether its neighbours in time were looked at"),
         "repeat": (pa.string(), "label when it was shown again, unannounced"),
     }
-    return [_field(f"{key}_{name}", kind, meaning, nullable=True) for key, (kind, meaning) in kinds.items()]
+    return [field(f"{key}_{name}", kind, meaning, nullable=True) for key, (kind, meaning) in kinds.items()]
 
 
 def labelled_table(annotators: Iterable[str]) -> pa.Schema:
@@ -90,10 +91,10 @@ def labelled_table(annotators: Iterable[str]) -> pa.Schema:
             FRAME_ID,
             TIME,
             NIGHT,
-            *(field for annotator in annotators for field in annotator_fields(annotator)),
-            _field("verdict", pa.string(), "what the annotators say together: " + ", ".join(VERDICTS)),
-            _field("label", pa.string(), "the class agreed upon or adjudicated; null elsewhere", nullable=True),
-            _field("image", IMAGE, "the processed frame"),
+            *(one for annotator in annotators for one in annotator_fields(annotator)),
+            field("verdict", pa.string(), "what the annotators say together: " + ", ".join(VERDICTS)),
+            field("label", pa.string(), "the class agreed upon or adjudicated; null elsewhere", nullable=True),
+            field("image", IMAGE, "the processed frame"),
         ]
     )
 
@@ -101,13 +102,13 @@ def labelled_table(annotators: Iterable[str]) -> pa.Schema:
 #: `labelled.parquet` of a published data set.
 PUBLISHED_TABLE = pa.schema(
     [
-        _field("frame_id", pa.string(), "part and file name without its suffix"),
+        field("frame_id", pa.string(), "part and file name without its suffix"),
         TIME.with_nullable(True),
         NIGHT.with_nullable(True),
-        _field("part", pa.string(), "train or test, as published"),
-        _field("verdict", pa.string(), "agreed"),
-        _field("label", pa.string(), "one of the seven classes"),
-        _field("image", IMAGE, "the processed frame"),
+        field("part", pa.string(), "train or test, as published"),
+        field("verdict", pa.string(), "agreed"),
+        field("label", pa.string(), "one of the seven classes"),
+        field("image", IMAGE, "the processed frame"),
     ]
 )
 
@@ -119,24 +120,24 @@ def dataset_table(splits: Iterable[str]) -> pa.Schema:
             FRAME_ID,
             TIME.with_nullable(True),
             NIGHT.with_nullable(True),
-            _field("label", pa.string(), "one of the seven classes"),
-            _field("image", IMAGE, "the processed frame"),
-            *(_field(f"split_{split}", pa.string(), "train or test") for split in splits),
+            field("label", pa.string(), "one of the seven classes"),
+            field("image", IMAGE, "the processed frame"),
+            *(field(f"split_{split}", pa.string(), "train or test") for split in splits),
         ]
     )
 
 
 FEATURES_TABLE = pa.schema(
-    [FRAME_ID, _field("features", pa.list_(pa.float32()), "in the frames' order of dataset.parquet")]
+    [FRAME_ID, field("features", pa.list_(pa.float32()), "in the frames' order of dataset.parquet")]
 )
 
 PREDICTIONS_TABLE = pa.schema(
     [
         FRAME_ID,
-        _field("label", pa.string(), "the agreed class"),
-        _field("predicted", pa.string(), "the most probable class"),
-        *(_field(f"p_{name}", pa.float32(), f"probability of {name}; the seven sum to 1") for name in CLASSES),
-        _field("embedding", pa.list_(pa.float32()), "before the last layer; null where there is none", nullable=True),
+        field("label", pa.string(), "the agreed class"),
+        field("predicted", pa.string(), "the most probable class"),
+        *(field(f"p_{name}", pa.float32(), f"probability of {name}; the seven sum to 1") for name in CLASSES),
+        field("embedding", pa.list_(pa.float32()), "before the last layer; null where there is none", nullable=True),
     ]
 )
 
@@ -146,44 +147,20 @@ CATALOGUE_TABLE = pa.schema(
         FRAME_ID,
         TIME,
         NIGHT,
-        _field("exposure_ms", pa.int32(), "from the file name, where it is there", nullable=True),
-        _field("sun_altitude", pa.float32(), "degrees, apparent, without refraction"),
-        _field("moon_altitude", pa.float32(), "degrees, apparent, without refraction"),
-        _field("magnetic_latitude", pa.float32(), "of the site, degrees, quasi-dipole"),
-        _field("mlt", pa.float32(), "magnetic local time of the site, hours"),
-        _field("condition", _NAMES, "of the sky: " + ", ".join(CONDITIONS)),
-        _field("label", _NAMES, "the most probable class, or not_classified where the confidence is too low"),
-        _field("confidence", pa.float32(), "the highest of the seven probabilities"),
-        _field("entropy", pa.float32(), "of the seven probabilities, bits: from 0 to 2.81"),
+        field("exposure_ms", pa.int32(), "from the file name, where it is there", nullable=True),
+        field("sun_altitude", pa.float32(), "degrees, apparent, without refraction"),
+        field("moon_altitude", pa.float32(), "degrees, apparent, without refraction"),
+        field("magnetic_latitude", pa.float32(), "of the site, degrees, quasi-dipole"),
+        field("mlt", pa.float32(), "magnetic local time of the site, hours"),
+        field("condition", _NAMES, "of the sky: " + ", ".join(CONDITIONS)),
+        field("label", _NAMES, "the most probable class, or not_classified where the confidence is too low"),
+        field("confidence", pa.float32(), "the highest of the seven probabilities"),
+        field("entropy", pa.float32(), "of the seven probabilities, bits: from 0 to 2.81"),
         *(
-            _field(f"p_{name}", pa.float32(), f"calibrated probability of {name}; the seven sum to 1")
+            field(f"p_{name}", pa.float32(), f"calibrated probability of {name}; the seven sum to 1")
             for name in CLASSES
         ),
-        _field("model", _NAMES, "split and model whose runs were averaged"),
-    ]
-)
-
-TRUTH_TABLE = pa.schema(
-    [
-        FRAME_ID,
-        TIME,
-        NIGHT,
-        _field("path", pa.string(), "relative to the archive's root"),
-        _field("sun_altitude", pa.float64(), "degrees, apparent, without refraction"),
-        _field("moon_altitude", pa.float64(), "degrees, apparent, without refraction"),
-        _field("breakup", pa.float32(), "share of the crop's pixels in which a breakup is what is seen"),
-        _field("arcs", pa.float32(), "likewise, arcs"),
-        _field("discrete", pa.float32(), "likewise, discrete-irregular forms"),
-        _field("patchy", pa.float32(), "likewise, patches and diffuse aurora"),
-        _field("colored", pa.float32(), "share of the crop's pixels with more red or blue than green aurora has"),
-        _field("bright", pa.float32(), "share of the crop's pixels as bright as a breakup"),
-        _field("central", pa.float32(), "of the pixels with aurora, the share away from the crop's edge"),
-        _field("span", pa.float32(), "share of the crop's columns that arcs cross"),
-        _field("cloud", pa.float32(), "share of the light that clouds and haze take away, mean over the crop"),
-        _field("spoilt", pa.bool_(), "black, snow on the dome, a laser or a headlight"),
-        _field("label", pa.string(), "the class by the definitions of section 2.2, or unknown, or rejected"),
-        _field("flaw", pa.string(), "what is wrong with the file", nullable=True),
-        _field("offered", pa.bool_(), "given to the annotators: dark, in a span of likely aurora, hardly cloudy"),
+        field("model", _NAMES, "split and model whose runs were averaged"),
     ]
 )
 
@@ -205,7 +182,7 @@ def writer(
     # Images are never searched: no minimum and maximum for them. Dictionaries only for what repeats: numbers with one
     # take a sixth longer to read, and more room.
     searched = [name for name in schema.names if name not in ("image", "embedding", "features")]
-    repeating = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    repeating = [one.name for one in schema if pa.types.is_dictionary(one.type)]
     # Noisy frames shrink to 0.78 with LZ4 and 0.64 with zstd, which takes half as long again and twice to read.
     options: dict[str, Any] = {"compression": "lz4", "use_dictionary": repeating}
     with (
@@ -324,17 +301,23 @@ def night_tables(months: Iterable[str]) -> list[Path]:
 def about(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What a file says of itself: schema version, program version, settings, and whatever its writer added."""
     with _named(path):
-        metadata: dict[bytes, bytes] = pq.read_schema(path).metadata or {}
-    result: dict[str, Any] = json.loads(metadata.get(METADATA_KEY, b"{}"))
+        return _about(pq.read_schema(path))
+
+
+def _about(schema: pa.Schema) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
     return result
 
 
-def frame_source(path: str | os.PathLike[str]) -> FrameSource:
-    """How the frames of a table were processed; raises `TableError` where it does not say so."""
-    found = about(path).get(FRAMES_KEY)
-    if found is None:
+def frame_source(path: str | os.PathLike[str], table: pa.Table | None = None) -> FrameSource:
+    """How the frames of a table were processed; raises `TableError` where it does not say so.
+
+    table: what was read from `path`, where that is at hand; otherwise the file is opened.
+    """
+    source = (about(path) if table is None else _about(table.schema)).get(FRAMES_KEY)
+    if source is None:
         raise TableError(f"{path}: does not say how its frames were processed; make it anew with this program")
-    return FrameSource.model_validate(found)
+    return FrameSource.model_validate(source)
 
 
 def count(path: str | os.PathLike[str]) -> int:
@@ -351,11 +334,6 @@ def left_out(*paths: str | os.PathLike[str]) -> Counter[str]:
         metadata: dict[bytes, bytes] = pq.read_metadata(path).metadata or {}
         counts.update(json.loads(metadata.get(LEFT_OUT_KEY, b"{}")))
     return counts
-
-
-def to_json(value: Mapping[str, Any]) -> str:
-    """JSON that is the same for the same content."""
-    return json.dumps(value, sort_keys=True)
 
 
 def images(column: pa.ChunkedArray) -> NDArray[np.uint8]:
@@ -375,9 +353,9 @@ def image_column(frames: NDArray[np.uint8]) -> pa.Array:
     return pa.FixedSizeBinaryArray.from_buffers(IMAGE, len(frames), [None, pa.py_buffer(np.ascontiguousarray(frames))])
 
 
-def markdown() -> str:
-    """The page that describes all tables, `docs/tables.md`."""
-    tables = {
+def markdown(more: Mapping[str, pa.Schema]) -> str:
+    """The page that describes all tables, `docs/tables.md`. more: path → schema of tables defined elsewhere."""
+    schemas = {
         "results/nights/{month}/{night}.parquet": NIGHT_TABLE,
         "results/{release}/labelled.parquet": labelled_table(["{annotator}"]),
         "results/{release}/labelled.parquet of a published data set": PUBLISHED_TABLE,
@@ -385,7 +363,7 @@ def markdown() -> str:
         "results/{release}/features/{features}.parquet": FEATURES_TABLE,
         "results/{release}/{split}/{model}/{seed}/predictions.parquet": PREDICTIONS_TABLE,
         "results/{release}/catalogue/{month}/{night}.parquet": CATALOGUE_TABLE,
-        "{archive}-truth/{night}.parquet, beside a simulated archive": TRUTH_TABLE,
+        **more,
     }
     lines = [
         "# Tables",
@@ -394,7 +372,7 @@ def markdown() -> str:
         "",
         *(__doc__ or "").splitlines()[2:],
     ]
-    for path, schema in tables.items():
+    for path, schema in schemas.items():
         lines += ["", f"## `{path}`", "", "| column | type | null | meaning |", "|---|---|---|---|"]
         lines += [
             f"| {f.name} | {f.type} | {'yes' if f.nullable else ''} | {f.metadata[b'meaning'].decode()} |"

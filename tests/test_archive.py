@@ -7,21 +7,12 @@ from pathlib import Path
 import pytest
 from conftest import CONFIG
 
-from norrsken.archive import (
-    FrameName,
-    NameReader,
-    cameras_between,
-    directories_by_month,
-    find_directories,
-    frame_id,
-    month_span,
-    months_of,
-    months_of_years,
-    night_of,
-    night_start,
-)
-from norrsken.config import Camera, ConfigError
-from norrsken.directories import DirectoryPattern
+from norrsken.calendar import month_span, months_of_years, night_of, night_start
+from norrsken.config.base import ConfigError
+from norrsken.config.directories import DirectoryPattern
+from norrsken.config.site import Camera
+from norrsken.nights.archive import directories_by_month, find_directories, months_of
+from norrsken.nights.names import FrameName, NameReader, cameras_between, frame_id
 
 KIRUNA = 20.42
 

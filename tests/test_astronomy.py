@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from norrsken.astronomy import heavens, sun_and_moon_altitude
-from norrsken.config import Site
+from norrsken.config.site import Site
 
 SVALBARD = Site(name="Longyearbyen", station="LYR", latitude=78.148, longitude=16.043, elevation=520)
 KNOWN = {

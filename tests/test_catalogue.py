@@ -15,21 +15,17 @@ from conftest import CONFIG, REAL_FRAMES, Project, write_evening
 from test_status import status
 
 from norrsken import tables
-from norrsken.catalogue import condition, truth
-from norrsken.catalogue.classifier import (
-    CatalogueError,
-    Ensemble,
-    choose_model,
-    fit_temperature,
-    judge,
-    least_confidence,
-    tempered,
-)
+from norrsken.catalogue import truth
+from norrsken.catalogue.calibrate import CatalogueError, choose_model, fit_temperature, judge, least_confidence
 from norrsken.catalogue.frames import entropy
 from norrsken.classes import CLASSES, CONDITIONS
+from norrsken.classify import condition
+from norrsken.classify.model import ClassifyError, Ensemble, tempered
 from norrsken.cli import main
-from norrsken.config import Camera, Config
-from norrsken.images import process, read_frame
+from norrsken.config.config import Config
+from norrsken.config.site import Camera
+from norrsken.nights.images import process, read_frame
+from norrsken.simulation.truth import TRUTH_TABLE
 
 RANDOM = np.random.default_rng(0)
 
@@ -247,7 +243,7 @@ def test_a_model_that_was_replaced_is_refused(
     Ensemble(tmp_path / "classifier.json")
     said["members"][1]["sha256"] = "0" * 64
     (tmp_path / "classifier.json").write_text(json.dumps(said))
-    with pytest.raises(CatalogueError, match="another model now"):
+    with pytest.raises(ClassifyError, match="another model now"):
         Ensemble(tmp_path / "classifier.json")
 
 
@@ -289,14 +285,14 @@ def test_the_comparison_with_the_truth_is_a_page_of_its_own(tmp_path: Path) -> N
     common = {"frame_id": ids, "time": times, "night": [date(2015, 1, 12)] * 14}
     found = {field.name: [None if field.nullable else 0.5] * 14 for field in tables.CATALOGUE_TABLE}
     found |= {**common, "label": names, "condition": ["clear"] * 13 + ["cloudy"], "model": ["night/x"] * 14}
-    known = {field.name: [None if field.nullable else 0.0] * 14 for field in tables.TRUTH_TABLE}
+    known = {field.name: [None if field.nullable else 0.0] * 14 for field in TRUTH_TABLE}
     known |= {**common, "label": [*names[1:], "rejected"], "path": ids, "spoilt": [False] * 14, "offered": [True] * 14}
     known["cloud"] = [0.0] * 13 + [0.8]
     image = np.zeros((14, 128, 128, 3), np.uint8)
     clean = {**common, "label": names, "image": tables.image_column(image), "split_night": ["test"] * 14}
     for path, columns, schema in (
         ("catalogue/2015-01/2015-01-12.parquet", found, tables.CATALOGUE_TABLE),
-        ("truth/2015-01-12.parquet", known, tables.TRUTH_TABLE),
+        ("truth/2015-01-12.parquet", known, TRUTH_TABLE),
         ("dataset.parquet", clean, tables.dataset_table(["night"])),
     ):
         tables.write(tmp_path / path, pa.table({f.name: pa.array(columns[f.name], f.type) for f in schema}), schema, {})

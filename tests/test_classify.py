@@ -17,14 +17,16 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import CONFIG_OF_ALL_KINDS, EVENINGS, write_evening
 
-from norrsken import classify as classifying
-from norrsken import models, stages, tables
+from norrsken import stages, tables
 from norrsken.classes import CLASSES
+from norrsken.classify import frames as classifying
 from norrsken.cli import main
-from norrsken.config import Config, FrameSource
-from norrsken.features import Extractor
+from norrsken.config.config import Config
+from norrsken.config.site import FrameSource
+from norrsken.models import classifiers
 from norrsken.models.interface import Card
-from norrsken.nights import ingest_month
+from norrsken.nights.ingest import ingest_month
+from norrsken.training.features import Extractor
 
 CONFIGURATION = Config.model_validate(CONFIG_OF_ALL_KINDS)
 START = datetime.fromisoformat(EVENINGS[2]).replace(tzinfo=UTC)
@@ -47,7 +49,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run = CONFIGURATION.run_settings(name)
         extractor = Extractor(run.features) if run.features else None
         inputs = extractor(images) if extractor else images
-        classifier = models.build(run.model, 0, inputs.shape[-1])
+        classifier = classifiers.build(run.model, 0, inputs.shape[-1])
         classifier.fit(inputs, np.arange(len(images)) % 7)
         digest = extractor.about.get("digest") if extractor else None
         card = Card(

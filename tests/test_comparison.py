@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 from norrsken import tables
-from norrsken.calibration import expected_calibration_error, mean_probabilities, reliability
 from norrsken.classes import CLASSES
-from norrsken.comparison import MIN_UNITS, draw, intervals, macro
-from norrsken.scores import confusion, macro_scores, table2
+from norrsken.evaluation.bootstrap import MIN_UNITS
+from norrsken.evaluation.calibration import expected_calibration_error, mean_probabilities, reliability
+from norrsken.evaluation.intervals import draw, intervals, macro
+from norrsken.evaluation.scores import confusion, macro_scores
+from norrsken.report.tables import table2
 
 RANDOM = np.random.default_rng(0)
 

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from conftest import CONFIG, ROOT
 
-from norrsken.config import Config, ConfigError, check, json_schema, load
+from norrsken.config.base import ConfigError
+from norrsken.config.config import Config, check, json_schema, load
 
 Edit = Callable[[dict[str, Any]], object]
 

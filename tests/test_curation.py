@@ -6,7 +6,8 @@ from conftest import CONFIG, Project
 from PIL import Image
 
 from norrsken import tables
-from norrsken.config import Config, LabellingSettings
+from norrsken.config.config import Config
+from norrsken.config.jobs import LabellingSettings
 from norrsken.curation.labelling import MAX_FRAMES, REPEAT_AFTER, LabellingError, sequence, write_labelling_pages
 
 SETTINGS = Config.model_validate(CONFIG).labelling_settings("small")

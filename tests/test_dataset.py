@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from norrsken.classes import CLASSES, PAPER_LABELS
-from norrsken.config import Split
-from norrsken.dataset import divide
+from norrsken.classes import CLASSES
+from norrsken.config.releases import Split
+from norrsken.dataset.splits import divide
+from norrsken.paper import PAPER_LABELS
 
 LABELS = np.array([label for label in CLASSES for _ in range(PAPER_LABELS[label][2])])
 RANDOM = np.random.default_rng(3)

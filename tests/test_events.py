@@ -13,7 +13,7 @@ import pytest
 from norrsken import tables
 from norrsken.catalogue.events import find_events
 from norrsken.classes import CLASSES
-from norrsken.config import EventSettings
+from norrsken.config.releases import EventSettings
 
 NIGHT = date(2015, 1, 12)
 

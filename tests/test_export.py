@@ -18,7 +18,8 @@ import yaml
 from norrsken import tables
 from norrsken.catalogue.export import ExportError, write_export
 from norrsken.classes import CLASSES, CONDITIONS, NOT_CLASSIFIED
-from norrsken.config import ExportSettings, Site
+from norrsken.config.jobs import ExportSettings
+from norrsken.config.site import Site
 
 SETTINGS = ExportSettings(
     release="kiruna",

@@ -10,14 +10,15 @@ from conftest import CONFIG, Project
 from PIL import Image
 
 from norrsken import tables
-from norrsken.best import Best, best_row, mistakes
 from norrsken.classes import CLASSES
-from norrsken.config import Config, FigureSettings
-from norrsken.dataset import sample_frames
+from norrsken.config.config import Config
+from norrsken.config.jobs import FigureSettings
+from norrsken.dataset.splits import sample_frames
 from norrsken.figures.camera import draw_response
 from norrsken.figures.embedding import GRID, embed, spread_out
-from norrsken.figures.release import draw_figure, raw_frame
 from norrsken.plan import FIGURES
+from norrsken.report.figures import draw_figure, raw_frame
+from norrsken.report.runs import Best, best_row, mistakes
 
 CAMERA = {**CONFIG["cameras"][0], "response": {427.8: 0.65, 557.7: 0.9, 630.0: 0.45}}
 

@@ -14,20 +14,25 @@ import pytest
 from conftest import CONFIG, HEIGHT, WIDTH, jpeg
 from PIL import Image
 
-from norrsken import models, nights, scores, stages, tables
-from norrsken.agreement import agreement
-from norrsken.catalogue import condition
-from norrsken.catalogue.classifier import fit_temperature, least_confidence, tempered
+from norrsken import stages, tables
+from norrsken.catalogue.calibrate import fit_temperature, least_confidence
 from norrsken.catalogue.events import find_events
 from norrsken.catalogue.frames import entropy
 from norrsken.catalogue.magnetic import magnetic_coordinates
 from norrsken.catalogue.occurrence import tabulate_occurrence
 from norrsken.classes import CLASSES
-from norrsken.config import Config, EventSettings, Split
-from norrsken.dataset import divide
-from norrsken.features import histogram_of_gradients
-from norrsken.labels import Given, outcome
-from norrsken.model_settings import Hog
+from norrsken.classify import condition
+from norrsken.classify.model import tempered
+from norrsken.config.config import Config
+from norrsken.config.models import Hog
+from norrsken.config.releases import EventSettings, Split
+from norrsken.dataset.agreement import agreement
+from norrsken.dataset.labels import Given, outcome
+from norrsken.dataset.splits import divide
+from norrsken.evaluation import scores
+from norrsken.models import classifiers
+from norrsken.nights import ingest as nights
+from norrsken.training.features import histogram_of_gradients
 
 CONFIGURATION = Config.model_validate(CONFIG)
 
@@ -110,10 +115,10 @@ def test_training() -> None:
     features = images.reshape(28, -1)[:, :64].astype(np.float32)
     found = []
     for name in ("3nn", "svm-linear"):
-        classifier = models.build(CONFIGURATION.models[name], 0)
+        classifier = classifiers.build(CONFIGURATION.models[name], 0)
         classifier.fit(features, labels)
         found += classifier.predict(features).probabilities[0, :3].tolist()
-    network = models.build(CONFIGURATION.models["shufflenet"], 0)
+    network = classifiers.build(CONFIGURATION.models["shufflenet"], 0)
     (epoch,) = network.fit(images, labels)
     check_numbers("training", *found, epoch["learning_rate"], epoch["train_loss"])
 

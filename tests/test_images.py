@@ -9,8 +9,8 @@ import simplejpeg
 from conftest import jpeg
 from PIL import Image
 
-from norrsken.config import Camera
-from norrsken.images import UnreadableImage, WrongGeometry, decode, first_block, process
+from norrsken.config.site import Camera
+from norrsken.nights.images import UnreadableImage, WrongGeometry, decode, first_block, process
 
 NOISE = np.random.default_rng(1).integers(0, 256, (479, 720, 3), dtype=np.uint8)
 

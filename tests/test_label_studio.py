@@ -11,7 +11,7 @@ import pytest
 from norrsken.classes import LABELS
 from norrsken.cli import main
 from norrsken.curation import label_studio
-from norrsken.labels import read_labels
+from norrsken.dataset.labels import read_labels
 
 
 def task(number: int, frame: str, *annotations: dict[str, Any], image: str = "") -> dict[str, Any]:

@@ -9,12 +9,16 @@ import pytest
 from conftest import CONFIG, write_evening, write_frame, write_labels
 from sklearn.metrics import cohen_kappa_score
 
-from norrsken import nights, tables
-from norrsken.agreement import agreement, confusion, consistency, course, table1
-from norrsken.classes import CLASSES, PAPER_LABELS, PAPER_YEARS
-from norrsken.config import Config, LabelSettings
-from norrsken.drift import drift
-from norrsken.labels import Given, LabelError, merge_labels, read_labels, verdict
+from norrsken import tables
+from norrsken.classes import CLASSES
+from norrsken.config.config import Config
+from norrsken.config.jobs import LabelSettings
+from norrsken.dataset.agreement import agreement, confusion, consistency, course
+from norrsken.dataset.drift import drift
+from norrsken.dataset.labels import Given, LabelError, merge_labels, read_labels, verdict
+from norrsken.nights import ingest as nights
+from norrsken.paper import PAPER_LABELS, PAPER_YEARS
+from norrsken.report.tables import table1
 
 CONFIGURATION = Config.model_validate(CONFIG)
 SETTINGS = CONFIGURATION.label_settings("small")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from norrsken.catalogue.magnetic import magnetic_coordinates
-from norrsken.config import Site
+from norrsken.config.site import Site
 
 KIRUNA = Site(name="Kiruna", station="KRN", latitude=67.84, longitude=20.42, elevation=425)
 

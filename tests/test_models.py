@@ -13,17 +13,21 @@ import torch
 from conftest import CONFIG_OF_ALL_KINDS, ROOT, picture
 from safetensors import safe_open
 
-from norrsken import models, stages, tables
-from norrsken.classes import CLASSES, PAPER_TABLE2
-from norrsken.config import Config, FrameSource, RunSettings, load
-from norrsken.dataset import read_images, read_split
+from norrsken import stages, tables
+from norrsken.classes import CLASSES
+from norrsken.config.config import Config, load
+from norrsken.config.jobs import RunSettings
+from norrsken.config.models import Network, Pretrained
+from norrsken.config.site import FrameSource
+from norrsken.dataset.splits import read_images, read_split
 from norrsken.errors import NorrskenError
-from norrsken.features import extract_features, histogram_of_gradients, read_features
-from norrsken.model_settings import Network, Pretrained
+from norrsken.models import classifiers
 from norrsken.models.architectures import RepeatablePool, stock_parameters
 from norrsken.models.augmentation import BRIGHTNESS, ROTATION, augment
 from norrsken.models.pretrained import PretrainedNetwork
-from norrsken.training import HISTORY_COLUMNS, NOT_CONVERGED, RANDOM_FEATURES, train_run
+from norrsken.paper import PAPER_TABLE2
+from norrsken.training.features import extract_features, histogram_of_gradients, read_features
+from norrsken.training.run import HISTORY_COLUMNS, NOT_CONVERGED, RANDOM_FEATURES, train_run
 
 CONFIGURATION = Config.model_validate(CONFIG_OF_ALL_KINDS)
 MODELS = CONFIG_OF_ALL_KINDS["models"]
@@ -128,7 +132,7 @@ def test_a_network_learns(dataset: Path, tmp_path: Path) -> None:
 
 def assert_saved_model_predicts_as_recorded(dataset: Path, folder: Path) -> None:
     loaded = skops.io.load(folder / "model.skops")
-    _, test = read_split(dataset, "random")
+    test = read_split(dataset, "random").test
     features = read_features(dataset.with_name("hog.parquet"), test.frame_ids.tolist())
     predicted = [CLASSES[code] for code in loaded.predict(features)]
     assert pq.read_table(folder / "predictions.parquet")["predicted"].to_pylist() == predicted
@@ -156,7 +160,7 @@ def test_a_models_file_knows_its_classes_settings_and_normalisation(dataset: Pat
 
 def test_resnet18_has_eleven_million_parameters() -> None:
     settings = Network(kind="network", architecture="resnet18", epochs=1)
-    assert models.build(settings, 0).parameters == 11_180_103  # with seven outputs
+    assert classifiers.build(settings, 0).parameters == 11_180_103  # with seven outputs
 
 
 @pytest.mark.parametrize("name", ["vgg16", "vgg19", "alexnet", "resnet18", "resnet50"])
@@ -188,12 +192,12 @@ def test_the_repeatable_pool_is_torchs(size: tuple[int, int]) -> None:
 
 
 def test_a_class_without_training_frames_has_probability_zero(dataset: Path) -> None:
-    train, test = read_split(dataset, "random")
+    train, test, _ = read_split(dataset, "random")
     features = read_features(dataset.with_name("hog.parquet"), train.frame_ids.tolist())
     for name in ("3nn", "svm-linear"):
         for seen in (range(1, 6), range(1, 3)):
             chosen = np.isin(train.labels, list(seen))
-            classifier = models.build(CONFIGURATION.models[name], 0)
+            classifier = classifiers.build(CONFIGURATION.models[name], 0)
             classifier.fit(features[chosen], train.labels[chosen])
             probabilities = classifier.predict(features).probabilities
             assert probabilities[:, [0, 6]].max() == 0
@@ -232,10 +236,10 @@ def test_augmentation_turns_by_at_most_ten_degrees() -> None:
     [("squeezenet1_1", None), ("alexnet", 4096), ("efficientnet_b0", 1280), ("convnext_tiny", 768)],
 )
 def test_other_architectures_join_by_their_settings_alone(dataset: Path, architecture: str, width: int | None) -> None:
-    train, _ = read_split(dataset, "random")
+    train = read_split(dataset, "random").train
     settings = {"kind": "network", "architecture": architecture, "epochs": 1, "threads": 2, "learning_rate": 1e-4}
     settings["input_size"] = 64
-    classifier = models.build(Network.model_validate(settings), 0)
+    classifier = classifiers.build(Network.model_validate(settings), 0)
     images = read_images(dataset, train.frame_ids.tolist())
     classifier.fit(images, train.labels)
     prediction = classifier.predict(images[:5])
@@ -246,12 +250,12 @@ def test_other_architectures_join_by_their_settings_alone(dataset: Path, archite
 @pytest.mark.filterwarnings("ignore:The default weight initialization")
 def test_an_architecture_with_outputs_in_mid_network_is_refused() -> None:
     with pytest.raises(NorrskenError, match="googlenet has outputs in mid-network"):
-        models.build(Network(kind="network", architecture="googlenet", epochs=1), 0)
+        classifiers.build(Network(kind="network", architecture="googlenet", epochs=1), 0)
 
 
 def test_an_unknown_architecture_is_named() -> None:
     with pytest.raises(NorrskenError, match="'resnet19'"):
-        models.build(Network(kind="network", architecture="resnet19", epochs=1), 0)
+        classifiers.build(Network(kind="network", architecture="resnet19", epochs=1), 0)
 
 
 def test_a_loss_that_is_not_finite_is_a_clear_error_and_leaves_no_model(dataset: Path, tmp_path: Path) -> None:
@@ -263,7 +267,7 @@ def test_a_loss_that_is_not_finite_is_a_clear_error_and_leaves_no_model(dataset:
 
 def test_features_are_in_the_order_asked_for_and_complete(dataset: Path) -> None:
     path = dataset.with_name("hog.parquet")
-    train, _ = read_split(dataset, "random")
+    train = read_split(dataset, "random").train
     wanted = train.frame_ids[::-1].tolist()
     features = read_features(path, wanted)
     np.testing.assert_array_equal(

@@ -14,10 +14,10 @@ from conftest import CONFIG
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from norrsken import tables
-from norrsken.archive import night_start
-from norrsken.catalogue.pages import write_night_pages
-from norrsken.config import KeogramPageSettings
-from norrsken.keogram import LAYOUT, Keogram
+from norrsken.calendar import night_start
+from norrsken.catalogue.night_pages import write_night_pages
+from norrsken.config.jobs import KeogramPageSettings
+from norrsken.nights.keogram import LAYOUT, Keogram
 
 CHROMIUM = shutil.which("chromium")
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"

@@ -12,10 +12,12 @@ import pytest
 from conftest import CONFIG, REAL_FRAMES, jpeg, picture, write_frame
 from PIL import Image
 
-from norrsken import nights, tables
-from norrsken.config import Config, NightSettings
-from norrsken.images import decode, process
-from norrsken.keogram import Keogram
+from norrsken import tables
+from norrsken.config.config import Config
+from norrsken.config.jobs import NightSettings
+from norrsken.nights import ingest as nights
+from norrsken.nights.images import decode, process
+from norrsken.nights.keogram import Keogram
 
 EVENING = datetime(2015, 1, 12, 18, 30, tzinfo=UTC)
 SETTINGS = Config.model_validate(CONFIG).night_settings(Config.model_validate(CONFIG).cameras)

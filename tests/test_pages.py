@@ -14,9 +14,9 @@ from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 from norrsken import tables
 from norrsken.classes import CLASSES, LABELS
-from norrsken.config import Config
+from norrsken.config.config import Config
 from norrsken.curation.keograms import write_keogram_page
-from norrsken.selections import read_selections
+from norrsken.dataset.selections import read_selections
 
 CHROMIUM = shutil.which("chromium")
 

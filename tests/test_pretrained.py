@@ -10,8 +10,8 @@ import torch
 from conftest import Project
 
 from norrsken.cli import main
+from norrsken.config.models import Pretrained
 from norrsken.errors import NorrskenError
-from norrsken.model_settings import Pretrained
 from norrsken.models.pretrained import PretrainedNetwork
 
 NAME = "mobilenetv3_small_050"

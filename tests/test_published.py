@@ -10,9 +10,11 @@ from conftest import CONFIG, Project, picture
 from PIL import Image
 
 from norrsken import tables
-from norrsken.classes import CLASSES, PAPER_LABELS
-from norrsken.config import Config, PublishedSettings
-from norrsken.published import PublishedError, read_published
+from norrsken.classes import CLASSES
+from norrsken.config.config import Config
+from norrsken.config.jobs import PublishedSettings
+from norrsken.dataset.published import PublishedError, read_published
+from norrsken.paper import PAPER_LABELS
 
 #: In alphabetical order, as one public program takes the integers.
 ALPHABETICAL = sorted(CLASSES)

@@ -5,8 +5,8 @@ import os
 import pytest
 from conftest import Project
 
-from norrsken import rescan
-from norrsken.config import load
+from norrsken.config.config import load
+from norrsken.nights import rescan
 
 
 def test_rescan_finds_what_directory_times_do_not_show(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

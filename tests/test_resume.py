@@ -14,12 +14,11 @@ import pytest
 import torch
 from conftest import picture
 
-from norrsken import models
 from norrsken.classes import CLASSES
+from norrsken.config.models import Network
 from norrsken.errors import NorrskenError
-from norrsken.model_settings import Network
-from norrsken.models import network
-from norrsken.models.interface import History
+from norrsken.models import classifiers, network
+from norrsken.models.interface import Classifier, History
 
 SETTINGS = {"kind": "network", "epochs": 5, "batch_size": 8, "input_size": 64, "threads": 1}
 IMAGES = np.stack([picture(CLASSES[i % 7], i)[:256:2, :256:2] for i in range(42)])
@@ -29,26 +28,26 @@ LABELS = np.arange(42) % 7
 CODE = """
 import sys, numpy as np
 from pathlib import Path
-from norrsken import models
-from norrsken.model_settings import Network
+from norrsken.config.models import Network
+from norrsken.models import classifiers
 from norrsken.models import network
 network.CHECKPOINT_SECONDS = 0
 folder = Path(sys.argv[1])
 given = np.load(folder / "given.npz")
-classifier = models.build(Network.model_validate_json(sys.argv[2]), 3)
+classifier = classifiers.build(Network.model_validate_json(sys.argv[2]), 3)
 print("ready", flush=True)
 classifier.fit(given["images"], given["labels"], folder / "checkpoint.safetensors")
 np.save(folder / "probabilities.npy", classifier.predict(given["images"]).probabilities)
 """
 
 
-def train(checkpoint: Path | None, seed: int = 3, **changed: object) -> tuple[models.Classifier, History]:
+def train(checkpoint: Path | None, seed: int = 3, **changed: object) -> tuple[Classifier, History]:
     settings = Network.model_validate({**SETTINGS, "architecture": "shufflenet_v2_x0_5", **changed})
-    classifier = models.build(settings, seed)
+    classifier = classifiers.build(settings, seed)
     return classifier, classifier.fit(IMAGES, LABELS, checkpoint)
 
 
-def probabilities(classifier: models.Classifier) -> np.ndarray:
+def probabilities(classifier: Classifier) -> np.ndarray:
     return classifier.predict(IMAGES).probabilities
 
 

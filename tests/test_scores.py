@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from norrsken.classes import CLASSES, PAPER_TABLE2
-from norrsken.scores import collect_scores, confusion, macro_scores, scores_by_class, table2
+from norrsken.classes import CLASSES
+from norrsken.evaluation.scores import collect_scores, confusion, macro_scores, scores_by_class
+from norrsken.paper import PAPER_TABLE2
+from norrsken.report.tables import table2
 
 LABELS = np.array([0, 0, 0, 1, 1, 2, 3, 4, 5, 6])
 PREDICTED = np.array([0, 0, 1, 1, 0, 2, 3, 4, 5, 0])

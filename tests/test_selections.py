@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from norrsken.selections import SelectionError, Span, read_selections
+from norrsken.dataset.selections import SelectionError, Span, read_selections
 
 LONGITUDE = 20.42
 HEAD = "night,start,end,annotator\n"

@@ -9,12 +9,14 @@ import pytest
 from conftest import CONFIG
 
 from norrsken import tables
-from norrsken.archive import FrameName, NameReader, truth_folder
 from norrsken.cli import main
-from norrsken.config import Config
+from norrsken.config.config import Config
 from norrsken.errors import NorrskenError
-from norrsken.images import UnreadableImage, WrongGeometry, decode, turn, turn_back
-from norrsken.simulation import simulate
+from norrsken.nights.archive import truth_folder
+from norrsken.nights.images import UnreadableImage, WrongGeometry, decode, turn, turn_back
+from norrsken.nights.names import FrameName, NameReader
+from norrsken.simulation.archive import simulate
+from norrsken.simulation.truth import TRUTH_TABLE
 
 #: Short nights in spring; the Moon is below the horizon in the second half of the first.
 NIGHTS = [date(2018, 4, 19), date(2018, 4, 20)]
@@ -46,7 +48,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_frames_have_the_archives_names_and_the_cameras_size(archive: Path) -> None:
     config = configuration(archive)
     reader, camera = NameReader(config.cameras), config.cameras[0]
-    truth = tables.read(truth_folder(config.archive.root) / f"{NIGHTS[0]}.parquet", tables.TRUTH_TABLE).to_pandas()
+    truth = tables.read(truth_folder(config.archive.root) / f"{NIGHTS[0]}.parquet", TRUTH_TABLE).to_pandas()
     outcomes: Counter[str] = Counter()
     for path in (path for path in (archive / "archive").rglob("*") if path.is_file()):
         if not isinstance(reader.read(path.name), FrameName):
@@ -141,7 +143,7 @@ def test_misspelled_nights_are_named(nights: str, complaint: str, capsys: pytest
 def test_a_night_can_be_watched(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import cv2
 
-    from norrsken.movie import film_night
+    from norrsken.nights.movie import film_night
 
     film = tmp_path / "night.webm"
     frames = film_night(configuration(archive), NIGHTS[0], film)

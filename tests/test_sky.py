@@ -14,8 +14,9 @@ from skyfield.api import Star, wgs84
 
 from norrsken.astronomy import _ephemeris
 from norrsken.classes import CLASSES, EXCLUSIONS
-from norrsken.config import Order, load
-from norrsken.images import process, turn
+from norrsken.config.config import load
+from norrsken.config.releases import Order
+from norrsken.nights.images import process, turn
 from norrsken.simulation import annotators, aurora, exposure
 from norrsken.simulation.course import MINUTES, OCCURRENCE, Course, course_of
 from norrsken.simulation.lens import UP_AZIMUTH, lens_of

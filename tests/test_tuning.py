@@ -5,9 +5,9 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import Project
 
-from norrsken import training
 from norrsken.cli import main
-from norrsken.dataset import read_split
+from norrsken.dataset.splits import Part, read_split
+from norrsken.training import run as training
 
 
 def tune(project: Project, *arguments: str) -> int:
@@ -33,14 +33,14 @@ def test_every_combination_gets_a_line(project: Project, capsys: pytest.CaptureF
 @pytest.mark.usefixtures("_in_the_project")
 def test_test_frames_are_never_touched(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = project.path("results/small/dataset.parquet")
-    _, test = read_split(dataset, "random")
+    test = read_split(dataset, "random").test
     read: list[str] = []
 
-    def noting(path: str, features: str | None, frame_ids: list[str]) -> np.ndarray:
-        read.extend(frame_ids)
-        return training.read_inputs(path, features, frame_ids)
+    def noting(parts: list[Part], features: str | None) -> list[np.ndarray]:
+        read.extend(frame for part in parts for frame in part.frame_ids.tolist())
+        return training.read_inputs(parts, features)
 
-    monkeypatch.setattr("norrsken.tuning.read_inputs", noting)
+    monkeypatch.setattr("norrsken.training.tuning.read_inputs", noting)
     assert tune(project, "3nn", "neighbours=1,2", "--seeds", "1") == 0
     assert len(read) == pq.read_table(dataset, columns=["label"]).num_rows - len(test.labels)
     assert not set(read) & set(test.frame_ids.tolist())

@@ -9,9 +9,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from norrsken import tables
-from norrsken.ahead import ahead
 from norrsken.classes import CLASSES
-from norrsken.config import EventSettings
+from norrsken.config.releases import EventSettings
+from norrsken.files import ahead
 
 EVENT_COLUMNS = (
     "night", "label", "start", "end", "minutes", "frames", "peak", "peak_time", "peak_frame", "ended_by", "mlt_start",

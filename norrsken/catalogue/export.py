@@ -14,7 +14,7 @@ import yaml
 from norrsken import __version__, tables
 from norrsken.catalogue.netcdf import UNITS, FrameSeries, meaning
 from norrsken.classes import DEFINITIONS, EXCLUSIONS
-from norrsken.config import ExportSettings
+from norrsken.config.jobs import ExportSettings
 from norrsken.errors import NorrskenError
 from norrsken.files import directory_written_aside
 

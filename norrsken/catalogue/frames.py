@@ -10,14 +10,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from norrsken import tables
-from norrsken.ahead import ahead
-from norrsken.catalogue.classifier import Ensemble
-from norrsken.catalogue.condition import Condition, conditions, read_condition
 from norrsken.catalogue.magnetic import magnetic_coordinates
 from norrsken.classes import CLASSES, NOT_CLASSIFIED
-from norrsken.classify import BATCH, of_known_cameras
-from norrsken.config import Site
-from norrsken.files import directory_written_aside
+from norrsken.classify.condition import Condition, conditions, read_condition
+from norrsken.classify.frames import BATCH
+from norrsken.classify.model import Ensemble, of_known_cameras
+from norrsken.config.site import Site
+from norrsken.files import ahead, directory_written_aside
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from norrsken.config import Site
+from norrsken.config.site import Site
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOURS = np.float32(24)

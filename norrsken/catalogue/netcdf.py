@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from norrsken import tables
-from norrsken.classes import CLASSES, CONDITIONS, NOT_CLASSIFIED
-from norrsken.config import Site
+from norrsken.classes import CATALOGUE_LABELS, CLASSES, CONDITIONS
+from norrsken.config.site import Site
 
 #: Of the catalogue's columns, as UDUNITS writes them; others have none.
 UNITS = {
@@ -30,7 +30,7 @@ UNITS = {
 _NUMBERS = ("sun_altitude", "moon_altitude", "magnetic_latitude", "mlt", "confidence", "entropy")
 
 #: Columns of names, of which a variable holds the place in the list.
-_FLAGS: dict[str, Sequence[str]] = {"condition": CONDITIONS, "label": (*CLASSES, NOT_CLASSIFIED)}
+_FLAGS: dict[str, Sequence[str]] = {"condition": CONDITIONS, "label": CATALOGUE_LABELS}
 
 #: The coordinates that do not change with time.
 _PLACE = "latitude longitude altitude station_name"

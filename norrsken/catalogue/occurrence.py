@@ -9,15 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from norrsken.bootstrap import interval, redrawn
 from norrsken.catalogue.events import cadence, monthly_frames
-from norrsken.classes import AURORA, CLASSES, NOT_CLASSIFIED
-from norrsken.comparison import MIN_UNITS
+from norrsken.classes import AURORA, CATALOGUE_LABELS, NOT_CLASSIFIED
 from norrsken.errors import NorrskenError, raise_listed
+from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
 from norrsken.files import csv_rows
-
-#: What a clear frame is labelled, each frame once.
-SEEN = (*CLASSES, NOT_CLASSIFIED)
 
 #: Of a night that counts among the observed ones, and of one on which a label was seen.
 NIGHT_SECONDS = 1800
@@ -103,7 +99,7 @@ def tabulate_occurrence(months: Iterable[str], kp: str | None) -> pd.DataFrame:
     found = [_count(frames, index) for frames in monthly_frames(months)]
     nights = pd.DatetimeIndex(np.concatenate([np.empty(0, "datetime64[s]"), *(night for night, _, _ in found)]))
     seconds = np.concatenate([np.empty(0), *(step for _, step, _ in found)])
-    counts = np.concatenate([np.empty((0, _OFFSETS[-1], len(SEEN))), *(count for _, _, count in found)])
+    counts = np.concatenate([np.empty((0, _OFFSETS[-1], len(CATALOGUE_LABELS))), *(count for _, _, count in found)])
     parts = dict(zip(BINS, np.split(counts, _OFFSETS[1:-1], axis=1), strict=True))
     values: dict[str, range] = {**BINS, "month": range(1, 13), "year": range(0)}
     if len(nights):
@@ -122,15 +118,15 @@ def _count(
 ) -> tuple[NDArray[np.datetime64], NDArray[np.float64], NDArray[np.float64]]:
     """The nights of a month, (n,); seconds that a frame of each stands for, (n,); its clear frames, (n, bins, 8).
 
-    The bins are those of `BINS`, the eight labels `SEEN`.
+    The bins are those of `BINS`, the eight labels `CATALOGUE_LABELS`.
     """
     night, nights = pd.factorize(frames["night"])
     seconds = np.empty(len(nights))
     seconds[night] = cadence(frames, LONGEST_STEP).fillna(USUAL_STEP)
-    label = frames["label"].cat.set_categories(SEEN).cat.codes.to_numpy()
+    label = frames["label"].cat.set_categories(CATALOGUE_LABELS).cat.codes.to_numpy()
     clear = (frames["condition"] == "clear").to_numpy()
     hour, mlt = frames["time"].dt.hour.to_numpy(), frames["mlt"].to_numpy().astype(np.intp) % 24
-    counts = np.zeros((len(nights), _OFFSETS[-1], len(SEEN)))
+    counts = np.zeros((len(nights), _OFFSETS[-1], len(CATALOGUE_LABELS)))
     for offset, place in zip(_OFFSETS, (np.zeros_like(hour), hour, mlt, _kp_bins(frames["time"], kp)), strict=False):
         known = clear & (place >= 0)
         np.add.at(counts, (night[known], offset + place[known], label[known]), 1)
@@ -150,7 +146,7 @@ def _kp_bins(times: pd.Series, kp: pd.Series | None) -> NDArray[np.intp]:
 def _table(bins: pd.DataFrame, counts: NDArray[np.float64], seconds: NDArray[np.float64]) -> pd.DataFrame:
     """The columns of `tabulate_occurrence`. counts: (nights, bins, 8); seconds that a frame stands for: (nights,)."""
     observed = counts.sum(axis=-1, keepdims=True)
-    any_aurora = [name not in ("faint", NOT_CLASSIFIED) for name in SEEN]
+    any_aurora = [name not in ("faint", NOT_CLASSIFIED) for name in CATALOGUE_LABELS]
     counts = np.concatenate([counts, counts[..., any_aurora].sum(axis=-1, keepdims=True)], axis=-1)
     hours, hours_observed = (frames * (seconds / 3600)[:, None, None] for frames in (counts, observed))
     enough = observed * seconds[:, None, None] >= NIGHT_SECONDS
@@ -173,7 +169,7 @@ def _table(bins: pd.DataFrame, counts: NDArray[np.float64], seconds: NDArray[np.
         "nights_high": nights_high,
     }
     table = bins.loc[bins.index.repeat(nights.shape[1])].reset_index(drop=True)
-    table["label"] = [*SEEN, AURORA] * len(bins)
+    table["label"] = [*CATALOGUE_LABELS, AURORA] * len(bins)
     return table.assign(**{name: np.broadcast_to(column, nights.shape).ravel() for name, column in columns.items()})
 
 

@@ -6,41 +6,45 @@ from pathlib import Path
 import pandas as pd
 
 from norrsken import tables
-from norrsken.catalogue.classifier import read_classifier
-from norrsken.catalogue.condition import read_condition
-from norrsken.catalogue.untrained import SAID
-from norrsken.classes import CLASSES
-from norrsken.config import ReportSettings
-from norrsken.html import csv_records, picture, write_html
+from norrsken.classes import CATALOGUE_LABELS, CLASSES
+from norrsken.classify.condition import read_condition
+from norrsken.classify.model import read_classifier
+from norrsken.config.jobs import ReportSettings
+from norrsken.pages import csv_records, picture, write_html
 
 
 def write_overview(
-    months: Iterable[str], figures: Mapping[str, str], truth: bool, settings: ReportSettings, output: str
+    months: Iterable[str],
+    classifier: str,
+    condition: str,
+    tables_shown: Mapping[str, str],
+    figures: Mapping[str, str],
+    truth: bool,
+    settings: ReportSettings,
+    output: str,
 ) -> None:
-    """Write `index.html` from the tables that lie in its folder.
+    """Write `index.html` of the catalogue.
 
-    months: directories of the nights' tables. figures: title → path. truth: whether the catalogue is compared with a
-    simulation.
+    months: directories of the nights' tables. classifier, condition: `classifier.json` and `condition.json`.
+    tables_shown: `untrained`, `occurrence`, `events` and `onsets`: name → CSV file. figures: title → path. truth:
+    whether the catalogue is compared with a simulation.
     """
-    folder = Path(output).parent
-    classifier, condition = read_classifier(folder / "classifier.json"), read_condition(folder / "condition.json")
-    occurrence, events = pd.read_csv(folder / "occurrence.csv"), pd.read_csv(folder / "events.csv")
+    about = read_classifier(classifier)
+    occurrence, events = pd.read_csv(tables_shown["occurrence"]), pd.read_csv(tables_shown["events"])
     minutes = events.groupby("label")["minutes"]
-    found = minutes.agg(["size", "median"]).reindex(CLASSES).dropna()
+    by_class = minutes.agg(["size", "median"]).reindex(CLASSES).dropna()
     page = {
         "settings": settings,
-        "classifier": classifier,
-        "condition": condition,
+        "classifier": about,
+        "condition": read_condition(condition),
         "left_out": tables.left_out(*tables.night_tables(months)).total(),
-        "by_night": settings.splits[classifier.name.split("/")[0]].method == "night",
+        "by_night": settings.splits[about.name.split("/")[0]].method == "night",
         "observed": occurrence.loc[occurrence["by"] == "all", "hours_observed"].max(),
-        "untrained": csv_records(folder / "untrained.csv"),
-        "said": SAID,
+        **{name: csv_records(tables_shown[name]) for name in ("untrained", "events", "onsets")},
+        "catalogue_labels": CATALOGUE_LABELS,
         "figures": [(title, picture(path)) for title, path in figures.items()],
-        "events": csv_records(folder / "events.csv"),
-        "onsets": csv_records(folder / "onsets.csv"),
-        "by_class": [(name, int(row["size"]), row["median"]) for name, row in found.iterrows()],
+        "by_class": [(name, int(row["size"]), row["median"]) for name, row in by_class.iterrows()],
         "truth": truth,
-        "folder": folder.as_posix(),
+        "folder": Path(output).parent.as_posix(),
     }
     write_html("catalogue.html", page, output)

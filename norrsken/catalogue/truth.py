@@ -5,18 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from norrsken import tables
-from norrsken.catalogue.untrained import SAID
-from norrsken.classes import CLASSES, COLOURS, CONDITIONS, LABELS, TITLES
-from norrsken.config import ReportSettings
-from norrsken.dataset import read_split
-from norrsken.figures.style import draw_counts, save, without_frame
+from norrsken.classes import CLASSES, CONDITIONS
+from norrsken.config.jobs import ReportSettings
+from norrsken.dataset.splits import read_split
+from norrsken.figures.truth import draw_confusion, draw_occurrence
 from norrsken.files import directory_written_aside, write_csv
-from norrsken.html import picture, write_html
+from norrsken.pages import picture, write_html
 from norrsken.simulation.archive import REJECTING_CLOUD
+from norrsken.simulation.truth import TRUTH_TABLE
 
 #: Weather by the share of light that clouds take away: the lower end of each.
 WEATHER = {"clear": 0.0, "haze": 0.05, "thin cloud": 0.15, "cloud": REJECTING_CLOUD}
@@ -31,7 +29,7 @@ def compare_with_truth(
     was trained on are kept apart from those that it has not seen.
     """
     frames = read_frames(months, truth)
-    train, _ = read_split(dataset, split)
+    train = read_split(dataset, split).train
     frames["nights"] = np.where(np.isin(frames["night"].to_numpy("datetime64[D]"), train.nights), "trained on", "new")
     clear = frames[frames["condition"] == "clear"]
     with directory_written_aside(output) as folder:
@@ -52,7 +50,7 @@ def read_frames(months: Iterable[str], truth: str) -> pd.DataFrame:
     for path in tables.night_tables(months):
         columns = ["frame_id", "time", "night", "label", "confidence", "condition"]
         found = tables.read(path, tables.CATALOGUE_TABLE, columns).to_pandas()
-        known = tables.read(Path(truth, path.name), tables.TRUTH_TABLE, ["frame_id", "label", "cloud", "spoilt"])
+        known = tables.read(Path(truth, path.name), TRUTH_TABLE, ["frame_id", "label", "cloud", "spoilt"])
         parts.append(found.merge(known.to_pandas().rename(columns={"label": "true"}), on="frame_id"))
     frames: pd.DataFrame = pd.concat(parts, ignore_index=True)
     for name in ("label", "condition"):
@@ -102,43 +100,3 @@ def compare_occurrence(clear: pd.DataFrame) -> pd.DataFrame:
             shares = (some["label"] == name).mean(), (some["true"] == name).mean()
             rows.append((hour, name, len(some), *shares))
     return pd.DataFrame(rows, columns=["hour", "label", "frames", "found", "true"])
-
-
-def draw_confusion(frames: pd.DataFrame, path: Path) -> None:
-    """What the catalogue says (columns) of frames that truly are something (rows)."""
-    counts = pd.crosstab(frames["true"], frames["label"]).reindex(index=LABELS, columns=SAID, fill_value=0)
-    figure = Figure(figsize=(7.2, 6), layout="constrained")
-    axes = figure.subplots()
-    titles = [[TITLES[name] for name in names] for names in (LABELS, SAID)]
-    draw_counts(axes, counts.to_numpy(np.float64), titles[0], 8, titles[1])
-    axes.axhline(len(CLASSES) - 0.5, color="white", linewidth=1)
-    axes.axvline(len(CLASSES) - 0.5, color="white", linewidth=1)
-    axes.set_xlabel("catalogue")
-    axes.set_ylabel("truth (frames)")
-    save(figure, path)
-
-
-def draw_occurrence(table: pd.DataFrame, path: Path) -> None:
-    """Share of each class by UT hour, found and true, around midnight."""
-    hours: NDArray[np.int64] = np.array([*range(12, 24), *range(12)])
-    hours = hours[np.isin(hours, table["hour"])]
-    figure = Figure(figsize=(9.6, 4.4), layout="constrained")
-    figure.subplots(2, 4, sharex=True)
-    flat = figure.axes
-    for axes, name in zip(flat, CLASSES, strict=False):
-        rows = table[table["label"] == name].set_index("hour").reindex(hours)
-        places = np.arange(len(hours))
-        axes.bar(places, 100 * rows["true"], 0.9, color=COLOURS[name], alpha=0.35, label="true")
-        axes.step(places, 100 * rows["found"], where="mid", color="black", linewidth=1.2, label="catalogue")
-        axes.set_title(TITLES[name], color=COLOURS[name], fontweight="bold", fontsize=10)
-        axes.set_xticks(places[::2], [f"{hour:02d}" for hour in hours[::2]])
-        axes.set_ylim(0, None)
-        without_frame(axes)
-    for axes in flat[3:7]:
-        axes.set_xlabel("UT hour")
-        axes.tick_params(labelbottom=True)
-    for axes in (flat[0], flat[4]):
-        axes.set_ylabel("frames taken for clear, %")
-    flat[7].set_axis_off()
-    flat[7].legend(*flat[0].get_legend_handles_labels(), loc="center", frameon=False)
-    save(figure, path)

@@ -5,17 +5,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from norrsken import tables
-from norrsken.agreement import annotators
-from norrsken.catalogue.classifier import Ensemble
-from norrsken.catalogue.condition import conditions, read_condition
-from norrsken.classes import CLASSES, LABELS, NOT_CLASSIFIED
-from norrsken.dataset import read_split
+from norrsken.classes import CATALOGUE_LABELS, LABELS, NOT_CLASSIFIED
+from norrsken.classify.condition import conditions, read_condition
+from norrsken.classify.model import Ensemble
+from norrsken.dataset.agreement import annotators
+from norrsken.dataset.splits import read_split
 
 #: Verdicts of frames that enter neither training nor test.
 EXCLUDED = ("unknown", "rejected", "disagreement")
-
-#: What the classifier may say.
-SAID = (*CLASSES, NOT_CLASSIFIED)
 
 
 def judge_untrained(labelled: str, dataset: str, classifier: str, condition: str) -> pd.DataFrame:
@@ -26,7 +23,7 @@ def judge_untrained(labelled: str, dataset: str, classifier: str, condition: str
     (mean), and how many got each class.
     """
     ensemble, sky = Ensemble(classifier), read_condition(condition)
-    _, test = read_split(dataset, ensemble.said.name.split("/")[0])
+    test = read_split(dataset, ensemble.said.name.split("/")[0]).test
     names = annotators(tables.read_without_images(labelled))
     columns = ["frame_id", "verdict", "image", *(f"label_{name}" for name in names)]
     parts = []
@@ -41,7 +38,7 @@ def judge_untrained(labelled: str, dataset: str, classifier: str, condition: str
                 found = rows.drop_columns(["frame_id", "image"]).to_pandas()
                 found["clear"] = conditions(images, sky) == "clear"
                 found["confidence"] = probabilities.max(axis=1)
-                said = pd.Categorical(ensemble.labels(probabilities), SAID)
+                said = pd.Categorical(ensemble.labels(probabilities), CATALOGUE_LABELS)
                 parts.append(found.join(pd.get_dummies(said, dtype=int)))
     frames = pd.concat(parts)
     tabulated = [_by_label(frames, name) for name in names]
@@ -53,7 +50,7 @@ def _by_label(frames: pd.DataFrame, annotator: str) -> pd.DataFrame:
     given = pd.Categorical(frames[f"label_{annotator}"], LABELS, ordered=True)
     verdict = pd.Categorical(frames["verdict"], ("agreed", "adjudicated", *EXCLUDED), ordered=True)
     groups = frames.groupby([verdict, given], observed=True)
-    counts = groups[[*SAID]].sum()
+    counts = groups[[*CATALOGUE_LABELS]].sum()
     table = pd.DataFrame({"frames": groups.size(), **{name: groups[name].mean() for name in ("clear", "confidence")}})
     table.insert(2, "classified", 1 - counts[NOT_CLASSIFIED] / table["frames"])
     table = table.join(counts).rename_axis(["verdict", "given"]).reset_index()

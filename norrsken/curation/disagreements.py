@@ -1,9 +1,9 @@
 """The page of the frames that the annotators labelled differently, to discuss and to settle (section 2.2)."""
 
 from norrsken import tables
-from norrsken.agreement import annotators
-from norrsken.curation.pages import LABELS_SHOWN, write_frame, write_page
+from norrsken.dataset.agreement import annotators
 from norrsken.files import directory_written_aside
+from norrsken.pages import LABELS_SHOWN, write_frame, write_page
 
 #: Frames that are in memory at a time.
 AT_A_TIME = 1000

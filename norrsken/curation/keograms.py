@@ -10,14 +10,11 @@ import numpy as np
 import pyarrow.compute as pc
 
 from norrsken import tables
-from norrsken.archive import night_start
 from norrsken.astronomy import sun_and_moon_altitude
-from norrsken.config import KeogramPageSettings
-from norrsken.curation.pages import write_page
-from norrsken.keogram import LAYOUT
-
-#: Minutes between the altitudes of Sun and Moon that the page has; a straight line between them is 0.05° off at most.
-STEP = 30
+from norrsken.calendar import night_start
+from norrsken.config.jobs import KeogramPageSettings
+from norrsken.nights.keogram import LAYOUT, STEP
+from norrsken.pages import write_page
 
 
 def write_keogram_page(

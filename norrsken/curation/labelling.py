@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow.compute as pc
 
 from norrsken import tables
-from norrsken.config import LabellingSettings
-from norrsken.curation.pages import LABELS_SHOWN, write_frame, write_page
+from norrsken.config.jobs import LabellingSettings
+from norrsken.dataset.selections import Selections, read_selections
 from norrsken.errors import NorrskenError
 from norrsken.files import directory_written_aside
-from norrsken.selections import Selections, read_selections
+from norrsken.pages import LABELS_SHOWN, write_frame, write_page
 
 #: A page of more frames would open slowly, and nobody would come to its end.
 MAX_FRAMES = 50_000

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from norrsken.agreement import annotators, confusion
 from norrsken.classes import CLASSES, COLOURS, LABELS, TITLES
+from norrsken.dataset.agreement import annotators, confusion
 from norrsken.figures.style import LINES, draw_counts, save, say
 
 

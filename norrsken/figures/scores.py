@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from norrsken.calibration import expected_calibration_error, mean_probabilities, reliability
-from norrsken.classes import CLASSES, COLOURS, TITLES, model_title
+from norrsken.classes import CLASSES, COLOURS, TITLES
+from norrsken.evaluation.calibration import expected_calibration_error, mean_probabilities, reliability
+from norrsken.evaluation.scores import notes
 from norrsken.figures.style import LINES, colour_classes, draw_counts, save, without_frame
-from norrsken.scores import notes
+from norrsken.paper import model_title
 
 
 def draw_confusion(metrics: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]) -> None:

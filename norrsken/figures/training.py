@@ -1,42 +1,50 @@
 """How a training went."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from norrsken.evaluation.scores import SCORE_NAMES
 from norrsken.figures.style import LINES, save, without_frame
-from norrsken.files import written_aside
-from norrsken.scores import SCORE_NAMES
 
 
-def draw_history(rows: Sequence[Mapping[str, float]], title: str, path: str | os.PathLike[str]) -> None:
-    """Loss and validation scores of a run by epoch. rows: as in `history.csv`."""
-    epochs = [row["epoch"] for row in rows]
-    figure = Figure(figsize=(6.4, 2.6), layout="constrained")
+def draw_history(histories: Sequence[pd.DataFrame], title: str, path: str | os.PathLike[str]) -> None:
+    """Loss and validation scores by epoch, a line for each run of a model. histories: `history.csv` of each run."""
+    figure = Figure(figsize=(7.2, 3), layout="constrained")
     loss, score = figure.subplots(1, 2)
-    marker = "o" if len(rows) < 12 else None
-    for axes, names in (
+    panels = [
         (loss, {"train_loss": "training", "validation_loss": "validation"}),
         (score, {f"validation_{name}": name.replace("f1", "F1") for name in SCORE_NAMES}),
-    ):
-        for (name, label), colour in zip(names.items(), LINES, strict=False):
-            if name in rows[0]:
-                axes.plot(epochs, [row[name] for row in rows], label=label, color=colour, marker=marker, markersize=3)
+    ]
+    for axes, columns in panels:
+        for (column, label), colour in zip(columns.items(), LINES, strict=False):
+            runs = [rows for rows in histories if column in rows and rows[column].notna().any()]
+            for i, rows in enumerate(runs):
+                marker = "o" if len(rows) < 12 else None
+                named = {"label": label} if i == 0 else {}
+                axes.plot(
+                    rows["epoch"],
+                    rows[column],
+                    color=colour,
+                    alpha=0.6,
+                    linewidth=1,
+                    marker=marker,
+                    markersize=3,
+                    **named,
+                )
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.spines[["top", "right"]].set_visible(False)
+        without_frame(axes)
+        if axes.lines:
+            axes.legend(frameon=False, fontsize=8)
     loss.set_ylim(0, None)
     loss.set_ylabel("cross-entropy")
     score.set_ylim(0, 1)
     score.set_ylabel("macro score, validation")
-    for axes in (loss, score):
-        if axes.lines:
-            axes.legend(frameon=False, fontsize=8)
     figure.suptitle(title, fontsize=10)
-    with written_aside(path) as temporary:
-        figure.savefig(temporary, dpi=130)
+    save(figure, path)
 
 
 def draw_curves(histories: Sequence[pd.DataFrame], title: str, path: str | os.PathLike[str]) -> None:

@@ -15,8 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from norrsken.errors import NorrskenError
-from norrsken.files import written_aside
-from norrsken.tables import to_json
+from norrsken.files import to_json, written_aside
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from norrsken.config import FrameSource, RunSettings
-from norrsken.settings import Settings
+from norrsken.config.base import Settings
+from norrsken.config.jobs import RunSettings
+from norrsken.config.site import FrameSource
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,14 @@ from tqdm import tqdm
 
 from norrsken import stages
 from norrsken.classes import CLASSES
-from norrsken.dataset import held_out
+from norrsken.config.models import Linear, Network
+from norrsken.dataset.splits import held_out
 from norrsken.errors import NorrskenError
-from norrsken.model_settings import Linear, Network
+from norrsken.evaluation.scores import macro_scores
 from norrsken.models import architectures, device
 from norrsken.models.augmentation import augment
 from norrsken.models.checkpoint import Checkpoint, save_tensors
 from norrsken.models.interface import Card, Prediction
-from norrsken.scores import macro_scores
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from norrsken.config.models import Pretrained
 from norrsken.errors import NorrskenError
-from norrsken.model_settings import Pretrained
 from norrsken.models import device
 from norrsken.models.checkpoint import save_tensors
 

@@ -12,10 +12,9 @@ from scipy.special import softmax
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
-from norrsken import tables
 from norrsken.classes import CLASSES
-from norrsken.files import written_aside
-from norrsken.model_settings import LinearSvm, NearestNeighbours
+from norrsken.config.models import LinearSvm, NearestNeighbours
+from norrsken.files import to_json, written_aside
 from norrsken.models.interface import Card, Prediction
 
 #: The card in a skops file, which is a zip archive.
@@ -64,7 +63,7 @@ class ScikitClassifier:
         with written_aside(path) as temporary:
             skops.io.dump(self.estimator, temporary)
             with zipfile.ZipFile(temporary, "a") as archive:
-                archive.writestr(CARD, tables.to_json(card.plain()))
+                archive.writestr(CARD, to_json(card.plain()))
 
     def load(self, path: Path) -> None:
         """Take the estimator of a file that `save` has written. skops refuses types that could run code."""

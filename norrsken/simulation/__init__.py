@@ -2,7 +2,3 @@
 
 course → aurora; sky, weather → night → exposure → archive; truth → annotators. Nothing of it is used on real images.
 """
-
-from norrsken.simulation.archive import simulate
-
-__all__ = ["simulate"]

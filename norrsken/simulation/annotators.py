@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from norrsken.config import Order
+from norrsken.config.releases import Order
 from norrsken.curation.labelling import Shown
 from norrsken.simulation.textures import wander
 from norrsken.simulation.truth import MEASURES, class_weights, labels

@@ -19,16 +19,19 @@ import simplejpeg
 from trollsift import Parser
 
 from norrsken import tables
-from norrsken.archive import camera_in_force, frame_id, truth_folder
-from norrsken.config import Camera, Config, ConfigError
+from norrsken.config.base import ConfigError
+from norrsken.config.config import Config
+from norrsken.config.site import Camera
 from norrsken.curation.labelling import sequence
+from norrsken.dataset.selections import COLUMNS
 from norrsken.errors import NorrskenError
 from norrsken.files import write_csv, written_aside
-from norrsken.selections import COLUMNS
+from norrsken.nights.archive import truth_folder
+from norrsken.nights.names import camera_in_force, frame_id
 from norrsken.simulation import annotators
 from norrsken.simulation.exposure import encode
 from norrsken.simulation.night import Night, scene
-from norrsken.simulation.truth import MEASURES, class_weights, labels, worth_labelling
+from norrsken.simulation.truth import MEASURES, TRUTH_TABLE, class_weights, labels, worth_labelling
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +130,7 @@ def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, 
                 "spoilt": shown.spoilt,
             }
         )
-    truth = pd.DataFrame(rows, columns=[*tables.TRUTH_TABLE.names])
+    truth = pd.DataFrame(rows, columns=[*TRUTH_TABLE.names])
     if rows:
         truth["flaw"] = _spoil_files(
             config, truth["path"].tolist(), doubles, np.random.default_rng([seed, night.toordinal(), 1])
@@ -136,8 +139,8 @@ def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, 
         truth["label"] = labels(class_weights({m: truth[m].to_numpy() for m in MEASURES}), rejected.to_numpy())
         dark = pd.Series(sky.dark(config.filter)[sky.minutes()])
         truth["offered"] = worth_labelling(truth, dark) & truth["flaw"].isna()
-    table = pa.Table.from_pandas(truth, tables.TRUTH_TABLE, preserve_index=False)
-    tables.write(_truth_file(truth_folder(config.archive.root), night), table, tables.TRUTH_TABLE, settings)
+    table = pa.Table.from_pandas(truth, TRUTH_TABLE, preserve_index=False)
+    tables.write(_truth_file(truth_folder(config.archive.root), night), table, TRUTH_TABLE, settings)
     return len(truth)
 
 
@@ -194,7 +197,7 @@ def _selections(beside: Path, annotator: str) -> pd.DataFrame:
     """The spans of the frames that are worth labelling; nights without any are looked at in vain."""
     rows = []
     for path in sorted(beside.glob("*.parquet")):
-        truth = tables.read(path, tables.TRUTH_TABLE, ["time", "offered"]).to_pandas()
+        truth = tables.read(path, TRUTH_TABLE, ["time", "offered"]).to_pandas()
         times = truth["time"][truth["offered"]]
         spans = times.groupby((times.diff() > SAME_SPAN).cumsum()).agg(["min", "max"])
         stamps = [(first, last + timedelta(minutes=1)) for first, last in spans.itertuples(index=False)]
@@ -206,6 +209,6 @@ def _selections(beside: Path, annotator: str) -> pd.DataFrame:
 def _offered(beside: Path) -> Iterator[pd.DataFrame]:
     """The frames of each simulated night that annotators were given, in order of time."""
     for path in sorted(beside.glob("*.parquet")):
-        truth = tables.read(path, tables.TRUTH_TABLE).to_pandas()
+        truth = tables.read(path, TRUTH_TABLE).to_pandas()
         if truth["offered"].any():
             yield truth[truth["offered"]]

@@ -7,8 +7,8 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from norrsken.config import Camera
-from norrsken.images import turn_back
+from norrsken.config.site import Camera
+from norrsken.nights.images import turn_back
 from norrsken.simulation.lens import Lens, lens_of
 from norrsken.simulation.sky import Points
 

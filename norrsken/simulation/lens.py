@@ -6,7 +6,7 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from norrsken.config import Camera
+from norrsken.config.site import Camera
 
 Field = NDArray[np.float32]
 

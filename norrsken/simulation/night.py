@@ -6,9 +6,9 @@ from datetime import date, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from norrsken.archive import night_start
 from norrsken.astronomy import Heavens, heavens
-from norrsken.config import Camera, Filter, Site
+from norrsken.calendar import night_start
+from norrsken.config.site import Camera, Filter, Site
 from norrsken.simulation import aurora, exposure, sky, weather
 from norrsken.simulation.course import MINUTES, Course, course_of
 from norrsken.simulation.lens import lens_of

@@ -5,14 +5,16 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from norrsken.classes import CLASSES, EXCLUSIONS
-from norrsken.config import CROP, Camera
-from norrsken.images import first_block
+from norrsken.config.site import CROP, Camera
+from norrsken.nights.images import first_block
 from norrsken.simulation.aurora import FORMS, seen_at
 from norrsken.simulation.exposure import KILORAYLEIGH
 from norrsken.simulation.lens import lens_of
+from norrsken.tables import FRAME_ID, NIGHT, TIME, field
 
 Field = NDArray[np.float32]
 Series = NDArray[np.float64]
@@ -29,10 +31,35 @@ SPAN = 31
 #: A pixel is coloured when red or blue is more than so much of green.
 COLORED = 0.75
 
+#: The schema of the truth beside a simulated archive: one row a frame.
+TRUTH_TABLE = pa.schema(
+    [
+        FRAME_ID,
+        TIME,
+        NIGHT,
+        field("path", pa.string(), "relative to the archive's root"),
+        field("sun_altitude", pa.float64(), "degrees, apparent, without refraction"),
+        field("moon_altitude", pa.float64(), "degrees, apparent, without refraction"),
+        field("breakup", pa.float32(), "share of the crop's pixels in which a breakup is what is seen"),
+        field("arcs", pa.float32(), "likewise, arcs"),
+        field("discrete", pa.float32(), "likewise, discrete-irregular forms"),
+        field("patchy", pa.float32(), "likewise, patches and diffuse aurora"),
+        field("colored", pa.float32(), "share of the crop's pixels with more red or blue than green aurora has"),
+        field("bright", pa.float32(), "share of the crop's pixels as bright as a breakup"),
+        field("central", pa.float32(), "of the pixels with aurora, the share away from the crop's edge"),
+        field("span", pa.float32(), "share of the crop's columns that arcs cross"),
+        field("cloud", pa.float32(), "share of the light that clouds and haze take away, mean over the crop"),
+        field("spoilt", pa.bool_(), "black, snow on the dome, a laser or a headlight"),
+        field("label", pa.string(), "the class by the definitions of section 2.2, or unknown, or rejected"),
+        field("flaw", pa.string(), "what is wrong with the file", nullable=True),
+        field("offered", pa.bool_(), "given to the annotators: dark, in a span of likely aurora, hardly cloudy"),
+    ]
+)
+
 
 @dataclass(frozen=True)
 class Shares:
-    """What is measured in a frame, shares from 0 to 1; `tables.TRUTH_TABLE` says of what."""
+    """What is measured in a frame, shares from 0 to 1; `TRUTH_TABLE` says of what."""
 
     breakup: float
     arcs: float

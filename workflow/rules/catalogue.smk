@@ -1,274 +1,277 @@
 """Night tables and trained models → every kept frame classified, and what the sky did."""
 
-if plan.candidates and plan.months:
 
-    rule calibrate_classifier:
-        """Which model classifies the archive, how sure it may be, and when it says no class."""
-        input:
-            dataset=paths.DATASET,
-            metrics=plan.metrics(plan.candidates, [plan.catalogue_split]),
-        output:
-            paths.CLASSIFIER,
-        log:
-            "results/logs/calibrate_classifier/{release}.log",
-        benchmark:
-            "results/benchmarks/calibrate_classifier/{release}.tsv"
-        conda:
-            "../../envs/norrsken.yaml"
-        threads: plan.most_of("threads")
-        resources:
-            mem_mb=more_each_time(16000),
-            runtime=more_each_time(60),
-            gpu=plan.most_of("gpu"),
-        params:
-            candidates=plan.candidates,
-            split=plan.catalogue_split,
-            seeds=plan.config.seeds,
-            precision=plan.catalogue.precision,
-            version=stages.CATALOGUE,
-        script:
-            "../scripts/calibrate_classifier.py"
+rule calibrate_classifier:
+    """Which model classifies the archive, how sure it may be, and when it says no class."""
+    input:
+        dataset=paths.DATASET,
+        metrics=plan.metrics(plan.candidates, [plan.catalogue_split]),
+        histories=plan.histories(plan.candidates, [plan.catalogue_split]),
+    output:
+        paths.CLASSIFIER,
+    log:
+        "results/logs/calibrate_classifier/{release}.log",
+    benchmark:
+        "results/benchmarks/calibrate_classifier/{release}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: plan.most_of("threads")
+    resources:
+        mem_mb=more_each_time(16000),
+        runtime=more_each_time(60),
+        gpu=plan.most_of("gpu"),
+    params:
+        precision=plan.catalogue.precision,
+        version=stages.CATALOGUE,
+    script:
+        "../scripts/calibrate_classifier.py"
 
-    rule choose_condition:
-        """How cloud is told from clear sky: as the simulated weather has it, or the release's rejected frames."""
-        input:
-            paths.LABELLED,
-        output:
-            paths.CONDITION,
-        log:
-            "results/logs/choose_condition/{release}.log",
-        benchmark:
-            "results/benchmarks/choose_condition/{release}.tsv"
-        # Seconds of work on small files: done where Snakemake runs.
-        localrule: True
-        conda:
-            "../../envs/norrsken.yaml"
-        threads: 1
-        resources:
-            mem_mb=more_each_time(2000),
-            runtime=more_each_time(20),
-        params:
-            version=stages.CATALOGUE,
-        script:
-            "../scripts/choose_condition.py"
 
-    rule classify_month:
-        """Classify the kept frames of a month's nights."""
-        input:
-            nights=paths.NIGHTS,
-            classifier=paths.CLASSIFIER,
-            condition=paths.CONDITION,
-        output:
-            directory(paths.CATALOGUE),
-        log:
-            "results/logs/classify_month/{release}/{month}.log",
-        benchmark:
-            "results/benchmarks/classify_month/{release}/{month}.tsv"
-        conda:
-            "../../envs/norrsken.yaml"
-        threads: plan.most_of("threads")
-        resources:
-            mem_mb=more_each_time(16000),
-            runtime=more_each_time(120),
-            gpu=plan.most_of("gpu"),
-        params:
-            site=plan.config.site.plain(),
-            version=stages.CATALOGUE,
-        script:
-            "../scripts/classify_month.py"
+rule choose_condition:
+    """How cloud is told from clear sky: as the simulated weather has it, or the release's rejected frames."""
+    input:
+        paths.LABELLED,
+    output:
+        paths.CONDITION,
+    log:
+        "results/logs/choose_condition/{release}.log",
+    benchmark:
+        "results/benchmarks/choose_condition/{release}.tsv"
+    # Seconds of work on small files: done where Snakemake runs.
+    localrule: True
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(2000),
+        runtime=more_each_time(20),
+    params:
+        version=stages.CATALOGUE,
+    script:
+        "../scripts/choose_condition.py"
 
-    rule judge_untrained:
-        """What the classifier says of frames that it was never trained on."""
-        input:
-            labelled=paths.LABELLED,
-            dataset=paths.DATASET,
-            classifier=paths.CLASSIFIER,
-            condition=paths.CONDITION,
-        output:
-            report(
-                paths.UNTRAINED,
-                caption="../captions/untrained.rst",
-                category="Catalogue",
-                labels={
-                    "table": "What the classifier says of frames that fit no class"
-                },
+
+rule classify_month:
+    """Classify the kept frames of a month's nights."""
+    input:
+        nights=paths.NIGHTS,
+        classifier=paths.CLASSIFIER,
+        condition=paths.CONDITION,
+    output:
+        directory(paths.CATALOGUE),
+    log:
+        "results/logs/classify_month/{release}/{month}.log",
+    benchmark:
+        "results/benchmarks/classify_month/{release}/{month}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: plan.most_of("threads")
+    resources:
+        mem_mb=more_each_time(16000),
+        runtime=more_each_time(120),
+        gpu=plan.most_of("gpu"),
+    params:
+        site=plan.config.site.plain(),
+        version=stages.CATALOGUE,
+    script:
+        "../scripts/classify_month.py"
+
+
+rule judge_untrained:
+    """What the classifier says of frames that it was never trained on."""
+    input:
+        labelled=paths.LABELLED,
+        dataset=paths.DATASET,
+        classifier=paths.CLASSIFIER,
+        condition=paths.CONDITION,
+    output:
+        report(
+            paths.UNTRAINED,
+            caption="../captions/untrained.rst",
+            category="Catalogue",
+            labels={"table": "What the classifier says of frames that fit no class"},
+        ),
+    log:
+        "results/logs/judge_untrained/{release}.log",
+    benchmark:
+        "results/benchmarks/judge_untrained/{release}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: plan.most_of("threads")
+    resources:
+        mem_mb=more_each_time(16000),
+        runtime=more_each_time(60),
+        gpu=plan.most_of("gpu"),
+    params:
+        version=stages.CATALOGUE,
+    script:
+        "../scripts/judge_untrained.py"
+
+
+rule find_events:
+    """Runs of a class over time, and breakup onsets."""
+    input:
+        plan.all_months(paths.CATALOGUE),
+    output:
+        events=paths.EVENTS,
+        onsets=paths.ONSETS,
+    log:
+        "results/logs/find_events/{release}.log",
+    benchmark:
+        "results/benchmarks/find_events/{release}.tsv"
+    # Seconds of work on small files: done where Snakemake runs.
+    localrule: True
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(2000),
+        runtime=more_each_time(20),
+    params:
+        settings=plan.catalogue.events.plain(),
+        version=stages.CATALOGUE,
+    script:
+        "../scripts/find_events.py"
+
+
+rule tabulate_occurrence:
+    """How often each class was seen of the time that was observed, and figures of it."""
+    input:
+        months=plan.all_months(paths.CATALOGUE),
+        kp=[plan.catalogue.kp] if plan.catalogue.kp else [],
+    output:
+        table=paths.OCCURRENCE,
+        figures=report(
+            expand(
+                paths.OCCURRENCE_FIGURE,
+                by=plan.occurrence_by,
+                allow_missing=True,
             ),
-        log:
-            "results/logs/judge_untrained/{release}.log",
-        benchmark:
-            "results/benchmarks/judge_untrained/{release}.tsv"
-        conda:
-            "../../envs/norrsken.yaml"
-        threads: plan.most_of("threads")
-        resources:
-            mem_mb=more_each_time(16000),
-            runtime=more_each_time(60),
-            gpu=plan.most_of("gpu"),
-        params:
-            version=stages.CATALOGUE,
-        script:
-            "../scripts/judge_untrained.py"
-
-    rule find_events:
-        """Runs of a class over time, and breakup onsets."""
-        input:
-            plan.all_months(paths.CATALOGUE),
-        output:
-            events=paths.EVENTS,
-            onsets=paths.ONSETS,
-        log:
-            "results/logs/find_events/{release}.log",
-        benchmark:
-            "results/benchmarks/find_events/{release}.tsv"
-        # Seconds of work on small files: done where Snakemake runs.
-        localrule: True
-        conda:
-            "../../envs/norrsken.yaml"
-        threads: 1
-        resources:
-            mem_mb=more_each_time(2000),
-            runtime=more_each_time(20),
-        params:
-            settings=plan.catalogue.events.plain(),
-            version=stages.CATALOGUE,
-        script:
-            "../scripts/find_events.py"
-
-    rule tabulate_occurrence:
-        """How often each class was seen of the time that was observed, and figures of it."""
-        input:
-            months=plan.all_months(paths.CATALOGUE),
-            kp=[plan.catalogue.kp] if plan.catalogue.kp else [],
-        output:
-            table=paths.OCCURRENCE,
-            figures=report(
-                expand(
-                    paths.OCCURRENCE_FIGURE,
-                    by=plan.occurrence_by,
-                    allow_missing=True,
-                ),
-                caption="../captions/occurrence.rst",
-                category="Catalogue",
-            ),
-            vectors=[
-                path.replace(".png", ".pdf")
-                for path in expand(
-                    paths.OCCURRENCE_FIGURE,
-                    by=plan.occurrence_by,
-                    allow_missing=True,
-                )
-            ],
-        log:
-            "results/logs/tabulate_occurrence/{release}.log",
-        benchmark:
-            "results/benchmarks/tabulate_occurrence/{release}.tsv"
-        # Seconds of work on small files: done where Snakemake runs.
-        localrule: True
-        conda:
-            "../../envs/norrsken.yaml"
-        threads: 1
-        resources:
-            mem_mb=more_each_time(2000),
-            runtime=more_each_time(20),
-        params:
-            by=plan.occurrence_by,
-            # Where the curve of Kiruna 1985–1994 can be compared with.
-            kiruna=plan.near_kiruna,
-            version=stages.CATALOGUE,
-        script:
-            "../scripts/tabulate_occurrence.py"
-
-    rule write_night_pages:
-        """Each night at a glance: a calendar, and a page a month."""
-        input:
-            catalogue=plan.all_months(paths.CATALOGUE),
-            nights=plan.all_months(paths.NIGHTS),
-            keograms=plan.all_months(paths.KEOGRAMS),
-            events=paths.EVENTS,
-        output:
-            directory(paths.NIGHT_PAGES),
-        log:
-            "results/logs/write_night_pages/{release}.log",
-        benchmark:
-            "results/benchmarks/write_night_pages/{release}.tsv"
-        conda:
-            "../../envs/norrsken.yaml"
-        threads: 1
-        resources:
-            mem_mb=more_each_time(2000),
-            runtime=more_each_time(60),
-        params:
-            settings=plan.config.keogram_page_settings().plain(),
-            version=stages.CATALOGUE,
-        script:
-            "../scripts/write_night_pages.py"
-
-    rule write_export:
-        """The catalogue as CSV and NetCDF, ready to be published."""
-        input:
-            catalogue=plan.all_months(paths.CATALOGUE),
-            classifier=paths.CLASSIFIER,
-            tables=[paths.EVENTS, paths.ONSETS, paths.OCCURRENCE, paths.UNTRAINED],
-        output:
-            directory(paths.EXPORT),
-        log:
-            "results/logs/write_export/{release}.log",
-        benchmark:
-            "results/benchmarks/write_export/{release}.tsv"
-        conda:
-            "../../envs/norrsken.yaml"
-        threads: 1
-        resources:
-            mem_mb=more_each_time(2000),
-            runtime=more_each_time(60),
-        params:
-            settings=plan.config.export_settings(plan.name).plain(),
-            version=stages.CATALOGUE,
-        script:
-            "../scripts/write_export.py"
-
-    rule write_catalogue:
-        """One page that says what was classified, how far to trust it, and what the sky did."""
-        input:
-            months=plan.all_months(paths.CATALOGUE),
-            classifier=paths.CLASSIFIER,
-            condition=paths.CONDITION,
-            untrained=paths.UNTRAINED,
-            occurrence=paths.OCCURRENCE,
-            events=paths.EVENTS,
-            onsets=paths.ONSETS,
-            figures=expand(
-                paths.OCCURRENCE_FIGURE, by=plan.occurrence_by, allow_missing=True
-            ),
-        output:
-            report(
-                paths.CATALOGUE_INDEX,
-                caption="../captions/catalogue.rst",
-                category="Catalogue",
-                labels={"page": "The catalogue in one page"},
-            ),
-        log:
-            "results/logs/write_catalogue/{release}.log",
-        benchmark:
-            "results/benchmarks/write_catalogue/{release}.tsv"
-        # Seconds of work on small files: done where Snakemake runs.
-        localrule: True
-        conda:
-            "../../envs/norrsken.yaml"
-        threads: 1
-        resources:
-            mem_mb=more_each_time(1000),
-            runtime=more_each_time(10),
-        params:
-            settings=plan.config.report_settings(plan.name).plain(),
-            titles=[OCCURRENCE[by] for by in plan.occurrence_by],
-            truth=plan.truth is not None,
-            version=stages.CATALOGUE,
-        script:
-            "../scripts/write_catalogue.py"
+            caption="../captions/occurrence.rst",
+            category="Catalogue",
+        ),
+        vectors=[
+            path.replace(".png", ".pdf")
+            for path in expand(
+                paths.OCCURRENCE_FIGURE,
+                by=plan.occurrence_by,
+                allow_missing=True,
+            )
+        ],
+    log:
+        "results/logs/tabulate_occurrence/{release}.log",
+    benchmark:
+        "results/benchmarks/tabulate_occurrence/{release}.tsv"
+    # Seconds of work on small files: done where Snakemake runs.
+    localrule: True
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(2000),
+        runtime=more_each_time(20),
+    params:
+        by=plan.occurrence_by,
+        # Where the curve of Kiruna 1985–1994 can be compared with.
+        kiruna=plan.near_kiruna,
+        version=stages.CATALOGUE,
+    script:
+        "../scripts/tabulate_occurrence.py"
 
 
-if plan.candidates and plan.months and plan.truth:
+rule write_night_pages:
+    """Each night at a glance: a calendar, and a page a month."""
+    input:
+        catalogue=plan.all_months(paths.CATALOGUE),
+        nights=plan.all_months(paths.NIGHTS),
+        keograms=plan.all_months(paths.KEOGRAMS),
+        events=paths.EVENTS,
+    output:
+        directory(paths.NIGHT_PAGES),
+    log:
+        "results/logs/write_night_pages/{release}.log",
+    benchmark:
+        "results/benchmarks/write_night_pages/{release}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(2000),
+        runtime=more_each_time(60),
+    params:
+        settings=plan.config.keogram_page_settings().plain(),
+        version=stages.CATALOGUE,
+    script:
+        "../scripts/write_night_pages.py"
+
+
+rule write_export:
+    """The catalogue as CSV and NetCDF, ready to be published."""
+    input:
+        catalogue=plan.all_months(paths.CATALOGUE),
+        classifier=paths.CLASSIFIER,
+        tables=[paths.EVENTS, paths.ONSETS, paths.OCCURRENCE, paths.UNTRAINED],
+    output:
+        directory(paths.EXPORT),
+    log:
+        "results/logs/write_export/{release}.log",
+    benchmark:
+        "results/benchmarks/write_export/{release}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(2000),
+        runtime=more_each_time(60),
+    params:
+        settings=plan.config.export_settings(plan.name).plain(),
+        version=stages.CATALOGUE,
+    script:
+        "../scripts/write_export.py"
+
+
+rule write_catalogue:
+    """One page that says what was classified, how far to trust it, and what the sky did."""
+    input:
+        months=plan.all_months(paths.CATALOGUE),
+        classifier=paths.CLASSIFIER,
+        condition=paths.CONDITION,
+        untrained=paths.UNTRAINED,
+        occurrence=paths.OCCURRENCE,
+        events=paths.EVENTS,
+        onsets=paths.ONSETS,
+        figures=expand(
+            paths.OCCURRENCE_FIGURE, by=plan.occurrence_by, allow_missing=True
+        ),
+    output:
+        report(
+            paths.CATALOGUE_INDEX,
+            caption="../captions/catalogue.rst",
+            category="Catalogue",
+            labels={"page": "The catalogue in one page"},
+        ),
+    log:
+        "results/logs/write_catalogue/{release}.log",
+    benchmark:
+        "results/benchmarks/write_catalogue/{release}.tsv"
+    # Seconds of work on small files: done where Snakemake runs.
+    localrule: True
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(1000),
+        runtime=more_each_time(10),
+    params:
+        settings=plan.config.report_settings(plan.name).plain(),
+        titles=[OCCURRENCE[by] for by in plan.occurrence_by],
+        truth=plan.truth is not None,
+        version=stages.CATALOGUE,
+    script:
+        "../scripts/write_catalogue.py"
+
+
+if plan.truth:
 
     rule compare_with_truth:
         """What only a simulated archive can offer: the catalogue beside the truth."""
@@ -288,6 +291,7 @@ if plan.candidates and plan.months and plan.truth:
             mem_mb=more_each_time(2000),
             runtime=more_each_time(20),
         params:
+            # No input on purpose: the truth lies beside the archive, and the catalogue stands on the same nights.
             truth=plan.truth,
             split=plan.catalogue_split,
             settings=plan.config.report_settings(plan.name).plain(),

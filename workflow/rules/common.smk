@@ -4,8 +4,8 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from norrsken import paths, stages
-from norrsken.archive import months_of_years
-from norrsken.config import ConfigError, check
+from norrsken.config.base import ConfigError
+from norrsken.config.config import check
 from norrsken.plan import FIGURES, OCCURRENCE, Plan
 
 try:

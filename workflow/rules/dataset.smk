@@ -1,4 +1,56 @@
-"""Labelled frames → the clean data set with its splits, and features of it that are not learnt from it."""
+"""Night tables and label tables, or a published data set → the labelled frames of a release → its clean data set."""
+
+# A frozen release is a source: while its labelled frames are there, no rule makes them.
+if plan.published:
+
+    rule read_published:
+        """Take the frames of the published data set as they are."""
+        input:
+            **plan.published,
+        output:
+            paths.LABELLED,
+        log:
+            "results/logs/read_published/{release}.log",
+        benchmark:
+            "results/benchmarks/read_published/{release}.tsv"
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: 1
+        resources:
+            mem_mb=more_each_time(2000),
+            runtime=more_each_time(60),
+        params:
+            settings=plan.config.published_settings(plan.name).plain(),
+            version=stages.LABELS,
+        script:
+            "../scripts/read_published.py"
+
+elif not plan.frozen:
+
+    rule merge_labels:
+        """Merge what the annotators saw and put it beside the frames."""
+        input:
+            labels=plan.release.labels,
+            adjudicated=plan.adjudicated,
+            selections=plan.selections,
+            months=plan.release_months,
+        output:
+            paths.LABELLED,
+        log:
+            "results/logs/merge_labels/{release}.log",
+        benchmark:
+            "results/benchmarks/merge_labels/{release}.tsv"
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: 1
+        resources:
+            mem_mb=more_each_time(2000),
+            runtime=more_each_time(60),
+        params:
+            settings=plan.config.label_settings(plan.name).plain(),
+            version=stages.LABELS,
+        script:
+            "../scripts/merge_labels.py"
 
 
 rule split_dataset:
@@ -24,28 +76,3 @@ rule split_dataset:
         version=stages.DATASET,
     script:
         "../scripts/split_dataset.py"
-
-
-rule extract_features:
-    """Compute features of the clean frames once, for all models and seeds that use them."""
-    input:
-        dataset=paths.DATASET,
-        weights=lambda wildcards: plan.weights(wildcards.features),
-    output:
-        paths.FEATURES,
-    log:
-        "results/logs/extract_features/{release}/{features}.log",
-    benchmark:
-        "results/benchmarks/extract_features/{release}/{features}.tsv"
-    conda:
-        "../../envs/norrsken.yaml"
-    threads: lambda wildcards: plan.config.features[wildcards.features].threads
-    resources:
-        mem_mb=more_each_time(4000),
-        runtime=more_each_time(60),
-        gpu=lambda wildcards: plan.config.features[wildcards.features].gpu,
-    params:
-        settings=lambda wildcards: plan.config.features[wildcards.features].plain(),
-        version=stages.FEATURES,
-    script:
-        "../scripts/extract_features.py"

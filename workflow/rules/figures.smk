@@ -1,5 +1,97 @@
-"""Tables, frames and runs → the paper's figures, each as PNG and PDF."""
+"""Labels, tables, frames and runs → the figures of the report, each as PNG and PDF."""
 
+
+rule draw_annotators:
+    """What one annotator takes for what another one sees, and how each went on."""
+    input:
+        labelled=paths.LABELLED,
+        course=paths.COURSE,
+    output:
+        annotators=report(
+            paths.ANNOTATORS_FIGURE,
+            caption="../captions/annotators.rst",
+            category="Labels",
+            labels={"table": "Labels of one annotator by those of another"},
+        ),
+        annotators_pdf=paths.ANNOTATORS_FIGURE.replace(".png", ".pdf"),
+        course=report(
+            paths.COURSE_FIGURE,
+            caption="../captions/course.rst",
+            category="Labels",
+            labels={"table": "Label shares and pace over order and session, drawn"},
+        ),
+        course_pdf=paths.COURSE_FIGURE.replace(".png", ".pdf"),
+    log:
+        "results/logs/draw_annotators/{release}.log",
+    benchmark:
+        "results/benchmarks/draw_annotators/{release}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(1000),
+        runtime=more_each_time(10),
+    params:
+        version=stages.REPORT,
+    script:
+        "../scripts/draw_annotators.py"
+
+
+rule draw_confusion:
+    """Confusion matrix of a model, mean over its runs: Figure 4 of the paper."""
+    input:
+        lambda wildcards: plan.metrics([wildcards.model], [wildcards.split]),
+    output:
+        png=report(
+            paths.CONFUSION,
+            caption="../captions/confusion.rst",
+            category="Confusion",
+            labels={"model": "{model}", "split": "{split}"},
+        ),
+        pdf=paths.CONFUSION.replace(".png", ".pdf"),
+    log:
+        "results/logs/draw_confusion/{release}/{split}_{model}.log",
+    benchmark:
+        "results/benchmarks/draw_confusion/{release}/{split}_{model}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(1000),
+        runtime=more_each_time(10),
+    params:
+        version=stages.REPORT,
+    script:
+        "../scripts/draw_confusion.py"
+
+
+rule draw_history:
+    """How the trainings of a model went on a split: every run, epoch by epoch."""
+    input:
+        histories=lambda wildcards: plan.histories([wildcards.model], [wildcards.split]),
+        metrics=lambda wildcards: plan.metrics([wildcards.model], [wildcards.split]),
+    output:
+        png=paths.HISTORY_FIGURE,
+        pdf=paths.HISTORY_FIGURE.replace(".png", ".pdf"),
+    log:
+        "results/logs/draw_history/{release}/{split}_{model}.log",
+    benchmark:
+        "results/benchmarks/draw_history/{release}/{split}_{model}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(1000),
+        runtime=more_each_time(10),
+    params:
+        version=stages.REPORT,
+    script:
+        "../scripts/draw_history.py"
+
+
+# What these figures show of single runs (metrics, predictions, histories) is no input: which runs that are is known only
+# when Table 2 is there, and it stands for all of them. Of "processing" the night table and the archived file are no
+# input either: a frozen release keeps its figure when they change.
 for name in plan.figures:
 
     rule:

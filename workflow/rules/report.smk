@@ -84,42 +84,6 @@ if not plan.published and not plan.frozen:
             "../scripts/count_frames.py"
 
 
-rule draw_annotators:
-    """What one annotator takes for what another one sees, and how each went on."""
-    input:
-        labelled=paths.LABELLED,
-        course=paths.COURSE,
-    output:
-        annotators=report(
-            paths.ANNOTATORS_FIGURE,
-            caption="../captions/annotators.rst",
-            category="Labels",
-            labels={"table": "Labels of one annotator by those of another"},
-        ),
-        annotators_pdf=paths.ANNOTATORS_FIGURE.replace(".png", ".pdf"),
-        course=report(
-            paths.COURSE_FIGURE,
-            caption="../captions/course.rst",
-            category="Labels",
-            labels={"table": "Label shares and pace over order and session, drawn"},
-        ),
-        course_pdf=paths.COURSE_FIGURE.replace(".png", ".pdf"),
-    log:
-        "results/logs/draw_annotators/{release}.log",
-    benchmark:
-        "results/benchmarks/draw_annotators/{release}.tsv"
-    conda:
-        "../../envs/norrsken.yaml"
-    threads: 1
-    resources:
-        mem_mb=more_each_time(1000),
-        runtime=more_each_time(10),
-    params:
-        version=stages.REPORT,
-    script:
-        "../scripts/draw_annotators.py"
-
-
 rule tabulate_scores:
     """Table 2 of the paper: mean and deviation over the runs of every model, and intervals over the test frames."""
     input:
@@ -174,43 +138,17 @@ rule tabulate_resources:
         mem_mb=more_each_time(1000),
         runtime=more_each_time(10),
     params:
-        months=sorted(months_of_years(plan.release.years)),
+        benchmarks=plan.benchmarks,
         version=stages.REPORT,
     script:
         "../scripts/tabulate_resources.py"
 
 
-rule draw_confusion:
-    """Confusion matrix of a model, mean over its runs: Figure 4 of the paper."""
-    input:
-        lambda wildcards: plan.metrics([wildcards.model], [wildcards.split]),
-    output:
-        png=report(
-            paths.CONFUSION,
-            caption="../captions/confusion.rst",
-            category="Confusion",
-            labels={"model": "{model}", "split": "{split}"},
-        ),
-        pdf=paths.CONFUSION.replace(".png", ".pdf"),
-    log:
-        "results/logs/draw_confusion/{release}/{split}_{model}.log",
-    benchmark:
-        "results/benchmarks/draw_confusion/{release}/{split}_{model}.tsv"
-    conda:
-        "../../envs/norrsken.yaml"
-    threads: 1
-    resources:
-        mem_mb=more_each_time(1000),
-        runtime=more_each_time(10),
-    params:
-        version=stages.REPORT,
-    script:
-        "../scripts/draw_confusion.py"
-
-
 rule write_card:
     """The model card of a model: what it is, how well it does, what it must not be used for."""
     input:
+        metrics=lambda wildcards: plan.metrics([wildcards.model]),
+        predictions=lambda wildcards: plan.predictions([wildcards.model]),
         table2=paths.TABLE2,
     output:
         report(
@@ -231,7 +169,6 @@ rule write_card:
         runtime=more_each_time(10),
     params:
         settings=plan.config.report_settings(plan.name).plain(),
-        seeds=plan.config.seeds,
         version=stages.REPORT,
     script:
         "../scripts/write_card.py"
@@ -266,6 +203,7 @@ rule write_summary:
 rule write_report:
     """One self-contained page to lay beside the paper."""
     input:
+        **plan.counts,
         labelled=paths.LABELLED,
         dataset=paths.DATASET,
         table1=paths.TABLE1,
@@ -278,7 +216,6 @@ rule write_report:
         resources=paths.RESOURCES,
         confusions=plan.confusions(),
         figures=[paths.FIGURE.replace("{name}", name) for name in plan.figures],
-        counts=plan.counts,
         summary=paths.SUMMARY,
     output:
         report(
@@ -299,6 +236,8 @@ rule write_report:
         runtime=more_each_time(30),
     params:
         settings=plan.config.report_settings(plan.name).plain(),
+        # No input on purpose: to say how far a frozen release has drifted from what people said and from the night
+        # tables, these are read as they are. As inputs they would make the report, and what it stands on, anew.
         sources=plan.label_sources,
         figures={name: FIGURES[name].title for name in plan.figures},
         version=stages.REPORT,

@@ -1,4 +1,29 @@
-"""Data set → trained models and their scores, a run a job."""
+"""Data set → features that are not learnt from it, trained models and their scores, a run a job."""
+
+
+rule extract_features:
+    """Compute features of the clean frames once, for all models and seeds that use them."""
+    input:
+        dataset=paths.DATASET,
+        weights=lambda wildcards: plan.weights(wildcards.features),
+    output:
+        paths.FEATURES,
+    log:
+        "results/logs/extract_features/{release}/{features}.log",
+    benchmark:
+        "results/benchmarks/extract_features/{release}/{features}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: lambda wildcards: plan.config.features[wildcards.features].threads
+    resources:
+        mem_mb=more_each_time(4000),
+        runtime=more_each_time(60),
+        gpu=lambda wildcards: plan.config.features[wildcards.features].gpu,
+    params:
+        settings=lambda wildcards: plan.config.features[wildcards.features].plain(),
+        version=stages.FEATURES,
+    script:
+        "../scripts/extract_features.py"
 
 
 rule train_run:
@@ -17,11 +42,11 @@ rule train_run:
         "results/benchmarks/train_run/{release}/{split}/{model}/{seed}.tsv"
     conda:
         "../../envs/norrsken.yaml"
-    threads: lambda wildcards: plan.model(wildcards.model).threads
+    threads: lambda wildcards: plan.config.model(wildcards.model).threads
     resources:
         mem_mb=more_each_time(8000),
         runtime=more_each_time(240),
-        gpu=lambda wildcards: plan.model(wildcards.model).gpu,
+        gpu=lambda wildcards: plan.config.model(wildcards.model).gpu,
     params:
         settings=lambda wildcards: plan.config.run_settings(wildcards.model).plain(),
         version=stages.TRAINING,

@@ -1,6 +1,6 @@
-"""Rule choose_condition: see `norrsken.catalogue.condition`."""
+"""Rule choose_condition: see `norrsken.classify.condition`."""
 
-from norrsken.catalogue.condition import choose_condition
+from norrsken.classify.condition import choose_condition
 from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):

@@ -1,7 +1,7 @@
 """Rule classify_month: see `norrsken.catalogue.frames`."""
 
 from norrsken.catalogue.frames import classify_month
-from norrsken.config import Site
+from norrsken.config.site import Site
 from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):

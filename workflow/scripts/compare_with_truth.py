@@ -1,7 +1,7 @@
 """Rule compare_with_truth: see `norrsken.catalogue.truth`."""
 
 from norrsken.catalogue.truth import compare_with_truth
-from norrsken.config import ReportSettings
+from norrsken.config.jobs import ReportSettings
 from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):

@@ -1,4 +1,4 @@
-"""Rule draw_annotators: see `norrsken.figures`."""
+"""Rule draw_annotators: see `norrsken.figures.labels`."""
 
 import pandas as pd
 

@@ -1,8 +1,8 @@
-"""Rule draw_confusion: see `norrsken.figures`."""
+"""Rule draw_confusion: see `norrsken.figures.scores`."""
 
+from norrsken.evaluation.scores import read_metrics
 from norrsken.figures.scores import draw_confusion
 from norrsken.joblog import log_to
-from norrsken.scores import read_metrics
 
 with log_to(snakemake.log[0]):
     draw_confusion(read_metrics(snakemake.input), snakemake.output.png)

@@ -1,8 +1,8 @@
-"""Rules draw_response, draw_samples and so on: see `norrsken.figures.release`."""
+"""Rules draw_response, draw_samples and so on: see `norrsken.report.figures`."""
 
-from norrsken.config import FigureSettings
-from norrsken.figures.release import draw_figure
+from norrsken.config.jobs import FigureSettings
 from norrsken.joblog import log_to
+from norrsken.report.figures import draw_figure
 
 with log_to(snakemake.log[0]):
     draw_figure(

@@ -1,10 +1,10 @@
-"""Rule extract_features: see `norrsken.features`."""
+"""Rule extract_features: see `norrsken.training.features`."""
 
 from pydantic import TypeAdapter
 
-from norrsken.features import extract_features
+from norrsken.config.models import Features
 from norrsken.joblog import log_to
-from norrsken.model_settings import Features
+from norrsken.training.features import extract_features
 
 with log_to(snakemake.log[0]):
     extract_features(

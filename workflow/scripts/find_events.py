@@ -1,7 +1,7 @@
 """Rule find_events: see `norrsken.catalogue.events`."""
 
 from norrsken.catalogue.events import find_events
-from norrsken.config import EventSettings
+from norrsken.config.releases import EventSettings
 from norrsken.files import write_csv
 from norrsken.joblog import log_to
 

@@ -1,8 +1,8 @@
-"""Rule ingest_month: see `norrsken.nights`."""
+"""Rule ingest_month: see `norrsken.nights.ingest`."""
 
-from norrsken.config import NightSettings
+from norrsken.config.jobs import NightSettings
 from norrsken.joblog import log_to
-from norrsken.nights import ingest_month
+from norrsken.nights.ingest import ingest_month
 
 with log_to(snakemake.log[0]):
     ingest_month(

@@ -1,8 +1,8 @@
-"""Rule merge_labels: see `norrsken.labels`."""
+"""Rule merge_labels: see `norrsken.dataset.labels`."""
 
-from norrsken.config import LabelSettings
+from norrsken.config.jobs import LabelSettings
+from norrsken.dataset.labels import merge_labels
 from norrsken.joblog import log_to
-from norrsken.labels import merge_labels
 
 with log_to(snakemake.log[0]):
     merge_labels(

@@ -1,8 +1,8 @@
-"""Rule read_published: see `norrsken.published`."""
+"""Rule read_published: see `norrsken.dataset.published`."""
 
-from norrsken.config import PublishedSettings
+from norrsken.config.jobs import PublishedSettings
+from norrsken.dataset.published import read_published
 from norrsken.joblog import log_to
-from norrsken.published import read_published
 
 with log_to(snakemake.log[0]):
     read_published(

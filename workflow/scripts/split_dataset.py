@@ -1,7 +1,7 @@
-"""Rule split_dataset: see `norrsken.dataset`."""
+"""Rule split_dataset: see `norrsken.dataset.splits`."""
 
-from norrsken.config import Split
-from norrsken.dataset import split_dataset
+from norrsken.config.releases import Split
+from norrsken.dataset.splits import split_dataset
 from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):

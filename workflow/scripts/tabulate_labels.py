@@ -1,10 +1,10 @@
-"""Rule tabulate_labels: see `norrsken.agreement`."""
+"""Rule tabulate_labels: see `norrsken.report.tables` and `norrsken.dataset.agreement`."""
 
-from norrsken.agreement import agreement, consistency, course, table1
+from norrsken.dataset.agreement import agreement, consistency, course
 from norrsken.files import write_csv
 from norrsken.joblog import log_to
+from norrsken.report.tables import set_table1, table1, write_set
 from norrsken.tables import read_without_images
-from norrsken.typeset import set_table1, write_set
 
 with log_to(snakemake.log[0]):
     labelled = read_without_images(snakemake.input.labelled)

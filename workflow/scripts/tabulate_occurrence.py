@@ -1,4 +1,4 @@
-"""Rule tabulate_occurrence: see `norrsken.catalogue.occurrence`."""
+"""Rule tabulate_occurrence: see `norrsken.catalogue.occurrence` and `norrsken.figures.occurrence`."""
 
 from norrsken.catalogue.occurrence import tabulate_occurrence
 from norrsken.figures.occurrence import draw_occurrence

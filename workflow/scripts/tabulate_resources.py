@@ -1,13 +1,12 @@
-"""Rule tabulate_resources: see `norrsken.resources`."""
+"""Rule tabulate_resources: see `norrsken.report.resources`."""
 
 from norrsken.files import write_csv
 from norrsken.joblog import log_to
-from norrsken.resources import tabulate_resources
+from norrsken.report.resources import tabulate_resources
 
 with log_to(snakemake.log[0]):
     table = tabulate_resources(
-        release=snakemake.wildcards.release,
-        months=snakemake.params.months,
+        benchmarks=snakemake.params.benchmarks,
         features=snakemake.input.features,
         metrics=snakemake.input.metrics,
     )

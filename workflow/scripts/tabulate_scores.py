@@ -1,10 +1,10 @@
-"""Rule tabulate_scores: see `norrsken.scores` and `norrsken.comparison`."""
+"""Rule tabulate_scores: see `norrsken.report.tables` and `norrsken.evaluation.intervals`."""
 
-from norrsken.comparison import intervals
+from norrsken.evaluation.intervals import intervals
+from norrsken.evaluation.scores import read_metrics
 from norrsken.files import write_csv
 from norrsken.joblog import log_to
-from norrsken.scores import read_metrics, table2
-from norrsken.typeset import set_table2, write_set
+from norrsken.report.tables import set_table2, table2, write_set
 
 with log_to(snakemake.log[0]):
     metrics = read_metrics(snakemake.input.metrics)

@@ -1,8 +1,8 @@
-"""Rule train_run: see `norrsken.training`."""
+"""Rule train_run: see `norrsken.training.run`."""
 
-from norrsken.config import RunSettings
+from norrsken.config.jobs import RunSettings
 from norrsken.joblog import log_to
-from norrsken.training import train_run
+from norrsken.training.run import train_run
 
 with log_to(snakemake.log[0]):
     train_run(

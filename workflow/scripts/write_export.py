@@ -1,7 +1,7 @@
 """Rule write_export: see `norrsken.catalogue.export`."""
 
 from norrsken.catalogue.export import write_export
-from norrsken.config import ExportSettings
+from norrsken.config.jobs import ExportSettings
 from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):

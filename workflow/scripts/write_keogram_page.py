@@ -1,6 +1,6 @@
 """Rule write_keogram_page: see `norrsken.curation.keograms`."""
 
-from norrsken.config import KeogramPageSettings
+from norrsken.config.jobs import KeogramPageSettings
 from norrsken.curation.keograms import write_keogram_page
 from norrsken.joblog import log_to
 

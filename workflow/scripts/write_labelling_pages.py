@@ -1,6 +1,6 @@
 """Rule write_labelling_pages: see `norrsken.curation.labelling`."""
 
-from norrsken.config import LabellingSettings
+from norrsken.config.jobs import LabellingSettings
 from norrsken.curation.labelling import write_labelling_pages
 from norrsken.joblog import log_to
 

@@ -1,7 +1,7 @@
-"""Rule write_night_pages: see `norrsken.catalogue.pages`."""
+"""Rule write_night_pages: see `norrsken.catalogue.night_pages`."""
 
-from norrsken.catalogue.pages import write_night_pages
-from norrsken.config import KeogramPageSettings
+from norrsken.catalogue.night_pages import write_night_pages
+from norrsken.config.jobs import KeogramPageSettings
 from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):

@@ -1,8 +1,8 @@
-"""Rule write_summary: see `norrsken.summary`."""
+"""Rule write_summary: see `norrsken.report.summary`."""
 
+from norrsken.evaluation.scores import read_metrics
 from norrsken.joblog import log_to
-from norrsken.scores import read_metrics
-from norrsken.summary import write_summary
+from norrsken.report.summary import write_summary
 
 with log_to(snakemake.log[0]):
     write_summary(

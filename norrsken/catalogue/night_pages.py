@@ -1,0 +1,260 @@
+"""Every night at a glance: a page a month, and a calendar of all years that leads to them.
+
+The folder needs nothing outside it and no network: it can be moved, or sent away.
+"""
+
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby, zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from norrsken import tables
+from norrsken.astronomy import sun_and_moon_altitude
+from norrsken.calendar import night_start
+from norrsken.catalogue.occurrence import LONGEST_STEP, NIGHT_SECONDS, USUAL_STEP
+from norrsken.classes import CATALOGUE_LABELS, CLASSES, COLOURS, CONDITIONS, DEFINITIONS, NOT_CLASSIFIED, TITLES
+from norrsken.config.jobs import KeogramPageSettings
+from norrsken.files import csv_rows, directory_written_aside
+from norrsken.nights.keogram import LAYOUT, STEP
+from norrsken.pages import write_frame, write_page
+
+#: Sample frames a night.
+SAMPLES = 6
+
+_DEFINITIONS = {**DEFINITIONS, NOT_CLASSIFIED: "The classifier is not sure enough."}
+_KINDS_SHOWN = [
+    {"name": name, "title": TITLES[name], "colour": COLOURS[name], "definition": _DEFINITIONS[name]}
+    for name in CATALOGUE_LABELS
+]
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """The n kept frames of a night, by time. kind, condition: positions in CATALOGUE_LABELS and CONDITIONS."""
+
+    frame_id: list[str]
+    seconds: NDArray[np.int64]  # since the noon that opens the night
+    kind: NDArray[np.int64]
+    condition: NDArray[np.int64]
+    confidence: NDArray[np.int64]  # per cent
+    mlt: NDArray[np.float32]
+    spacing: float  # seconds that a frame stands for
+    left_out: int  # kept frames that are not in the catalogue
+
+    @property
+    def hours(self) -> NDArray[np.float64]:
+        """(8,) hours of clear sky of each kind, as in `catalogue.occurrence`."""
+        clear = self.kind[self.condition == CONDITIONS.index("clear")]
+        return np.bincount(clear, minlength=len(CATALOGUE_LABELS)).astype(np.float64) * self.spacing / 3600
+
+
+def write_night_pages(
+    catalogue: Sequence[str],
+    nights: Sequence[str],
+    keograms: Sequence[str],
+    events: str,
+    settings: KeogramPageSettings,
+    output: str,
+) -> None:
+    """Write the directory `output`: index.html, the calendar; {month}.html; and the pictures that they show.
+
+    catalogue, nights, keograms: the directories of the months. events: the table of events, of which the longest of
+    each night are shown by the frames at their peaks. Raises `TableError` where a table is not what was expected, or
+    lacks the frame of an event.
+    """
+    classified = {path.stem: path for path in tables.night_tables(catalogue)}
+    pictures = {path.stem: path for folder in keograms for path in Path(folder).glob("*.png")}
+    longest = _longest_events(events)
+    months = {month: list(paths) for month, paths in groupby(tables.night_tables(nights), lambda path: path.stem[:7])}
+    shown = {"site": settings.site.name, "kinds": _KINDS_SHOWN}
+    years: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    with directory_written_aside(output) as folder:
+        (folder / "frames").mkdir()
+        (folder / "keograms").mkdir()
+        for month, before, after in zip(months, [None, *months], [*list(months)[1:], None], strict=False):
+            rows, drawn = [], []
+            for path in months[month]:
+                frames = _read(classified.get(path.stem), path.stem, settings.site.longitude)
+                samples = _samples(frames, longest.get(path.stem, []), path, folder / "frames")
+                picture = pictures.get(path.stem)
+                if picture:
+                    shutil.copyfile(picture, folder / "keograms" / picture.name)
+                rows.append(_night(path, frames) | {"samples": samples, "keogram": picture and picture.name})
+                drawn.append(_drawn(frames, samples))
+            page = {
+                **shown,
+                **_summary(rows),
+                "title": _title(month),
+                "before": before and {"month": before, "title": _title(before)},
+                "after": after and {"month": after, "title": _title(after)},
+                "layout": LAYOUT,
+                "nights": rows,
+                "script": _script([path.stem for path in months[month]], drawn, settings),
+            }
+            write_page("nights-month", page, folder / f"{month}.html")
+            years[month[:4]][month] = [row | {"samples": None} for row in rows]
+        calendar = [
+            {"year": year, "months": of_year, **_summary([row for rows in of_year.values() for row in rows])}
+            for year, of_year in years.items()
+        ]
+        write_page("nights-calendar", {**shown, "years": calendar}, folder / "index.html")
+
+
+def _longest_events(path: str) -> dict[str, list[dict[str, str]]]:
+    """For each night at most SAMPLES events, by time."""
+    of_night: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
+    columns = ["night", "label", "start", "end", "minutes", "peak_time", "peak_frame"]
+    for _, row in csv_rows(path, columns, tables.TableError):
+        of_night[row["night"]].append(row)
+    return {night: sorted(_chosen(events), key=lambda event: event["start"]) for night, events in of_night.items()}
+
+
+def _chosen(events: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    """The longest of each class, then the second of each, and so on."""
+    of_class: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
+    for event in sorted(events, key=lambda event: float(event["minutes"]), reverse=True):
+        of_class[event["label"]].append(event)
+    ranks = zip_longest(*of_class.values())
+    return [event for rank in ranks for event in rank if event][:SAMPLES]
+
+
+def _read(path: Path | None, night: str, longitude: float) -> _Frames:
+    """The frames of a night's catalogue; none where it has no catalogue, since no frame was kept."""
+    schema = tables.CATALOGUE_TABLE
+    names = ["frame_id", "time", "mlt", "condition", "label", "confidence"]
+    table = tables.read(path, schema, names) if path else schema.empty_table()
+    start = round(night_start(date.fromisoformat(night), longitude).timestamp())
+    seconds = table["time"].cast("int64").to_numpy() // 1000 - start
+    steps = np.diff(seconds)
+    steps = steps[steps <= LONGEST_STEP]
+    return _Frames(
+        frame_id=table["frame_id"].to_pylist(),
+        seconds=seconds,
+        kind=_positions(table["label"], CATALOGUE_LABELS),
+        condition=_positions(table["condition"], CONDITIONS),
+        confidence=np.rint(table["confidence"].to_numpy() * 100).astype(np.int64),
+        mlt=table["mlt"].to_numpy(),
+        spacing=float(np.median(steps)) if len(steps) else USUAL_STEP,
+        left_out=tables.left_out(path).total() if path else 0,
+    )
+
+
+def _positions(column: pa.ChunkedArray, names: Sequence[str]) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = pc.index_in(column.cast("string"), pa.array(names)).cast("int64").to_numpy()
+    return found
+
+
+def _samples(frames: _Frames, events: Sequence[Mapping[str, str]], night: Path, folder: Path) -> list[dict[str, Any]]:
+    """What is said of the frames at the events' peaks; writes them to the folder. night: the table of the night."""
+    if not events:
+        return []
+    ids = [event["peak_frame"] for event in events]
+    table = tables.read_where(night, "frame_id", ids, ["frame_id", "image"])
+    images = tables.images(table["image"].take(tables.rows_of(table, ids, night)))
+    samples = []
+    for event, image in zip(events, images, strict=True):
+        name = event["peak_frame"]
+        if name not in frames.frame_id:
+            raise tables.TableError(f"{night}: the catalogue of this night lacks {name}, the peak of an event")
+        write_frame(image, folder / f"{name}.png")
+        i = frames.frame_id.index(name)
+        samples.append(
+            {
+                "frame": name,
+                "second": int(frames.seconds[i]),
+                "name": event["label"],
+                "title": TITLES[event["label"]],
+                "time": event["peak_time"][11:16],
+                "mlt": _clock(frames.mlt[i]),
+                "confidence": int(frames.confidence[i]),
+                "span": f"{event['start'][11:16]}–{event['end'][11:16]}",
+                "minutes": round(float(event["minutes"])),
+            }
+        )
+    return samples
+
+
+def _night(path: Path, frames: _Frames) -> dict[str, Any]:
+    """What the pages say of a night. path: its table, with all frames."""
+    with tables.opened(path, tables.NIGHT_TABLE, ["status"]) as file:
+        status = file.read(["status"])["status"].cast("string")
+    counts = {count["values"]: count["counts"] for count in status.value_counts().to_pylist()}
+    return {
+        "night": path.stem,
+        "day": int(path.stem[-2:]),
+        "frames": len(status),
+        "kept": counts.get("kept", 0),
+        "other_camera": frames.left_out,
+        "left_out": ", ".join(f"{name} {counts[name]}" for name in tables.STATUSES[1:] if name in counts),
+        "hours": frames.hours,
+        **_shares(frames.hours),
+    }
+
+
+def _summary(nights: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the pages say of a month or a year."""
+    return _shares(np.sum([night["hours"] for night in nights], axis=0)) | {
+        "nights_observed": sum(3600 * night["observed"] >= NIGHT_SECONDS for night in nights)
+    }
+
+
+def _shares(hours: NDArray[np.float64]) -> dict[str, Any]:
+    """Hours observed, and how they divide. hours: (8,), of each kind. The first of the shares is aurora's largest."""
+    observed = float(hours.sum())
+    aurora = [name for name in CLASSES if name != "faint"]
+    share = dict(zip(CATALOGUE_LABELS, (hours / (observed or 1)).tolist(), strict=True))
+    largest = [*sorted(aurora, key=lambda name: -share[name]), "faint", NOT_CLASSIFIED]
+    shares = [{"name": name, "title": TITLES[name], "share": share[name]} for name in largest if share[name]]
+    return {"observed": observed, "aurora": sum(share[name] for name in aurora), "shares": shares}
+
+
+def _drawn(frames: _Frames, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A night for the script. steps: seconds from noon to the first frame, and from each to the next."""
+    return {
+        "spacing": frames.spacing,
+        "steps": np.diff(frames.seconds, prepend=0).tolist(),
+        "kinds": "".join(map(str, frames.kind)),
+        "conditions": "".join(map(str, frames.condition)),
+        "confidence": frames.confidence.tolist(),
+        "peaks": [sample["second"] for sample in samples],
+    }
+
+
+def _script(nights: Sequence[str], drawn: Sequence[dict[str, Any]], settings: KeogramPageSettings) -> dict[str, Any]:
+    """What the script of a month's page draws."""
+    starts = [round(night_start(date.fromisoformat(night), settings.site.longitude).timestamp()) for night in nights]
+    times = np.array(starts)[:, None] * 1000 + np.arange(0, LAYOUT["minutes"] + 1, STEP) * 60_000
+    sun, moon = (
+        altitudes.reshape(times.shape).round(1) for altitudes in sun_and_moon_altitude(times.ravel(), settings.site)
+    )
+    return {
+        "layout": LAYOUT,
+        "kinds": CATALOGUE_LABELS,
+        "titles": [TITLES[name] for name in CATALOGUE_LABELS],
+        "conditions": CONDITIONS,
+        "step_minutes": STEP,
+        "sun_altitude_max": settings.filter.sun_altitude_max,
+        "nights": [
+            {"night": night, "start": start, "sun": sun[i].tolist(), "moon": moon[i].tolist(), **drawn[i]}
+            for i, (night, start) in enumerate(zip(nights, starts, strict=True))
+        ],
+    }
+
+
+def _title(month: str) -> str:
+    return f"{date.fromisoformat(f'{month}-01'):%B %Y}"
+
+
+def _clock(hours: float) -> str:
+    """A time of day in hours as hours and minutes."""
+    hour, minute = divmod(round(float(hours) * 60) % 1440, 60)
+    return f"{hour:02d}:{minute:02d}"

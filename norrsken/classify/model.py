@@ -1,0 +1,210 @@
+"""A trained model, or several as one, ready for processed frames. Nothing of the training data is needed."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from norrsken import stages, tables
+from norrsken.classes import CLASSES, NOT_CLASSIFIED
+from norrsken.config.base import Settings
+from norrsken.config.site import Camera, FrameSource
+from norrsken.errors import NorrskenError
+from norrsken.files import digest
+from norrsken.models import classifiers
+from norrsken.training.features import Extractor
+
+#: The smallest probability whose logarithm is taken.
+TINY = 1e-30
+
+
+class ClassifyError(NorrskenError):
+    """Frames that the model cannot be used on, or a file that is not of frames that it has classified."""
+
+
+class FrameModel(Protocol):
+    """What classifies frames: one model, or several as one."""
+
+    @property
+    def path(self) -> str | Path:
+        """Its file, for messages."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its file."""
+
+    @property
+    def source(self) -> FrameSource:
+        """How frames must have been processed."""
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        """Probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, 7) in class order."""
+
+    def labels(self, probabilities: NDArray[Any]) -> NDArray[np.str_]:
+        """What frames with these probabilities are called: (n, 7) → (n,)."""
+
+
+class FrameClassifier:
+    """A model and what computes its features, ready for frames that were processed as those that it was trained on."""
+
+    def __init__(self, model: str | Path) -> None:
+        """Raises `ModelError` for what is not a model's file, `ClassifyError` where its features cannot be computed."""
+        self.path = model
+        self.classifier, self.card = classifiers.load(model)
+        self.digest = str(digest(model))
+        self.source = self.card.frames
+        if self.source.processing != stages.PROCESSING:
+            raise ClassifyError(
+                f"{model}: trained on frames of processing {self.source.processing}, this program makes "
+                f"{stages.PROCESSING}; train it anew"
+            )
+        self._extractor = None if self.card.run.features is None else Extractor(self.card.run.features)
+        if self._extractor is not None and self._extractor.about.get("digest") != self.card.extractor:
+            raise ClassifyError(f"{model}: its features came from a network with other weights ({self.card.extractor})")
+
+    def inputs(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        """What the model works on: processed frames (n, 128, 128, 3) uint8 as they are, or their features (n, m)."""
+        return images if self._extractor is None else self._extractor(images)
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, 7) in class order."""
+        return self.classifier.predict(self.inputs(images)).probabilities
+
+    def labels(self, probabilities: NDArray[Any]) -> NDArray[np.str_]:
+        """The most probable class of each frame: (n, 7) → (n,)."""
+        names: NDArray[np.str_] = np.array(CLASSES)[probabilities.argmax(axis=1)]
+        return names
+
+
+def of_known_cameras(path: str | Path, times: pa.ChunkedArray, model: FrameModel) -> NDArray[np.bool_]:
+    """Which frames of a night table are of cameras like those that the model was trained on: times (n,) → (n,).
+
+    Raises `ClassifyError` where frames were processed otherwise than for the model.
+    """
+    found = tables.frame_source(path)
+    if found.processing != model.source.processing:
+        raise unknown_camera(path, model)
+    geometries = _geometries(model.source)
+    known: NDArray[np.bool_] = np.array([_geometry(camera) in geometries for camera in found.cameras])
+    first = np.array([camera.valid_from for camera in found.cameras], "datetime64[ms]")
+    which = np.searchsorted(first, times.cast(pa.timestamp("ms")).to_numpy(), side="right") - 1
+    result: NDArray[np.bool_] = known[which]
+    return result
+
+
+def unknown_camera(path: str | Path, model: FrameModel) -> ClassifyError:
+    """The error for a table of frames that were processed otherwise than for the model."""
+    found = _described(tables.frame_source(path))
+    return ClassifyError(f"{path}: its frames are {found}; {model.path} knows {_described(model.source)}")
+
+
+def _geometry(camera: Camera) -> tuple[int, int, int, bool, int]:
+    """What decides which pixels a camera's frame gives: width, height, rotation, flip and block."""
+    return camera.width, camera.height, camera.rotate, camera.flip, camera.block
+
+
+def _geometries(source: FrameSource) -> list[tuple[int, int, int, bool, int]]:
+    """Those of the cameras, each once."""
+    return list(dict.fromkeys(map(_geometry, source.cameras)))
+
+
+def _described(source: FrameSource) -> str:
+    cameras = (
+        f"{width} × {height} pixels, rotated by {rotate}°{', flipped' * flip}, in blocks of {block}"
+        for width, height, rotate, flip, block in _geometries(source)
+    )
+    return f"{' or '.join(cameras) or 'of no camera'} (processing {source.processing})"
+
+
+class Member(Settings):
+    """A run that is averaged: its model's file, from the folder of `classifier.json`, and the file's SHA-256."""
+
+    path: str
+    sha256: str
+
+
+class Judgement(Settings):
+    """How the classifier does on some labelled frames.
+
+    precision, low, high: share of right ones among those that got a class, with 95 % of what other nights would have
+    given; None where there is none, or too few nights. classified: share that got a class. f1: macro F1 when every
+    frame gets its most probable class. calibration_error: expected calibration error.
+    """
+
+    frames: int
+    precision: float | None
+    low: float | None
+    high: float | None
+    classified: float
+    f1: float
+    calibration_error: float
+
+
+class Classifier(Settings):
+    """What `classifier.json` says: enough to classify frames with, and to know how far to trust it."""
+
+    name: str
+    members: list[Member]
+    temperature: float
+    least_confidence: float
+    asked_precision: float
+    validation: Judgement | None
+    test: Judgement
+
+
+def tempered(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float64]:
+    """Probabilities (n, 7) after the scores before the softmax are divided by a temperature."""
+    scores = np.log(np.maximum(np.asarray(probabilities, np.float64), TINY)) / temperature
+    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
+    result: NDArray[np.float64] = raised / raised.sum(axis=1, keepdims=True)
+    return result
+
+
+class Ensemble:
+    """The runs of a `classifier.json` as one classifier of frames, calibrated; see `classify.FrameModel`."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Raises `ClassifyError` where a member's file is gone or another one."""
+        self.path, self.said, self.digest = Path(path), read_classifier(path), str(digest(path))
+        files = [self.path.parent / member.path for member in self.said.members]
+        for file, member in zip(files, self.said.members, strict=True):
+            found = digest(file)
+            if found != member.sha256:
+                raise ClassifyError(
+                    f"{path}: {file} is {'gone' if found is None else 'another model now'}; make the classifier anew"
+                )
+        self.members = [FrameClassifier(file) for file in files]
+        self.source = self.members[0].source
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Calibrated probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, 7) in class order."""
+        return averaged(self.members, self.said.temperature, images)
+
+    def labels(self, probabilities: NDArray[Any]) -> NDArray[np.str_]:
+        """The most probable class of each frame, or `not_classified`: (n, 7) → (n,)."""
+        names = np.array(CLASSES)[probabilities.argmax(axis=1)]
+        return np.where(probabilities.max(axis=1) >= self.said.least_confidence, names, NOT_CLASSIFIED)
+
+
+def averaged(members: Sequence[FrameClassifier], temperature: float, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The mean of the members' calibrated probabilities: (n, 128, 128, 3) uint8 → (n, 7)."""
+    inputs = members[0].inputs(images)  # the same for all: runs of one model have the same features
+    mean: NDArray[np.float64] = np.mean(
+        [tempered(member.classifier.predict(inputs).probabilities, temperature) for member in members], axis=0
+    )
+    return mean
+
+
+def read_classifier(path: str | os.PathLike[str]) -> Classifier:
+    """What a `classifier.json` says. Raises `ClassifyError` for another file."""
+    try:
+        return Classifier.model_validate_json(Path(path).read_text(encoding="utf-8"))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"])) or "the whole"
+        raise ClassifyError(f"{path}: not a catalogue's classifier.json: {key}: {problem['msg']}") from None

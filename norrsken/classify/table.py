@@ -1,0 +1,132 @@
+"""The CSV file to which classified frames are added, and a folder that is followed."""
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from io import FileIO
+from pathlib import Path
+from typing import Self
+
+import pandas as pd
+
+from norrsken.classes import CLASSES
+from norrsken.classify.frames import classify, frame_files
+from norrsken.classify.model import ClassifyError, FrameModel
+from norrsken.files import csv_rows
+
+log = logging.getLogger(__name__)
+
+#: The columns of the file; `model` holds the first 16 characters of the digest of the model's file.
+COLUMNS = ("frame", "time", "label", *(f"p_{name}" for name in CLASSES), "model")
+
+
+class ClassifiedFrames:
+    """A CSV file to which classified frames are added, never twice and always whole rows, by one process at a time.
+
+    done: the frames that it has. Times are ISO 8601 in UTC, probabilities have four decimals. Used in a `with` block,
+    at whose end another process may go on.
+    """
+
+    def __init__(self, path: Path, model: FrameModel) -> None:
+        """Begin the file, or go on with it: a row that was torn when a process was killed is cut off.
+
+        Raises `ClassifyError` where another model has classified its frames, another process is adding to it, or it is
+        something else.
+        """
+        self.path, self.done, self._model = path, set[str](), model.digest[:16]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as opened:
+            self._file = opened.enter_context(path.open("ab+", buffering=0))
+            _lock(self._file, path)
+            self._begin()
+            for line, row in csv_rows(path, COLUMNS, ClassifyError):
+                if row["model"] != self._model:
+                    raise ClassifyError(
+                        f"{path}, line {line}: classified with the model {row['model']}; {model.path} is "
+                        f"{self._model}, which needs a file of its own"
+                    )
+                self.done.add(row["frame"])
+            opened.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def append(self, table: pd.DataFrame) -> None:
+        """Add what `classify` gave."""
+        text = table.assign(model=self._model).to_csv(
+            columns=list(COLUMNS),
+            index=False,
+            header=False,
+            float_format="%.4f",
+            date_format="%Y-%m-%dT%H:%M:%SZ",
+            lineterminator="\n",
+        )
+        self._file.write(text.encode())  # at once: an interrupt comes before or after it
+        self.done.update(table["frame"])
+
+    def _begin(self) -> None:
+        """Write the header where it is not there, and cut off a torn row."""
+        header = (",".join(COLUMNS) + "\n").encode()
+        self._file.seek(0)
+        begun = self._file.read(len(header))
+        if not header.startswith(begun):
+            raise ClassifyError(f"{self.path}: not a file of classified frames, which begins with {header.decode()!r}")
+        if begun != header:
+            self._file.truncate(0)
+            self._file.write(header)
+        with self.path.open("rb") as lines:
+            whole = sum(len(line) for line in lines if line.endswith(b"\n"))
+        self._file.truncate(whole)
+
+
+def _lock(file: FileIO, path: Path) -> None:
+    """Keep others from adding to a file until it is closed; raises `ClassifyError` where another process does."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ClassifyError(
+            f"{path}: another norrsken classify is adding to it; wait until it has ended, or name another file"
+        ) from None
+    except OSError as error:
+        log.warning("%s: it cannot be locked here (%s): let only one process at a time add to it", path, error.strerror)
+
+
+def follow(
+    model: FrameModel, paths: Sequence[str], frames: ClassifiedFrames, seconds: float
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Look for new files again and again, without end, and add their frames.
+
+    Yields after each look how many frames it has added, and which files cannot be classified, and why. A file that
+    cannot be read may still be written: it counts as such only when the next look finds it unchanged.
+    """
+    finished: dict[str, tuple[int, int]] = {}  # how they were then: night tables, and files that cannot be classified
+    doubtful: dict[str, tuple[int, int]] = {}
+    while True:
+        states = {path: _state(path) for path in frame_files(paths) if path not in frames.done}
+        new = {path: state for path, state in states.items() if finished.get(path) != state}
+        before, problems, told = len(frames.done), dict[str, str](), dict[str, str]()
+        for table in classify(model, new, problems, frames.done):
+            frames.append(table)
+        for path in new.keys() - frames.done:
+            if path in problems and doubtful.get(path) != new[path]:
+                doubtful[path] = new[path]
+            else:
+                finished[path] = new[path]
+                told |= {path: problems[path]} if path in problems else {}
+        yield len(frames.done) - before, told
+        time.sleep(seconds)
+
+
+def _state(path: str) -> tuple[int, int]:
+    """Size and time of a file; both are 0 where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns

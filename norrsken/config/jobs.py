@@ -1,0 +1,98 @@
+"""The part of the configuration that a single job is handed, so that nothing else repeats it."""
+
+from pydantic import Field
+
+from norrsken.config.base import Name, Settings
+from norrsken.config.models import Features, Model
+from norrsken.config.releases import ClassName, Order, Split
+from norrsken.config.site import Camera, Filter, KeogramSettings, Site
+
+
+class NightSettings(Settings):
+    """What shapes the night tables and keograms of a month; `Config.night_settings` gathers it."""
+
+    site: Site
+    cameras: list[Camera]
+    directories: str
+    filter: Filter
+    keogram: KeogramSettings
+
+
+class KeogramPageSettings(Settings):
+    """What the page of keograms shows besides them; `Config.keogram_page_settings` gathers it."""
+
+    site: Site
+    filter: Filter
+
+
+class LabellingSettings(Settings):
+    """What shapes the labelling pages of a release; `Config.labelling_settings` gathers it."""
+
+    release: Name
+    longitude: float
+    years: list[int]
+    orders: dict[str, Order]
+    every: int
+    repeats: float
+    seed: int
+
+
+class LabelSettings(Settings):
+    """What shapes the labelled frames of a release; `Config.label_settings` gathers it."""
+
+    station: str
+    longitude: float
+    years: list[int]
+
+
+class PublishedSettings(Settings):
+    """What shapes the labelled frames of a published data set; `Config.published_settings` gathers it."""
+
+    station: str
+    longitude: float
+    cameras: list[Camera]
+    classes: list[ClassName] | None
+
+
+class RunSettings(Settings):
+    """What shapes the runs of one model: its name, its own entry and that of its features, no other's."""
+
+    name: Name
+    model: Model
+    features: Features | None = None
+
+
+class FigureSettings(Settings):
+    """What a figure of the report needs besides tables; `Plan.figure_settings` sets only what this figure needs.
+
+    folder: of the release's results, in which the runs lie. root: of the archive. nights: the folder of the months of
+    night tables.
+    """
+
+    folder: str = ""
+    seeds: list[int] = Field(default=[])
+    methods: dict[Name, str] = Field(default={})
+    kinds: dict[Name, str] = Field(default={})
+    responses: dict[str, dict[float, float]] = Field(default={})
+    cameras: list[Camera] = Field(default=[])
+    root: str = ""
+    nights: str = ""
+
+
+class ReportSettings(Settings):
+    """What the report says of a release besides its tables."""
+
+    site: Site
+    name: Name
+    title: str
+    years: list[int]
+    splits: dict[Name, Split]
+
+
+class ExportSettings(Settings):
+    """What an exported catalogue says besides its tables; `Config.export_settings` gathers it."""
+
+    release: Name
+    title: str
+    site: Site
+    licence: str = ""

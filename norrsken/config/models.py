@@ -1,0 +1,111 @@
+"""What `config.yaml` may say of features and models; `kind` tells which of these classes an entry is."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from norrsken.config.base import Name, Settings
+
+
+class Resources(Settings):
+    """What a job asks of the machine."""
+
+    gpu: int = Field(default=0, ge=0, exclude=True, description="GPUs that a job asks for; changes no result")
+    threads: int = Field(default=1, ge=1, description="CPU threads that a job uses; fixed, so that results repeat")
+
+
+class OnGpu(Resources):
+    """A job that a GPU makes faster; it runs on the CPU too."""
+
+    gpu: int = Field(default=1, ge=0, exclude=True, description="GPUs that a job asks for; it runs on the CPU too")
+    threads: int = Field(default=4, ge=1, description="CPU threads that a job uses; fixed, so that results repeat")
+
+
+class Hog(Resources):
+    """Histograms of oriented gradients (Dalal & Triggs 2005), as scikit-image computes them on colour frames."""
+
+    kind: Literal["hog"]
+    threads: int = Field(default=4, ge=1, exclude=True, description="Processes; they change no result")
+    orientations: int = Field(default=9, ge=1, description="Bins of direction")
+    pixels_per_cell: int = Field(default=16, ge=2, le=64, description="Side of a cell")
+    cells_per_block: int = Field(default=2, ge=1, description="Side of a block that is normalised together")
+
+
+class Pretrained(OnGpu):
+    """The class scores of a network of timm that was trained on ImageNet, as Clausen & Nickisch (2018) use them."""
+
+    kind: Literal["pretrained"]
+    network: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")] = Field(
+        description="timm's name, with the tag of its weights, e.g. inception_v4.tf_in1k"
+    )
+    weights: str = Field(
+        default="download",
+        description="A safetensors file; `download`: timm's own; `random`: none, marked so in all tables and figures",
+    )
+    input_size: int | None = Field(default=None, ge=32, le=1024, description="Pixels a side; null: the network's own")
+
+    @model_validator(mode="after")
+    def _safe_file(self) -> Self:
+        if self.weights not in ("download", "random") and not self.weights.endswith(".safetensors"):
+            raise ValueError(
+                f"weights is {self.weights!r}, expected `download`, `random` or the path of a .safetensors file; "
+                "other formats can run code when they are read"
+            )
+        return self
+
+    @property
+    def weights_file(self) -> str | None:
+        """The file of the weights, where the configuration names one."""
+        return None if self.weights in ("download", "random") else self.weights
+
+
+class NearestNeighbours(Resources):
+    """k nearest neighbours on features."""
+
+    kind: Literal["nearest-neighbours"]
+    features: Name = Field(description="An entry of features")
+    neighbours: int = Field(ge=1, description="k")
+
+
+class LinearSvm(Resources):
+    """Linear support vector machine, one class against the rest, on features."""
+
+    kind: Literal["linear-svm"]
+    features: Name = Field(description="An entry of features")
+    c: float = Field(default=1.0, gt=0, description="Inverse strength of the regularisation")
+
+
+class Training(Resources):
+    """Cross-entropy and Adam (section 2.3)."""
+
+    epochs: int = Field(ge=1, description="Passes over the training frames")
+    batch_size: int = Field(default=32, ge=2, description="Frames a step")
+    learning_rate: float = Field(
+        default=1e-3, gt=0, description="Highest rate of Adam; it rises and falls over the run"
+    )
+    validation_share: float = Field(
+        default=0.1, ge=0, lt=1, description="Share of the training frames kept out to follow the training"
+    )
+
+
+class Linear(Training):
+    """A linear classifier on features, trained as the networks are."""
+
+    kind: Literal["linear"]
+    features: Name = Field(description="An entry of features")
+
+
+class Network(OnGpu, Training):
+    """A torchvision classification network from random weights."""
+
+    kind: Literal["network"]
+    architecture: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] = Field(
+        description="torchvision's name, e.g. resnet18"
+    )
+    input_size: int = Field(
+        default=128, ge=32, le=1024, description="Pixels a side that the network sees; the processed frame has 128"
+    )
+
+
+Features = Annotated[Hog | Pretrained, Field(discriminator="kind")]
+Model = Annotated[NearestNeighbours | LinearSvm | Linear | Network, Field(discriminator="kind")]

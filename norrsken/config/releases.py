@@ -1,0 +1,178 @@
+"""What `config.yaml` may say of a release: its labels, its splits, and its catalogue."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from norrsken.classes import CLASSES
+from norrsken.config.base import Name, Settings
+from norrsken.config.config import _listed
+
+
+class Split(Settings):
+    """How the clean frames of a release are divided into train and test."""
+
+    method: Literal["random", "stratified", "night", "published"] = Field(
+        description="random: any frame (the paper); stratified: by class; night: no night in both parts; "
+        "published: as a published data set is divided"
+    )
+    test_share: float = Field(
+        default=0.22, gt=0, lt=1, description="Share of frames for the test (the paper: 846/3846)"
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of the division")
+
+
+Order = Literal["time", "random"]
+
+
+ClassName = Literal["breakup", "colored", "arcs", "discrete", "patchy", "edge", "faint"]
+
+
+class Labelling(Settings):
+    """The pages on which the annotators of a release label its frames."""
+
+    orders: dict[Name, Order] = Field(
+        default={},
+        description="In which order an annotator sees the frames; unless said: the first by time, others random",
+    )
+    every: int = Field(default=1, ge=1, description="Only every n-th of the chosen frames is offered")
+    repeats: float = Field(default=0.03, ge=0, le=0.5, description="Share of frames that are shown again, unannounced")
+    seed: int = Field(default=0, ge=0, description="Seed of the orders")
+
+
+class EventSettings(Settings):
+    """What makes an event of the classified frames: an uninterrupted run of one class."""
+
+    begins: float = Field(
+        default=0.6, ge=0, le=1, description="Probability of a class from which an event of it begins"
+    )
+    ends: float = Field(default=0.4, ge=0, le=1, description="Probability of the class below which it ends")
+    least_minutes: float = Field(default=2.0, ge=0, description="Shorter ones are left out")
+    gap_minutes: float = Field(default=5.0, gt=0, description="Without a frame for longer, an event ends")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.ends > self.begins:
+            raise ValueError(f"ends ({self.ends}) must not be above begins ({self.begins})")
+        return self
+
+
+class Catalogue(Settings):
+    """The classification of every kept frame of the archive."""
+
+    model: Name | None = Field(
+        default=None, description="Entry of models whose runs are averaged; null: the best on validation frames"
+    )
+    precision: float = Field(
+        default=0.9, ge=0.5, lt=1, description="Of what gets a class so much is right, on validation frames"
+    )
+    events: EventSettings = Field(default=EventSettings(), description="What makes an event of the classified frames")
+    kp: str | None = Field(default=None, description="Table of the Kp index, columns time and kp; null: not used")
+    licence: str = Field(default="", description="Licence of the exported catalogue, such as CC-BY-4.0")
+
+
+class ArchiveRelease(Settings):
+    """A named labelled data set, made of the archive's frames and the annotators' tables."""
+
+    source: Literal["archive"] = Field(default="archive", description="The archive, or a published data set")
+    title: str = Field(description="What it is, for the head of the report")
+    years: list[Annotated[int, Field(ge=1900, le=2052)]] = Field(min_length=1, description="UTC years of its frames")
+    labels: list[str] = Field(min_length=1, description="One table an annotator; the file's name is the annotator's")
+    adjudicated: str | None = Field(
+        default=None, description="Table of labels for frames on which the annotators disagree; null: they are left out"
+    )
+    selections: str | None = Field(
+        default=None, description="Table of the times chosen from keograms; null: every kept frame counts"
+    )
+    labelling: Labelling = Field(default=Labelling(), description="The pages on which the annotators label frames")
+    splits: dict[Name, Split] = Field(min_length=1, description="Named divisions; every model is run on each")
+    catalogue: Catalogue | None = Field(
+        default=Catalogue(), description="The classification of every kept frame; null: none is made"
+    )
+    frozen: bool = Field(default=False, description="Made once and for all; thaw it by deleting its labelled.parquet")
+
+    @field_validator("splits")
+    @classmethod
+    def _drawn(cls, splits: dict[str, Split]) -> dict[str, Split]:
+        if any(split.method == "published" for split in splits.values()):
+            raise ValueError("the method published is for a release whose source is published")
+        return splits
+
+    @field_validator("labels")
+    @classmethod
+    def _annotators(cls, labels: list[str]) -> list[str]:
+        names = [Path(path).stem for path in labels]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two tables have the same annotator's name: {', '.join(names)}")
+        return labels
+
+    @model_validator(mode="after")
+    def _orders_of_annotators(self) -> Self:
+        names = [Path(path).stem for path in self.labels]
+        for name in self.labelling.orders:
+            if name not in names:
+                raise ValueError(f"labelling.orders has {name!r}, but labels has tables of {_listed(names)} only")
+        return self
+
+
+class PublishedRelease(Settings):
+    """The data set that Kvammen et al. published (DataverseNO, doi 10.18710/SSA38J), as unpacked."""
+
+    source: Literal["published"] = Field(description="The archive, or a published data set")
+    title: str = Field(description="What it is, for the head of the report")
+    path: str = Field(description="Folder that holds TrainingImages and TestImages")
+    classes: list[ClassName] | None = Field(
+        default=None,
+        min_length=len(CLASSES),
+        max_length=len(CLASSES),
+        description="Classes in the order of the integers in file names; null: proved by Table 1's counts",
+    )
+    splits: dict[Name, Split] = Field(
+        default={"published": Split(method="published")},
+        min_length=1,
+        description="Named divisions; every model is run on each",
+    )
+
+    @property
+    def folders(self) -> dict[str, str]:
+        """The folder of each part."""
+        return {"train": f"{self.path}/TrainingImages", "test": f"{self.path}/TestImages"}
+
+    @property
+    def years(self) -> list[int]:
+        """None of the archive's; like the following, so that a plan need not ask what kind of release it has."""
+        return []
+
+    @property
+    def labels(self) -> list[str]:
+        return []
+
+    @property
+    def adjudicated(self) -> None:
+        return None
+
+    @property
+    def selections(self) -> None:
+        return None
+
+    @property
+    def frozen(self) -> bool:
+        return False
+
+    @field_validator("classes")
+    @classmethod
+    def _each_once(cls, classes: list[str] | None) -> list[str] | None:
+        if classes is not None and sorted(classes) != sorted(CLASSES):
+            raise ValueError(f"names {_listed(classes)}; expected each of {_listed(CLASSES)} once")
+        return classes
+
+
+def _source(release: Any) -> str:
+    found = release.get("source", "archive") if isinstance(release, dict) else release.source
+    return str(found)
+
+
+Release = Annotated[
+    Annotated[ArchiveRelease, Tag("archive")] | Annotated[PublishedRelease, Tag("published")], Discriminator(_source)
+]

@@ -1,0 +1,104 @@
+"""What the annotators' labels amount to: the paper's Table 1, and how far the annotators agree."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from norrsken.classes import CLASSES, LABELS
+from norrsken.evaluation.bootstrap import interval, redrawn
+
+#: Of two labels for the same frames.
+MEASURES = ("frames", "agreement", "kappa", "kappa_low", "kappa_high")
+
+
+def annotators(labelled: pd.DataFrame) -> list[str]:
+    """Their names, from the columns of `labelled.parquet`."""
+    return [name.removeprefix("label_") for name in map(str, labelled) if name.startswith("label_")]
+
+
+def agreement(labelled: pd.DataFrame) -> pd.DataFrame:
+    """Cohen's kappa and the share of agreement of each pair of annotators.
+
+    labelled: `night` and the columns `label_{annotator}` of `labelled.parquet`. `_suitable`: over the frames to which
+    both gave one of the seven classes (95 % agreement in the paper, section 2.2). Kappa is empty where it is not
+    defined; `kappa_low`, `kappa_high`: 95 % of what other nights would have given (bootstrap over nights).
+    """
+    rows = []
+    for a, b in combinations(annotators(labelled), 2):
+        both = labelled[[f"label_{a}", f"label_{b}", "night"]].dropna()
+        suitable = both[both.iloc[:, :2].isin(CLASSES).all(axis=1)]
+        row: dict[str, object] = {"annotator_a": a, "annotator_b": b}
+        for suffix, pairs in (("", both), ("_suitable", suitable)):
+            found = _compare(pairs.iloc[:, 0], pairs.iloc[:, 1], pairs["night"])
+            row |= {f"{name}{suffix}": value for name, value in found.items()}
+        rows.append(row)
+    columns = [f"{name}{suffix}" for suffix in ("", "_suitable") for name in MEASURES]
+    return pd.DataFrame(rows, columns=["annotator_a", "annotator_b", *columns])
+
+
+def consistency(labelled: pd.DataFrame) -> pd.DataFrame:
+    """How far each annotator agrees with their own earlier label, where a frame was shown again; as `agreement`."""
+    rows = []
+    for name in annotators(labelled):
+        if f"repeat_{name}" in labelled:
+            again = labelled[[f"label_{name}", f"repeat_{name}", "night"]].dropna()
+            rows.append({"annotator": name, **_compare(again.iloc[:, 0], again.iloc[:, 1], again["night"])})
+    return pd.DataFrame(rows, columns=["annotator", *MEASURES])
+
+
+def confusion(labelled: pd.DataFrame, a: str, b: str) -> NDArray[np.float64]:
+    """Frames by the label that one annotator gave (rows) and another one (columns), (9, 9) in the order of `LABELS`."""
+    both = labelled[[f"label_{a}", f"label_{b}"]].dropna()
+    counts: NDArray[np.float64] = _count(both.iloc[:, 0], both.iloc[:, 1]).sum(axis=0)
+    return counts
+
+
+def course(labelled: pd.DataFrame, parts: int = 10) -> pd.DataFrame:
+    """How an annotator's labels and pace change: a row for each tenth of the order, and for each session.
+
+    Columns: annotator, by (`order` or `session`), part, frames, seconds_median, and the share of each label.
+    """
+    rows = []
+    for name in annotators(labelled):
+        for by in ("order", "session"):
+            if f"{by}_{name}" not in labelled:
+                continue
+            own = labelled[[f"label_{name}", f"{by}_{name}", f"seconds_{name}"]].dropna(subset=[f"{by}_{name}"])
+            own.columns = pd.Index(["label", "place", "seconds"])
+            places = (
+                own["place"] if by == "session" else (own["place"].rank(method="first") - 1) * parts // len(own) + 1
+            )
+            for part, members in own.groupby(places.astype(int)):
+                shares = members["label"].value_counts(normalize=True).reindex(LABELS, fill_value=0.0)
+                row: dict[str, object] = {"annotator": name, "by": by, "part": part, "frames": len(members)}
+                row["seconds_median"] = members["seconds"].median()
+                rows.append(row | {label: shares[label] for label in LABELS})
+    return pd.DataFrame(rows, columns=["annotator", "by", "part", "frames", "seconds_median", *LABELS])
+
+
+def _compare(first: pd.Series, second: pd.Series, nights: pd.Series) -> dict[str, object]:
+    """The values of `MEASURES` for two labels of the same frames."""
+    counts = _count(first, second, nights)
+    low, high = interval(_kappa(redrawn(counts))) if len(counts) > 1 else (np.nan, np.nan)
+    values = (len(first), (first == second).mean(), float(_kappa(counts.sum(axis=0))), low, high)
+    return dict(zip(MEASURES, values, strict=True))
+
+
+def _count(first: pd.Series, second: pd.Series, nights: pd.Series | None = None) -> NDArray[np.float64]:
+    """Frames by two labels of each: (nights, 9, 9) in the order of `LABELS`, or (1, 9, 9) without nights."""
+    units = np.zeros(len(first), np.int64) if nights is None else pd.factorize(nights)[0]
+    counts = np.zeros((1 if nights is None else nights.nunique(), len(LABELS), len(LABELS)))
+    np.add.at(counts, (units, *(column.map(LABELS.index).to_numpy(np.int64) for column in (first, second))), 1)
+    return counts
+
+
+def _kappa(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cohen's kappa of tables (…, n, n): agreement beyond that of chance; nan where only one label was given."""
+    total = counts.sum(axis=(-2, -1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        agreed = np.trace(counts, axis1=-2, axis2=-1) / total
+        chance = (counts.sum(axis=-1) * counts.sum(axis=-2)).sum(axis=-1) / total**2
+        kappa: NDArray[np.float64] = (agreed - chance) / (1 - chance)
+    return kappa

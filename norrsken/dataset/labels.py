@@ -1,0 +1,241 @@
+"""Labels → `labelled.parquet`: what the annotators said, merged, beside the frames (section 2.2)."""
+
+import logging
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import pyarrow as pa
+
+from norrsken import stages, tables
+from norrsken.calendar import night_of
+from norrsken.classes import EXCLUSIONS, LABELS
+from norrsken.config.jobs import LabelSettings
+from norrsken.config.site import FrameSource
+from norrsken.dataset.selections import Selections, read_selections
+from norrsken.errors import NorrskenError, raise_listed
+from norrsken.files import csv_rows, to_json
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Given(NamedTuple):
+    """What an annotator said of a frame, and how; only the label and its line are always there.
+
+    order: place of the frame among those that were shown. seconds: that the decision took. context: whether the frame's
+    neighbours in time were looked at. repeat: the label that the frame got when it was shown again.
+    """
+
+    label: str
+    line: int
+    order: int | None = None
+    session: int | None = None
+    seconds: float | None = None
+    context: bool | None = None
+    repeat: str | None = None
+
+
+#: One annotator's labels by frame id.
+LabelTable = dict[str, Given]
+
+
+class LabelError(NorrskenError):
+    """A label table cannot be used; the message lists the first problems with file and line."""
+
+
+def read_labels(path: str | os.PathLike[str]) -> LabelTable:
+    """Read an annotator's table: `frame_id`, `label`, and of `order`, `session`, `seconds`, `context` what is there.
+
+    A row with `repeat` = 1 does not count as a label: it says what the annotator said the second time. Raises
+    `LabelError` for unknown labels and for a frame with two different labels.
+    """
+    labels: LabelTable = {}
+    repeats: dict[str, str] = {}
+    problems = []
+    for line, row in csv_rows(path, ["frame_id", "label"], LabelError):
+        frame, label = row["frame_id"].strip(), row["label"].strip()
+        before = labels.get(frame)
+        if label not in LABELS:
+            problems.append(f"{path}:{line}: the label {label!r} is none of {', '.join(LABELS)}")
+        elif row.get("repeat", "").strip() == "1":
+            repeats[frame] = label
+        elif before is not None and before.label != label:
+            problems.append(f"{path}:{line}: {frame} is {label!r} here and {before.label!r} in line {before.line}")
+        elif before is None:
+            labels[frame] = _given(row, label, line)
+    raise_listed(problems, LabelError)
+    return {frame: given._replace(repeat=repeats.get(frame)) for frame, given in labels.items()}
+
+
+def _given(row: Mapping[str, str], label: str, line: int) -> Given:
+    """A row with what it says of how the frame was labelled; what is not a number there counts as not said."""
+
+    def number(column: str, kind: Callable[[float], T]) -> T | None:
+        try:
+            return kind(float(row.get(column, "")))
+        except (ValueError, OverflowError):
+            return None
+
+    return Given(
+        label, line, number("order", int), number("session", int), number("seconds", float), number("context", bool)
+    )
+
+
+def merge_labels(
+    label_paths: Sequence[str],
+    adjudicated: str | None,
+    selections: str | None,
+    months: Iterable[str],
+    settings: LabelSettings,
+    output: str,
+) -> None:
+    """Write `labelled.parquet` of a release.
+
+    label_paths: one table an annotator, whose name is the file's. adjudicated: a table of what was settled where they
+    disagree; None: nothing was. selections: the table of chosen times; None: all.
+    months: the directories of the night tables. Frames of other years, frames that the filters did not keep, and frames
+    outside the chosen times are left out and counted. Raises `LabelError` for frames that are not in the archive.
+    """
+    labels = {Path(path).stem: read_labels(path) for path in label_paths}
+    settled = {} if adjudicated is None else read_labels(adjudicated)
+    lines = {
+        frame: f"{path}:{given.line}"
+        for path, table in reversed(list(zip(label_paths, labels.values(), strict=True)))
+        for frame, given in table.items()
+    }
+    wanted, outside = frames_by_night(lines, settings)
+    left_out = Counter({"outside the release's years": outside} if outside else {})
+    chosen = None if selections is None else read_selections(selections, settings.longitude)
+    schema = tables.labelled_table(labels)
+    problems = []
+    source = _frame_source(months, wanted).plain()
+    with tables.writer(output, schema, settings.plain(), frames=source) as writer:
+        for night, frames in sorted(wanted.items()):
+            found, rejected = find_frames(months, night, frames, chosen)
+            problems += [
+                f"{lines[f]}: {f} is not in the archive" for f in sorted(frames - rejected.keys() - frame_ids(found))
+            ]
+            left_out.update(rejected.values())
+            if found is not None and not problems:
+                writer.write_table(_with_labels(found, labels, settled).select(schema.names).cast(schema))
+        raise_listed(problems, LabelError)
+        writer.add_key_value_metadata({tables.LEFT_OUT_KEY: to_json(left_out)})
+    for reason, count in left_out.items():
+        log.warning("%d labelled frames left out: %s", count, reason)
+
+
+def find_frames(
+    months: Iterable[str], night: date, frames: set[str], selections: Selections | None
+) -> tuple[pa.Table | None, dict[str, str]]:
+    """Look frames of one night up in the night tables.
+
+    Returns a table with `frame_id`, `time`, `night`, `image` of those that were kept and chosen, by time, and of the
+    others why not: their status, or `not selected`. Only the row groups that hold one of the frames are read.
+    """
+    path = _night_table(months, night)
+    if path is None:
+        return None, {}
+    parts: list[pa.Table] = []
+    reasons: dict[str, str] = {}
+    with tables.opened(path, tables.NIGHT_TABLE) as file:
+        for group in range(file.num_row_groups):
+            rows = file.read_row_group(group, ["frame_id", "time", "status"])
+            chosen = []
+            for i, (frame, time, status) in enumerate(zip(*(column.to_pylist() for column in rows), strict=True)):
+                if frame not in frames:
+                    continue
+                if status != "kept":
+                    reasons.setdefault(frame, status)
+                elif selections is not None and not selections.holds(night, time):
+                    reasons.setdefault(frame, "not selected")
+                else:
+                    chosen.append(i)
+            if chosen:
+                parts.append(file.read_row_group(group, ["frame_id", "time", "night", "image"]).take(chosen))
+    found = pa.concat_tables(parts) if parts else None
+    return found, {frame: reason for frame, reason in reasons.items() if frame not in frame_ids(found)}
+
+
+def _night_table(months: Iterable[str], night: date) -> Path | None:
+    month = next((path for path in months if Path(path).name == f"{night:%Y-%m}"), None)
+    path = None if month is None else Path(month, f"{night}.parquet")
+    return path if path is not None and path.exists() else None
+
+
+def _frame_source(months: Iterable[str], nights: Iterable[date]) -> FrameSource:
+    """How the frames of these nights were processed: of one night a month, since a month's tables are made together."""
+    source = FrameSource(processing=stages.PROCESSING, cameras=[])
+    for night in {f"{night:%Y-%m}": night for night in nights}.values():
+        path = _night_table(months, night)
+        if path is not None:
+            source |= tables.frame_source(path)
+    return source
+
+
+def verdict(labels: Iterable[str | None]) -> str:
+    """What the annotators say together; see `tables.VERDICTS`."""
+    given = set(labels)
+    if None in given or not given:
+        return "incomplete"
+    if len(given) > 1:
+        return "disagreement"
+    (label,) = given
+    return label if label in EXCLUSIONS else "agreed"
+
+
+def outcome(labels: Iterable[str | None], settled: Given | None) -> tuple[str, str | None]:
+    """Verdict and class of a frame: what the annotators say together, or what settled their disagreement."""
+    labels = list(labels)
+    together = verdict(labels)
+    if together == "agreed":
+        return together, labels[0]
+    if together != "disagreement" or settled is None:
+        return together, None
+    return (settled.label, None) if settled.label in EXCLUSIONS else ("adjudicated", settled.label)
+
+
+def frames_by_night(lines: Mapping[str, str], settings: LabelSettings) -> tuple[dict[date, set[str]], int]:
+    """Frames of the release's years by night, and how many belong to other years.
+
+    lines: frame id → where it stands, for the error. Raises `LabelError` for what is not a frame id of the archive.
+    """
+    wanted: dict[date, set[str]] = defaultdict(set)
+    outside, problems = 0, []
+    for frame, line in lines.items():
+        try:
+            if not frame.startswith(settings.station):
+                raise ValueError
+            time = datetime.strptime(frame.removeprefix(settings.station), "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        except ValueError:
+            problems.append(
+                f"{line}: {frame!r} is not a frame id of this archive, such as {settings.station}20150112T183000"
+            )
+            continue
+        if time.year in settings.years:
+            wanted[night_of(time, settings.longitude)].add(frame)
+        else:
+            outside += 1
+    raise_listed(problems, LabelError)
+    return wanted, outside
+
+
+def _with_labels(found: pa.Table, labels: Mapping[str, LabelTable], settled: LabelTable) -> pa.Table:
+    frames = found["frame_id"].to_pylist()
+    said = [[given and given.label for given in (table.get(frame) for table in labels.values())] for frame in frames]
+    outcomes = [outcome(row, settled.get(frame)) for frame, row in zip(frames, said, strict=True)]
+    for name, table in labels.items():
+        rows = [table.get(frame) for frame in frames]
+        for field in tables.annotator_fields(name):
+            column = field.name.removesuffix(f"_{name}")
+            found = found.append_column(field, pa.array([row and getattr(row, column) for row in rows], field.type))
+    verdicts, classes = zip(*outcomes, strict=True)
+    return found.append_column("verdict", pa.array(verdicts)).append_column("label", pa.array(classes, pa.string()))
+
+
+def frame_ids(found: pa.Table | None) -> set[str]:
+    return set(found["frame_id"].to_pylist()) if found is not None else set()

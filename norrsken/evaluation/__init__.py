@@ -1,0 +1,1 @@
+"""Statistics on arrays: scores of predictions, bootstrap over nights, intervals, calibration."""

@@ -1,0 +1,100 @@
+"""How sure scores are, and how much better one model is than another: a bootstrap over the test frames.
+
+Five of the paper's seven classes have 29 to 50 test frames (Table 1), so that its deviations over ten runs, which are
+all tested on the same frames, say little of how sure a score is. Here the test frames are drawn anew; whole nights,
+where their times are known, since frames of a night are alike.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from norrsken import tables
+from norrsken.classes import CLASSES
+from norrsken.evaluation.bootstrap import DRAWS, MIN_UNITS, interval, redrawn
+from norrsken.evaluation.scores import SCORE_NAMES
+
+
+def intervals(
+    metrics: Iterable[Mapping[str, Any]],
+    predictions: Iterable[str | os.PathLike[str]],
+    dataset: str | os.PathLike[str],
+) -> pd.DataFrame:
+    """95 % intervals of the mean macro scores of each model on each split, and of its distance to the split's best.
+
+    metrics, predictions: the `metrics.json` and the paths of the `predictions.parquet` of all runs, in the same order.
+    Columns: model, split, `{score}_low`, `{score}_high`, empty for fewer than `MIN_UNITS` nights; `behind`: how far the
+    mean macro F1 is behind that of the best, `behind_low`, `behind_high`. The same frames are drawn for all models of a
+    split, so that what is difficult for all does not count as a difference.
+    """
+    nights = tables.read_without_images(dataset).set_index("frame_id")["night"]
+    runs: dict[str, dict[str, list[str | os.PathLike[str]]]] = defaultdict(lambda: defaultdict(list))
+    for run, path in zip(metrics, predictions, strict=True):
+        runs[run["split"]][run["model"]].append(path)
+    rows = []
+    for split, paths in runs.items():
+        models = {model: read_counts(own, nights) for model, own in paths.items()}
+        drawn = {model: draw(counts) for model, counts in models.items()}
+        whole = {model: macro(counts.sum(axis=0)).mean(axis=0) for model, counts in models.items()}
+        f1 = SCORE_NAMES.index("f1")
+        best = max(whole, key=lambda model: float(whole[model][f1]))
+        for model, scores in drawn.items():
+            row: dict[str, object] = {"model": model, "split": split}
+            for i, name in enumerate(SCORE_NAMES):
+                row[f"{name}_low"], row[f"{name}_high"] = interval(scores[:, i])
+            row["behind"] = whole[best][f1] - whole[model][f1]
+            row["behind_low"], row["behind_high"] = interval(drawn[best][:, f1] - scores[:, f1])
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def read_counts(paths: Sequence[str | os.PathLike[str]], nights: pd.Series) -> NDArray[np.float64]:
+    """Confusion matrices of each night's frames, or of each frame where nights are not known: (units, runs, 7, 7).
+
+    paths: the predictions of the runs of one model on one split. nights: by frame id.
+    """
+    columns = ["frame_id", "label", "predicted"]
+    found = [tables.read(path, tables.PREDICTIONS_TABLE, columns).to_pandas().set_index("frame_id") for path in paths]
+    units = nights.loc[found[0].index]
+    codes, _ = pd.factorize(units if units.notna().all() else pd.Series(range(len(units))))
+    counts = np.zeros((codes.max() + 1, len(found), len(CLASSES), len(CLASSES)))
+    for run, table in enumerate(found):
+        same = table.loc[found[0].index]
+        truth, predicted = (same[name].map(CLASSES.index).to_numpy(np.int64) for name in ("label", "predicted"))
+        np.add.at(counts, (codes, np.intp(run), truth, predicted), 1)
+    return counts
+
+
+def draw(counts: NDArray[np.float64], draws: int = DRAWS) -> NDArray[np.float64]:
+    """Macro scores, mean over the runs, of draws of the units with replacement: (units, runs, 7, 7) → (draws, 3).
+
+    nan where there are too few units.
+    """
+    if len(counts) < MIN_UNITS:
+        return np.full((draws, len(SCORE_NAMES)), np.nan)
+    scores: NDArray[np.float64] = macro(redrawn(counts, draws), counts.sum(axis=(0, 1, 3)) > 0).mean(axis=1)
+    return scores
+
+
+def macro(counts: NDArray[np.float64], known: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    """Macro precision, recall and F1 of confusion matrices: (…, 7, 7) → (…, 3), as `scores.macro_scores`.
+
+    known: (7,), classes of which there are frames at all: in a draw without any of them the mean is over the others.
+    """
+    right = np.diagonal(counts, axis1=-2, axis2=-1)
+    truth, predicted = counts.sum(axis=-1), counts.sum(axis=-2)
+    by_class = np.stack([_divide(right, predicted), _divide(right, truth), _divide(2 * right, truth + predicted)], -2)
+    left_out = np.zeros(truth.shape, bool) if known is None else known & (truth == 0)
+    weights = np.broadcast_to(~left_out[..., None, :], by_class.shape)
+    scores: NDArray[np.float64] = np.average(by_class, axis=-1, weights=weights)
+    return scores
+
+
+def _divide(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A / b, and 0 where there is nothing to divide by."""
+    return np.divide(a, b, out=np.zeros_like(a, dtype=np.float64), where=b > 0)

@@ -1,0 +1,67 @@
+"""Precision, recall and F1 as the paper reports them (section 3, equations 1–3), of runs and over runs."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from norrsken.classes import CLASSES
+
+SCORE_NAMES = ("precision", "recall", "f1")
+
+
+def scores_by_class(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> dict[str, dict[str, float]]:
+    """Precision, recall, F1 and number of frames of each class. labels, predicted: (n,) codes in class order.
+
+    A score with nothing to divide by is 0.
+    """
+    from sklearn.metrics import precision_recall_fscore_support
+
+    found = precision_recall_fscore_support(labels, predicted, labels=range(len(CLASSES)), zero_division=0)
+    return {
+        name: {"precision": float(p), "recall": float(r), "f1": float(f), "frames": int(n)}
+        for name, p, r, f, n in zip(CLASSES, *found, strict=True)
+    }
+
+
+def macro_scores(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> dict[str, float]:
+    """Mean over the seven classes of the class's precision, recall and F1."""
+    by_class = scores_by_class(labels, predicted)
+    return {score: float(np.mean([by_class[name][score] for name in CLASSES])) for score in SCORE_NAMES}
+
+
+def confusion(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> list[list[int]]:
+    """Counts, rows: truth, columns: prediction, in class order."""
+    from sklearn.metrics import confusion_matrix
+
+    matrix: list[list[int]] = confusion_matrix(labels, predicted, labels=range(len(CLASSES))).tolist()
+    return matrix
+
+
+def read_metrics(paths: Iterable[str | os.PathLike[str]]) -> list[dict[str, Any]]:
+    """The `metrics.json` of several runs."""
+    metrics = []
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            metrics.append(json.load(file))
+    return metrics
+
+
+def collect_scores(metrics: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """The runs of a model on a split, a row a seed: the table `scores.csv`."""
+    columns = ["model", "split", "seed", *SCORE_NAMES, "parameters", "seconds"]
+    return pd.DataFrame([{name: run[name] for name in columns} for run in metrics]).sort_values("seed")
+
+
+def notes(runs: Sequence[Mapping[str, Any]]) -> str:
+    """What must be known of the scores of a model's runs, empty where nothing: each note, with how many runs it is of
+    where not of all.
+    """
+    counts = Counter(note for run in runs for note in run["notes"])
+    said = [note if count == len(runs) else f"{note}: {count} of {len(runs)} runs" for note, count in counts.items()]
+    return "; ".join(said)

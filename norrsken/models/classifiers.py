@@ -1,0 +1,74 @@
+"""The classifiers behind one interface: `build` gives an untrained one, `load` a trained one."""
+
+import json
+import zipfile
+from pathlib import Path
+
+from norrsken.classes import CLASSES
+from norrsken.config.models import Linear, LinearSvm, Model, NearestNeighbours, Network
+from norrsken.errors import NorrskenError
+from norrsken.models.interface import Card, Classifier
+
+
+class ModelError(NorrskenError):
+    """A file is not a model of this program, or not one that this version can use."""
+
+
+def build(settings: Model, seed: int, width: int = 0) -> Classifier:
+    """An untrained classifier; width: number of features, for those on features.
+
+    Libraries are imported only for the kind that needs them: torch takes seconds.
+    """
+    match settings:
+        case NearestNeighbours():
+            from norrsken.models import scikit
+
+            return scikit.nearest_neighbours(settings)
+        case LinearSvm():
+            from norrsken.models import scikit
+
+            return scikit.linear_svm(settings, seed)
+        case Linear():
+            from norrsken.models import network
+
+            return network.linear(settings, seed, width)
+        case Network():
+            from norrsken.models import network
+
+            return network.network(settings, seed)
+
+
+def load(path: str | Path) -> tuple[Classifier, Card]:
+    """A trained classifier from its file, and what the file says of it. Nothing in the file is run as code.
+
+    Raises `ModelError` for a file that no run of this program has written.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ModelError(f"{path}: there is no such file; a run's model is its model.safetensors or model.skops")
+    try:
+        card, width = _read_card(file)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path}: not a model that norrsken has written: {error}") from None
+    if card.classes != list(CLASSES):
+        raise ModelError(f"{path}: a model of the classes {', '.join(card.classes)}; this program has others")
+    classifier = build(card.run.model, card.seed, width)
+    classifier.load(file)
+    return classifier, card
+
+
+def _read_card(path: Path) -> tuple[Card, int]:
+    """The card of a model's file, and the number of features that the model takes, where it takes some."""
+    if path.suffix == ".skops":
+        from norrsken.models.scikit import CARD
+
+        with zipfile.ZipFile(path) as archive:
+            return Card.model_validate_json(archive.read(CARD)), 0
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            card = Card.model_validate(json.loads(file.metadata()["norrsken"]))
+            return card, file.get_slice("mean").get_shape()[1]
+    except SafetensorError as error:
+        raise ValueError(error) from None

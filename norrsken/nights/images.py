@@ -1,0 +1,128 @@
+"""From the bytes of an archived JPEG to the processed frame: the four steps of Kvammen et al. 2020, section 2.1."""
+
+import os
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from norrsken.config.site import CROP, Camera
+
+Image = NDArray[np.uint8]
+
+#: Larger files and images are not read or decoded: no camera makes them, and they would fill the memory.
+MAX_FILE_BYTES = 64 * 2**20
+MAX_PIXELS = 64 * 10**6
+
+_ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+_COLOURSPACES = {"YCbCr": "RGB", "RGB": "RGB", "Gray": "GRAY", "CMYK": "CMYK", "YCCK": "CMYK"}
+
+
+class UnreadableImage(ValueError):
+    """Not a decodable JPEG: empty, without end marker, with a libjpeg warning, or something else altogether."""
+
+
+class WrongGeometry(ValueError):
+    """A readable JPEG, but not of the camera's size, or not of three colours."""
+
+
+def read_frame(path: str | os.PathLike[str], camera: Camera, buffer: Image | None = None) -> Image:
+    """Read and decode an archived JPEG: see `decode`. Raises `OSError` where the file cannot be read."""
+    with open(path, "rb", buffering=0) as file:
+        if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
+            raise UnreadableImage("too large for a frame")
+        return decode(file.readall(), camera, buffer)
+
+
+def decode(data: bytes, camera: Camera, buffer: Image | None = None) -> Image:
+    """Decode a JPEG as libjpeg-turbo does by default: (height, width, 3) uint8 RGB, as archived.
+
+    buffer: an array of that shape to decode into; new memory for every frame costs half as much as its decoding.
+    EXIF orientation is ignored. Raises `UnreadableImage` at any warning of libjpeg, `WrongGeometry` for another size
+    or number of colours.
+    """
+    try:
+        height, width, colourspace, _ = simplejpeg.decode_jpeg_header(data)
+        if width * height > MAX_PIXELS:
+            raise WrongGeometry(f"{width} × {height} pixels, expected {camera.width} × {camera.height}")
+        colours = _COLOURSPACES[colourspace]
+        target = buffer if (height, width, colours) == (camera.height, camera.width, "RGB") else None
+        frame: Image = simplejpeg.decode_jpeg(data, colours, strict=True, buffer=target)
+    except WrongGeometry:
+        raise
+    except (ValueError, KeyError) as error:
+        raise UnreadableImage(str(error)) from None
+    if frame.shape != (camera.height, camera.width, 3):
+        raise WrongGeometry(
+            f"{width} × {height} pixels of {frame.shape[2]} colours, expected {camera.width} × {camera.height} of 3"
+        )
+    return frame
+
+
+def process(frame: Image, camera: Camera) -> Image:
+    """The four steps: turn north up, 3 × 3 median, mean of blocks, crop. (height, width, 3) → (128, 128, 3) uint8.
+
+    Median and block mean do not care about direction, so they work on the archived orientation and only on the
+    part that reaches the crop; the small result is turned at the end. Equal to the whole-frame computation to the bit.
+    """
+    block = camera.block
+    rows, columns = crop_in_archive(camera)
+    # One more pixel around for the median; at the frame's edge OpenCV replicates it, as the whole-frame filter would.
+    top, left = max(rows.start - 1, 0), max(columns.start - 1, 0)
+    part = cv2.medianBlur(frame[top : rows.stop + 1, left : columns.stop + 1], 3)
+    part = part[rows.start - top :, columns.start - left :][: CROP * block, : CROP * block]
+    return turn(_block_mean(part, block), camera)
+
+
+def turn(frame: Image, camera: Camera) -> Image:
+    """Step 1: rotate clockwise, then flip east-west, so that north is up and east right."""
+    if camera.rotate:
+        frame = cv2.rotate(frame, _ROTATIONS[camera.rotate]).astype(np.uint8, copy=False)
+    if camera.flip:
+        frame = cv2.flip(frame, 1).astype(np.uint8, copy=False)
+    return frame
+
+
+def turn_back(frame: Image, camera: Camera) -> Image:
+    """Undo step 1: from north up to the archived orientation."""
+    if camera.flip:
+        frame = cv2.flip(frame, 1).astype(np.uint8, copy=False)
+    if camera.rotate:
+        frame = cv2.rotate(frame, _ROTATIONS[360 - camera.rotate]).astype(np.uint8, copy=False)
+    return frame
+
+
+def first_block(pixels: int, block: int) -> int:
+    """First block of the crop on a side of n pixels: round((n / block − 128) / 2), halves up."""
+    return (pixels - CROP * block + block) // (2 * block)
+
+
+def crop_in_archive(camera: Camera) -> tuple[slice, slice]:
+    """Rows and columns of the archived frame under the crop; blocks count from the turned frame's corner."""
+    swapped = camera.rotate in (90, 270)
+    height, width = (camera.width, camera.height) if swapped else (camera.height, camera.width)
+    side = CROP * camera.block
+    row, column = first_block(height, camera.block) * camera.block, first_block(width, camera.block) * camera.block
+    # Undo the flip, then the rotation, on the corner of the crop.
+    if camera.flip:
+        column = width - side - column
+    match camera.rotate:
+        case 90:
+            row, column = width - side - column, row
+        case 180:
+            row, column = height - side - row, width - side - column
+        case 270:
+            row, column = column, height - side - row
+    return slice(row, row + side), slice(column, column + side)
+
+
+def _block_mean(part: Image, block: int) -> Image:
+    """Mean of block × block pixels, rounded half up."""
+    if block == 1:
+        return part
+    side = part.shape[0] // block
+    if block == 2:  # OpenCV's area mean computes (a + b + c + d + 2) >> 2 for this factor, and for this factor only
+        return np.asarray(cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+    sums = part.reshape(side, block, side, block, 3).sum(axis=(1, 3), dtype=np.uint32)
+    return np.asarray((2 * sums + block * block) // (2 * block * block), np.uint8)

@@ -1,0 +1,64 @@
+"""What directory times cannot show: files replaced in place, or brought with old times.
+
+Snakemake repeats a month when the time of one of its directories is newer than the month's tables. `rescan` compares
+names and sizes instead.
+"""
+
+import csv
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from norrsken import tables
+from norrsken.nights.names import printable
+
+
+def changed_directories(
+    root: str, months: Mapping[str, Sequence[str]], folders: Mapping[str, Path]
+) -> dict[str, list[str]]:
+    """Leaf directories whose files differ from the night tables, with the paths that differ.
+
+    root: of the archive. months: month → the leaf directories below the root that its nights reach into. folders:
+    month → the directory of its night tables. Directories of months that are not made yet are passed over: the
+    workflow makes them anyway.
+    """
+    made = {month for month, folder in folders.items() if folder.is_dir()}
+    recorded: dict[str, dict[str, int | None]] = defaultdict(dict)
+    for month in made:
+        for path, size in _recorded(folders[month]):
+            recorded[os.path.dirname(path)][path] = size
+    unmade = {directory for month in months.keys() - made for directory in months[month]}
+    changed = {}
+    for directory in sorted({directory for month in made for directory in months[month]} - unmade):
+        now, then = _listing(root, directory), recorded[directory]
+        differing = [p for p in sorted(now.keys() | then.keys()) if _differs(p, now, then)]
+        if differing:
+            changed[directory] = differing
+    return changed
+
+
+def _recorded(folder: Path) -> Iterator[tuple[str, int | None]]:
+    """The files that a month's tables name, with their sizes; None for unrecognised ones, whose size is not kept."""
+    for table in folder.glob("*.parquet"):
+        rows = tables.read(table, tables.NIGHT_TABLE, ["path", "bytes"])
+        yield from zip(rows["path"].to_pylist(), rows["bytes"].to_pylist(), strict=True)
+    with (folder / "unrecognised.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            yield row["path"], None
+
+
+def _differs(path: str, now: Mapping[str, int], then: Mapping[str, int | None]) -> bool:
+    return path not in now or path not in then or then[path] not in (None, now[path])
+
+
+def touch(root: str, directories: Iterable[str]) -> None:
+    """Set the directories' times to now, so that the workflow repeats their months."""
+    for directory in directories:
+        os.utime(os.path.join(root, directory))
+
+
+def _listing(root: str, directory: str) -> dict[str, int]:
+    with os.scandir(os.path.join(root, directory)) as entries:
+        sizes = {f"{directory}/{entry.name}": entry.stat(follow_symlinks=False).st_size for entry in entries}
+    return {printable(path): size for path, size in sizes.items()}

@@ -1,0 +1,1 @@
+"""The report of a release: `tables` are those of the paper, `page` is the page that shows everything."""

@@ -1,0 +1,113 @@
+"""Model cards (Mitchell et al. 2019): what a model is, how well it does, and what it must not be used for."""
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from norrsken import __version__, tables
+from norrsken.classes import CLASSES, TITLES
+from norrsken.config.jobs import ReportSettings
+from norrsken.evaluation.calibration import expected_calibration_error
+from norrsken.evaluation.scores import SCORE_NAMES, notes, read_metrics
+from norrsken.files import written_aside
+from norrsken.paper import model_title
+
+#: Confusions that a card names.
+CONFUSIONS = 5
+
+
+class Runs(NamedTuple):
+    """The runs of a model on one split: their `metrics.json` as read, and the paths of their predictions."""
+
+    metrics: list[dict[str, Any]]
+    predictions: list[str]
+
+
+def write_card(
+    metrics: Sequence[str],
+    predictions: Sequence[str],
+    table2: str,
+    settings: ReportSettings,
+    output: str | os.PathLike[str],
+) -> None:
+    """Write the card of a model, Markdown.
+
+    metrics, predictions: the `metrics.json` and the `predictions.parquet` of the model's runs on all splits, in the
+    same order. table2: for the intervals.
+    """
+    scores, every = pd.read_csv(table2), read_metrics(metrics)
+    first = every[0]
+    runs: dict[str, Runs] = defaultdict(lambda: Runs([], []))
+    for run, path in zip(every, predictions, strict=True):
+        runs[run["split"]].metrics.append(run)
+        runs[run["split"]].predictions.append(path)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("norrsken"),
+        autoescape=jinja2.select_autoescape(["html"]),  # a card is Markdown
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    text = environment.get_template("card.md").render(
+        title=model_title(first["model"]),
+        settings=settings,
+        version=__version__,
+        seeds=len({run["seed"] for run in every}),
+        note=notes(every),
+        parameters=f"{first['parameters']:,}",
+        devices=" and ".join(sorted({run["device"] for run in every})),
+        model_settings=sorted(first["settings"]["model"].items()),
+        versions=", ".join(f"{name} {version}" for name, version in first["versions"].items()),
+        splits=[_split(runs[split], scores, settings) for split in settings.splits],
+    )
+    with written_aside(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _split(runs: Runs, scores: pd.DataFrame, settings: ReportSettings) -> dict[str, Any]:
+    """What the card says of the runs on one split."""
+    metrics = runs.metrics
+    split, model = metrics[0]["split"], metrics[0]["model"]
+    row = scores[(scores["split"] == split) & (scores["model"] == model)].iloc[0]
+    tested = [tables.read(path, tables.PREDICTIONS_TABLE).to_pandas() for path in runs.predictions]
+    errors = [expected_calibration_error(run) for run in tested]
+    rows = [{"title": TITLES[name], "frames": metrics[0]["per_class"][name]["frames"]} for name in CLASSES]
+    for name, cells in zip(CLASSES, rows, strict=True):
+        cells |= {score: _mean([run["per_class"][name][score] for run in metrics]) for score in SCORE_NAMES}
+    macro: dict[str, Any] = {"title": "**macro average**", "frames": metrics[0]["test_frames"]}
+    for score in SCORE_NAMES:
+        low, high = row[f"{score}_low"], row[f"{score}_high"]
+        interval = "" if pd.isna(low) else f" [{low:.2f}, {high:.2f}]"
+        macro[score] = _mean([run[score] for run in metrics]) + interval
+    return {
+        "name": split,
+        "method": settings.splits[split].method,
+        "by_night": bool(settings.years),
+        "has_interval": not pd.isna(row["f1_low"]),
+        "train_frames": f"{metrics[0]['train_frames']:,}",
+        "test_frames": f"{metrics[0]['test_frames']:,}",
+        "rows": [macro, *rows],
+        "calibration": _mean(errors, 3),
+        "confusions": _confusions(np.mean([run["confusion"] for run in metrics], axis=0)),
+    }
+
+
+def _confusions(mean: Any) -> list[dict[str, str]]:
+    """The largest shares of a class that are taken for another one. mean: (7, 7) counts."""
+    share = 100 * mean / np.maximum(mean.sum(axis=1, keepdims=True), 1)
+    np.fill_diagonal(share, 0)
+    order = np.dstack(np.unravel_index(np.argsort(-share, axis=None, kind="stable"), share.shape))[0]
+    return [
+        {"truth": TITLES[CLASSES[i]], "predicted": TITLES[CLASSES[k]], "percent": f"{share[i, k]:.0f}"}
+        for i, k in order[:CONFUSIONS]
+        if share[i, k] >= 1
+    ]
+
+
+def _mean(values: Sequence[float], digits: int = 2) -> str:
+    spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.{digits}f}{spread}"

@@ -1,0 +1,97 @@
+"""The figures of a release's report: what each is made of, and the paper's figure that it stands for."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from norrsken import tables
+from norrsken.config.jobs import FigureSettings
+from norrsken.dataset.splits import read_images, sample_frames
+from norrsken.figures.camera import draw_response
+from norrsken.figures.embedding import draw_embedding, embed
+from norrsken.figures.frames import draw_mistakes, draw_processing, draw_samples
+from norrsken.figures.scores import draw_class_accuracy, draw_precision_recall, draw_reliability
+from norrsken.figures.style import save, say
+from norrsken.figures.training import draw_curves
+from norrsken.nights.images import crop_in_archive, process, read_frame
+from norrsken.nights.names import camera_in_force
+from norrsken.paper import model_title
+from norrsken.report.runs import Best, mistakes
+
+#: Misclassified frames that are shown.
+MISTAKES = 12
+
+#: Frames of each class that are shown (Figure 3).
+EACH = 4
+
+
+def draw_figure(
+    figure: str, dataset: str | None, table2: str | None, settings: FigureSettings, path: str | os.PathLike[str]
+) -> None:
+    """Draw one of the figures of the report, as PNG and as PDF. dataset, table2: where the figure needs them."""
+    if figure == "response":
+        draw_response(settings.responses, path)
+    elif dataset is not None and figure == "samples":
+        frames = sample_frames(dataset, EACH)
+        draw_samples({name: list(read_images(dataset, ids)) for name, ids in frames.items()}, path)
+    elif dataset is not None and figure == "processing":
+        _draw_processing(dataset, settings, path)
+    elif table2 is not None:
+        _draw_of_best(figure, dataset, Best(table2, settings), path)
+    else:
+        raise ValueError(f"there is no figure {figure!r}")
+
+
+def _draw_of_best(figure: str, dataset: str | None, best: Best, path: str | os.PathLike[str]) -> None:
+    runs, network = best.any, best.network or best.any
+    title = f"{model_title(network.model)}, split “{network.split}”"
+    if figure == "class-accuracy":
+        shown = [run for run in (best.rival, runs) if run is not None]
+        draw_class_accuracy({run.model: run.metrics() for run in shown}, path)
+    elif figure == "precision-recall":
+        draw_precision_recall(runs.predictions(), path)
+    elif figure == "reliability":
+        draw_reliability(runs.predictions(), path)
+    elif figure == "curves":
+        draw_curves(network.histories(), title, path)
+    elif figure == "mistakes" and dataset is not None:
+        found = mistakes(runs.predictions(), MISTAKES)
+        images = read_images(dataset, [frame for frame, *_ in found])
+        draw_mistakes([(image, *mistake[1:]) for image, mistake in zip(images, found, strict=True)], path)
+    elif figure == "embedding" and dataset is not None:
+        first = network.predictions()[0]
+        labels, frames = first["label"].to_numpy(str), read_images(dataset, first["frame_id"].tolist())
+        features = first["embedding"] if first["embedding"].notna().all() else [image.ravel() for image in frames]
+        places = embed(np.stack(list(features)).astype(np.float32))
+        draw_embedding(places, labels, frames, f"{title}, seed {network.seeds[0]}", path)
+    else:
+        raise ValueError(f"there is no figure {figure!r}")
+
+
+def _draw_processing(dataset: str, settings: FigureSettings, path: str | os.PathLike[str]) -> None:
+    """With a frame of middle brightness of the first class of which one is still in the archive."""
+    rows = tables.read_without_images(dataset).set_index("frame_id")
+    for frame, *_ in sample_frames(dataset, 1).values():
+        night, time = rows["night"][frame], pd.Timestamp(rows["time"][frame])
+        table = Path(settings.nights, f"{night:%Y-%m}", f"{night}.parquet")
+        file, camera = raw_frame(frame, table, settings.root), camera_in_force(settings.cameras, time)
+        if file is not None and camera is not None:
+            raw = read_frame(file, camera)
+            draw_processing(raw, crop_in_archive(camera), process(raw, camera), frame, path)
+            return
+    figure = Figure(figsize=(6, 1))
+    say(figure, "The archived files of the release's frames are not there")
+    save(figure, path)
+
+
+def raw_frame(frame_id: str, table: Path, root: str) -> Path | None:
+    """The archived file of a frame of a night table, below the archive's root; None where either file is gone."""
+    if not table.exists():
+        return None
+    rows = tables.read(table, tables.NIGHT_TABLE, ["frame_id", "status", "path"]).to_pandas()
+    kept = rows[(rows["frame_id"] == frame_id) & (rows["status"] == "kept")]
+    path = Path(root, kept["path"].iloc[0]) if len(kept) else None
+    return path if path is not None and path.exists() else None

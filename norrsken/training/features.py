@@ -1,0 +1,79 @@
+"""Features of the clean frames that are not learnt from them, computed once a release and shared by all runs."""
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import joblib
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from skimage.feature import hog
+
+from norrsken import tables
+from norrsken.config.models import Features, Hog, Pretrained
+
+#: What `features.parquet` says of the network that made it, in `tables.about`.
+NETWORK_KEY = "network"
+
+
+def histogram_of_gradients(image: NDArray[np.uint8], settings: Hog) -> NDArray[np.float32]:
+    """Histogram of oriented gradients (Dalal & Triggs 2005) of a processed frame (128, 128, 3), as one vector.
+
+    The gradient of a pixel is that of the colour in which it is largest.
+    """
+    features: NDArray[np.float32] = hog(
+        image,
+        orientations=settings.orientations,
+        pixels_per_cell=(settings.pixels_per_cell,) * 2,
+        cells_per_block=(settings.cells_per_block,) * 2,
+        block_norm="L2-Hys",
+        channel_axis=-1,
+    ).astype(np.float32)
+    return features
+
+
+class Extractor:
+    """Computes the features of processed frames. about: of the network that does it, where one does."""
+
+    def __init__(self, settings: Features) -> None:
+        """Load the network, where there is one. Raises `PretrainedError` where its weights cannot be had."""
+        self.about: dict[str, Any] = {}
+        self._compute: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+        match settings:
+            case Hog():
+                self._compute = partial(_histograms, settings=settings)
+            case Pretrained():
+                from norrsken.models.pretrained import PretrainedNetwork
+
+                network = PretrainedNetwork(settings)
+                self._compute, self.about = network.scores, network.about()
+
+    def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(n, 128, 128, 3) → (n, m)."""
+        return self._compute(frames)
+
+
+def _histograms(frames: NDArray[np.uint8], settings: Hog) -> NDArray[np.float32]:
+    rows = joblib.Parallel(n_jobs=settings.threads, batch_size=64)(
+        joblib.delayed(histogram_of_gradients)(frame, settings) for frame in frames
+    )
+    return np.array(list(rows), np.float32)
+
+
+def extract_features(dataset: str, settings: Features, output: str) -> None:
+    """Write the features of every frame of `dataset.parquet`, in its order."""
+    extractor = Extractor(settings)
+    table = tables.read(dataset, tables.dataset_table([]), ["frame_id", "image"])
+    features = extractor(tables.images(table["image"]))
+    found = pa.table({"frame_id": table["frame_id"], "features": pa.array(list(features), pa.list_(pa.float32()))})
+    tables.write(output, found, tables.FEATURES_TABLE, settings.plain(), **{NETWORK_KEY: extractor.about})
+
+
+def read_features(path: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.float32]:
+    """The features of these frames, (n, m), in the order asked for."""
+    table = tables.read(path, tables.FEATURES_TABLE)
+    vectors = table["features"].combine_chunks()
+    matrix = np.asarray(vectors.flatten()).reshape(table.num_rows, -1)
+    return matrix[tables.rows_of(table, frame_ids, path)]

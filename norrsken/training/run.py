@@ -1,0 +1,160 @@
+"""One run: a model, a seed, a split → the trained model, its history, its predictions on test frames, its scores."""
+
+import csv
+import json
+import logging
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from norrsken import __version__, tables
+from norrsken.classes import CLASSES
+from norrsken.config.jobs import RunSettings
+from norrsken.dataset.splits import Part, read_split
+from norrsken.evaluation import scores
+from norrsken.files import written_aside
+from norrsken.models import classifiers
+from norrsken.models.interface import Card, Classifier, History, Prediction
+from norrsken.training.features import NETWORK_KEY, read_features
+
+log = logging.getLogger(__name__)
+
+HISTORY_COLUMNS = (
+    "epoch",
+    "learning_rate",
+    "train_loss",
+    "validation_loss",
+    *(f"validation_{name}" for name in scores.SCORE_NAMES),
+    "images_per_second",
+    "seconds",
+)
+LIBRARIES = ("numpy", "scikit-image", "scikit-learn", "timm", "torch", "torchvision")
+
+#: What is said of scores that must not be taken for more than they are.
+RANDOM_FEATURES, NOT_CONVERGED = "random features", "not trained to convergence"
+
+
+def train_run(
+    dataset: str,
+    features: str | None,
+    split: str,
+    seed: int,
+    settings: RunSettings,
+    history: str,
+    predictions: str,
+    metrics: str,
+) -> None:
+    """Train on the split's train frames, predict its test frames, and write the run's files.
+
+    Beside `metrics`, which is written last, lie the model and, while the run is under way, a checkpoint: a run that was
+    stopped goes on, and ends with the same weights.
+    """
+    division = read_split(dataset, split, images=features is None)
+    train, test = division.train, division.test
+    log.info("%s, seed %d: %d train and %d test frames", settings.name, seed, len(train.labels), len(test.labels))
+    train_inputs, test_inputs = read_inputs([train, test], features)
+    classifier = classifiers.build(settings.model, seed, width=train_inputs.shape[-1])
+    folder = Path(metrics).parent
+    for earlier in folder.glob("model.*"):  # of other settings: Snakemake does not know them
+        earlier.unlink()
+    checkpoint = folder / "checkpoint.safetensors"
+    start = time.perf_counter()
+    rows = classifier.fit(train_inputs, train.labels, checkpoint)
+    # Of a run that goes on, the seconds before it was stopped count too.
+    seconds = sum(row["seconds"] for row in rows) if rows else time.perf_counter() - start
+    prediction = classifier.predict(test_inputs)
+    predicted = prediction.probabilities.argmax(axis=1)
+    extractor = {} if features is None else tables.about(features).get(NETWORK_KEY, {})
+    record: dict[str, Any] = {
+        "model": settings.name,
+        "split": split,
+        "seed": seed,
+        **scores.macro_scores(test.labels, predicted),
+        "per_class": scores.scores_by_class(test.labels, predicted),
+        "confusion": scores.confusion(test.labels, predicted),
+        "parameters": classifier.parameters,
+        "stock_parameters": extractor.get("parameters", classifier.stock_parameters),
+        "notes": _notes(settings, classifier),
+        "seconds": round(seconds, 3),
+        "images_per_second": round(_speed(rows, len(train.labels), seconds), 1),
+        "device": classifier.device,
+        "train_frames": len(train.labels),
+        "test_frames": len(test.labels),
+        "model_file": f"model{classifier.suffix}",
+        "settings": settings.plain(),
+        "versions": _versions(),
+    }
+    card = Card(
+        classes=list(CLASSES),
+        run=settings,
+        split=split,
+        seed=seed,
+        frames=division.source,
+        extractor=extractor.get("digest"),
+        program_version=__version__,
+    )
+    classifier.save(folder / f"model{classifier.suffix}", card)
+    _write_history(history, rows)
+    _write_predictions(predictions, test, predicted, prediction, settings)
+    with written_aside(metrics) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    checkpoint.unlink(missing_ok=True)
+    log.info("macro precision %.3f, recall %.3f, F1 %.3f", *(record[name] for name in scores.SCORE_NAMES))
+
+
+def read_inputs(parts: Sequence[Part], features: str | None) -> list[NDArray[Any]]:
+    """What a classifier sees of the frames of each part: their images, or their features where a file of them is given.
+
+    Raises `ValueError` where neither is there.
+    """
+    if features is not None:
+        vectors = read_features(features, [frame for part in parts for frame in part.frame_ids.tolist()])
+        return np.split(vectors, np.cumsum([len(part.frame_ids) for part in parts])[:-1])
+    images = [part.images for part in parts if part.images is not None]
+    if len(images) < len(parts):
+        raise ValueError("the frames were read without their images, and there is no file of features")
+    return list(images)
+
+
+def _notes(settings: RunSettings, classifier: Classifier) -> list[str]:
+    random = getattr(settings.features, "weights", None) == "random"
+    return [RANDOM_FEATURES] * random + [NOT_CONVERGED] * (not classifier.converged)
+
+
+def _speed(rows: History, frames: int, seconds: float) -> float:
+    """Images a second of training: the median over the epochs, which a busy moment does not change."""
+    return float(np.median([row["images_per_second"] for row in rows])) if rows else frames / max(seconds, 1e-6)
+
+
+def _versions() -> dict[str, str]:
+    versions = {"norrsken": __version__, "python": platform.python_version()}
+    return versions | {library: version(library) for library in LIBRARIES}
+
+
+def _write_history(path: str, rows: Sequence[Mapping[str, float]]) -> None:
+    with written_aside(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, HISTORY_COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+
+
+def _write_predictions(
+    path: str, test: Part, predicted: np.ndarray, prediction: Prediction, settings: RunSettings
+) -> None:
+    names = np.array(CLASSES)
+    columns = {
+        "frame_id": pa.array(test.frame_ids),
+        "label": pa.array(names[test.labels]),
+        "predicted": pa.array(names[predicted]),
+        **{f"p_{name}": pa.array(prediction.probabilities[:, i]) for i, name in enumerate(CLASSES)},
+    }
+    embedding = None if prediction.embeddings is None else list(prediction.embeddings)
+    columns["embedding"] = pa.array(embedding or [None] * len(test.labels), pa.list_(pa.float32()))
+    tables.write(path, pa.table(columns), tables.PREDICTIONS_TABLE, settings.plain())

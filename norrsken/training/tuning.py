@@ -1,0 +1,68 @@
+"""Settings of a model, compared on a validation part of the training frames; the test frames are never touched."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+
+import numpy as np
+
+from norrsken.classes import CLASSES
+from norrsken.config.base import ConfigError
+from norrsken.config.config import Config, check
+from norrsken.config.models import Model
+from norrsken.dataset.splits import divide, read_split
+from norrsken.evaluation.scores import macro_scores
+from norrsken.models import classifiers
+from norrsken.training.run import read_inputs
+
+
+def tune(
+    config: Config,
+    model: str,
+    tries: Mapping[str, Sequence[str]],
+    split: str | None,
+    seeds: int,
+    dataset: str,
+    features: str | None,
+) -> Iterator[str]:
+    """Train the model with every combination of the values; yield a line of scores for each, as soon as it is there.
+
+    A fifth of the split's training frames is kept out for the scores, divided as the split itself is: by night where
+    the split is by night, so that frames a minute apart do not stand on both sides.
+
+    split: by its name; None is the first of the release. dataset: the release's `dataset.parquet`. features: the file
+    of the features that the model needs; None where it needs none. Raises `ConfigError` for a split that is not there.
+    """
+    splits = config.releases[config.release].splits
+    name = split or next(iter(splits))
+    if name not in splits:
+        raise ConfigError(f"releases.{config.release}.splits has no {name!r}; it has {', '.join(splits)}")
+    train = read_split(dataset, name, images=features is None).train
+    (inputs,) = read_inputs([train], features)
+    labels = np.array(CLASSES)[train.labels]
+    held_out = splits[name].model_copy(update={"test_share": 0.2, "seed": 0})
+    validation = divide(labels, train.nights, held_out)
+    yield f"{(~validation).sum()} frames to train on, {validation.sum()} to score, of the training frames of {name!r}"
+    yield f"{'settings':50s} {'macro F1':>16s} {'loss':>8s}"
+    for values in product(*tries.values()):
+        chosen = dict(zip(tries, values, strict=True))
+        settings = _with(config, model, chosen)
+        found = []
+        for seed in range(seeds):
+            classifier = classifiers.build(settings, seed, inputs.shape[-1])
+            classifier.fit(inputs[~validation], train.labels[~validation])
+            probabilities = classifier.predict(inputs[validation]).probabilities
+            truth = train.labels[validation]
+            likely = probabilities[np.arange(len(truth)), truth]
+            loss = -np.log(np.maximum(likely, 1e-6)).mean()
+            found.append((macro_scores(truth, probabilities.argmax(axis=1))["f1"], loss))
+        f1, losses = np.array(found).T
+        spread = f" ± {f1.std(ddof=1):.3f}" if seeds > 1 else ""
+        shown = ", ".join(f"{key} {value}" for key, value in chosen.items())
+        yield f"{shown:50s} {f'{f1.mean():.3f}{spread}':>16s} {losses.mean():8.3f}"
+
+
+def _with(config: Config, model: str, chosen: Mapping[str, str]) -> Model:
+    """The model's settings with other values, checked as the configuration is."""
+    raw = config.model_dump(mode="json")
+    raw["models"][model] |= chosen
+    return check(raw, "norrsken tune").models[model]
