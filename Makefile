@@ -67,7 +67,7 @@ status:
 	@$(VENV)/snakemake --summary --quiet all | $(VENV)/norrsken status
 
 lock:
-	$(VENV)/python envs/lock.py
+	$(VENV)/python tools/lock.py
 
 clean:
 	rm -rf demo/archive demo/labels demo/results demo/archive-truth demo/.snakemake

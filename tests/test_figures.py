@@ -1,6 +1,5 @@
 """What the figures show: the best model, its mistakes, frames of each class; and that each is there in both forms."""
 
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +71,7 @@ def test_the_best_model_is_the_best_on_nights_that_it_has_not_seen(tmp_path: Pat
     assert best_row(SCORES[SCORES["split"] == "random"], {"random": "random"})["model"] == "resnet18"
     SCORES.to_csv(tmp_path / "table2.csv")
     kinds = {"3nn": "nearest-neighbours", "resnet18": "network", "svm": "linear-svm"}
-    best = Best(tmp_path / "table2.csv", FigureSettings(release="small", seeds=[0], methods=methods, kinds=kinds))
+    best = Best(tmp_path / "table2.csv", FigureSettings(folder="results/small", seeds=[0], methods=methods, kinds=kinds))
     assert (best.any.model, best.any.split) == ("svm", "night")
     assert best.network is not None
     assert best.network.model == "resnet18"
@@ -137,10 +136,12 @@ def test_the_raw_frame_is_found_and_without_it_the_figure_says_so(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.folder)
-    path = raw_frame("KRN20141220T180500", date(2014, 12, 20), "archive")
+    night = Path("results/nights/2014-12/2014-12-20.parquet")
+    path = raw_frame("KRN20141220T180500", night, "archive")
     assert path == Path("archive/2014/12/20/KRN20141220T180500E06000Q.JPG")
-    assert raw_frame("KRN20141220T230500", date(2014, 12, 20), "archive") is None
-    settings = FigureSettings(release="small", cameras=Config.model_validate(CONFIG).cameras, root="elsewhere")
+    assert raw_frame("KRN20141220T230500", night, "archive") is None
+    assert raw_frame("KRN20141220T180500", night.with_stem("2014-12-21"), "archive") is None
+    settings = FigureSettings(cameras=Config.model_validate(CONFIG).cameras, root="elsewhere", nights="results/nights")
     draw_figure("processing", "results/small/dataset.parquet", None, settings, "without.png")
     with Image.open("without.png") as image, Image.open("results/small/report/figures/processing.png") as drawn:
         assert image.height < drawn.height / 2

@@ -68,7 +68,7 @@ def run(dataset: Path, folder: Path, name: str, seed: int = 0, settings: RunSett
 
 @pytest.mark.parametrize("name", list(MODELS))
 def test_a_run_writes_settings_history_predictions_and_scores(dataset: Path, tmp_path: Path, name: str) -> None:
-    for left in ("model.skops", "model.safetensors", "history.png"):
+    for left in ("model.skops", "model.safetensors"):
         (tmp_path / left).write_text("of a run with other settings")
     metrics = run(dataset, tmp_path, name, seed=3)
     assert (metrics["model"], metrics["split"], metrics["seed"]) == (name, "random", 3)
@@ -87,12 +87,11 @@ def test_a_run_writes_settings_history_predictions_and_scores(dataset: Path, tmp
     assert table["predicted"].to_pylist() == [CLASSES[i] for i in probabilities.argmax(axis=1)]
     trained_by_epochs = name in ("shufflenet", "linear")
     assert (table["embedding"][0].as_py() is not None) == trained_by_epochs
-    assert (tmp_path / "history.png").exists() == trained_by_epochs
     assert metrics["images_per_second"] > 0
     assert metrics["notes"] == {"shufflenet": [NOT_CONVERGED], "linear": [RANDOM_FEATURES]}.get(name, [])
     assert metrics["stock_parameters"] == {"shufflenet": 1_366_792, "linear": 1_593_224}.get(name)
     expected = {metrics["model_file"], "metrics.json", "predictions.parquet", "history.csv"}
-    assert {path.name for path in tmp_path.iterdir()} - {"history.png"} == expected  # and no checkpoint
+    assert {path.name for path in tmp_path.iterdir()} == expected  # and no checkpoint
 
 
 @pytest.mark.parametrize("name", list(MODELS))

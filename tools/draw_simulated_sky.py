@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/simulated-sky.md. Usage: python docs/simulated_sky.py."""
+"""Draws the pictures of docs/simulated-sky.md. Usage: python tools/draw_simulated_sky.py."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -17,8 +17,9 @@ from norrsken.nights.images import process, turn
 from norrsken.simulation.night import Night, scene
 from norrsken.simulation.truth import class_weights
 
-HERE = Path(__file__).parent
-CONFIG = load(HERE.parent / "config.yaml")
+ROOT = Path(__file__).parent.parent
+IMAGES = ROOT / "docs/images"
+CONFIG = load(ROOT / "config.yaml")
 CAMERA = CONFIG.cameras[0]
 
 
@@ -100,8 +101,8 @@ def weather() -> NDArray[np.uint8]:
 
 def main() -> None:
     """Draw both pictures."""
-    cv2.imwrite(str(HERE / "images/weather.jpg"), weather()[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
-    draw_samples(classes(4), HERE / "images/classes.png")
+    cv2.imwrite(str(IMAGES / "weather.jpg"), weather()[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+    draw_samples(classes(4), IMAGES / "classes.png")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Fits the model of the sky's condition that comes with norrsken to simulated nights with weather of all kinds.
 
-Usage: python docs/sky_condition.py
+Usage: python tools/fit_condition.py
 
 Writes `norrsken/catalogue/condition.json`, with how well it does on nights that it was not fitted to.
 """

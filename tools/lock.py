@@ -1,4 +1,4 @@
-"""`make lock`: resolve pyproject.toml to exact versions, for every platform and Python, into the files of this folder.
+"""`make lock`: resolve pyproject.toml to exact versions, for every platform and Python, into the files of `envs/`.
 
 Needs the command `uv`. requirements-dev.txt holds only what the checks need on top of requirements.txt; norrsken.yaml
 names the direct dependencies for conda.
@@ -9,9 +9,9 @@ import subprocess
 import tomllib
 from pathlib import Path
 
-HERE = Path(__file__).parent
-PROJECT = HERE.parent / "pyproject.toml"
-RUN, DEV, CONDA = HERE / "requirements.txt", HERE / "requirements-dev.txt", HERE / "norrsken.yaml"
+ROOT = Path(__file__).parent.parent
+PROJECT, ENVS = ROOT / "pyproject.toml", ROOT / "envs"
+RUN, DEV, CONDA = ENVS / "requirements.txt", ENVS / "requirements-dev.txt", ENVS / "norrsken.yaml"
 
 CONDA_HEAD = """\
 # For `snakemake --sdm conda`: what the jobs need, in the versions of requirements.txt (a test holds them equal).

@@ -1,7 +1,7 @@
 """What a frame shows of the sky at all: clear, cloudy, bright, or nothing that can be used.
 
 A multinomial logistic regression on what is measured in the processed frame, and on products of that. The one that
-comes with norrsken was fitted to the simulated weather (`docs/sky_condition.py`), since no archive comes with a table
+comes with norrsken was fitted to the simulated weather (`tools/fit_condition.py`), since no archive comes with a table
 of its clouds; a release with enough rejected frames gets its own where that tells them better from the agreed ones on
 nights it has not seen.
 """

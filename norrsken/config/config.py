@@ -24,6 +24,7 @@ from norrsken.config.jobs import (
 from norrsken.config.models import Features, Model
 from norrsken.config.releases import ArchiveRelease, Release
 from norrsken.config.site import Archive, Camera, Filter, KeogramSettings, Site
+from norrsken.errors import quoted
 
 #: Folders of `results/` and of a release that are something else than a release and a split.
 RESERVED_RELEASES = {"nights", "keograms", "logs", "benchmarks", "curation"}
@@ -54,7 +55,7 @@ class Config(Settings):
             if taken:
                 raise ValueError(f"releases.{name}: {taken[0]!r} is the name of another folder of the results")
         if self.release not in self.releases:
-            raise ValueError(f"release {self.release!r} is not under releases, which has {_listed(self.releases)}")
+            raise ValueError(f"release {self.release!r} is not under releases, which has {quoted(self.releases)}")
         if "run" in self.models:
             raise ValueError(
                 "models.run: the target train_run would be the rule of that name; call the model otherwise"
@@ -63,13 +64,13 @@ class Config(Settings):
             features = getattr(model, "features", None)
             if features is not None and features not in self.features:
                 raise ValueError(
-                    f"models.{name}.features is {features!r}, which is not under features: {_listed(self.features)}"
+                    f"models.{name}.features is {features!r}, which is not under features: {quoted(self.features)}"
                 )
         for name, release in self.releases.items():
             wanted = getattr(getattr(release, "catalogue", None), "model", None)
             if wanted is not None and wanted not in self.models:
                 raise ValueError(
-                    f"releases.{name}.catalogue.model is {wanted!r}, which is not under models: {_listed(self.models)}"
+                    f"releases.{name}.catalogue.model is {wanted!r}, which is not under models: {quoted(self.models)}"
                 )
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds has the same seed twice")
@@ -207,7 +208,3 @@ def _known_keys() -> set[str]:
     schema = Config.model_json_schema()
     parts = [schema, *schema["$defs"].values()]
     return {key for part in parts for key in part.get("properties", {})}
-
-
-def _listed(names: Any) -> str:
-    return ", ".join(map(repr, names)) or "nothing"

@@ -7,7 +7,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from norrsken.classes import CLASSES
 from norrsken.config.base import Name, Settings
-from norrsken.config.config import _listed
+from norrsken.errors import quoted
 
 
 class Split(Settings):
@@ -112,7 +112,7 @@ class ArchiveRelease(Settings):
         names = [Path(path).stem for path in self.labels]
         for name in self.labelling.orders:
             if name not in names:
-                raise ValueError(f"labelling.orders has {name!r}, but labels has tables of {_listed(names)} only")
+                raise ValueError(f"labelling.orders has {name!r}, but labels has tables of {quoted(names)} only")
         return self
 
 
@@ -164,7 +164,7 @@ class PublishedRelease(Settings):
     @classmethod
     def _each_once(cls, classes: list[str] | None) -> list[str] | None:
         if classes is not None and sorted(classes) != sorted(CLASSES):
-            raise ValueError(f"names {_listed(classes)}; expected each of {_listed(CLASSES)} once")
+            raise ValueError(f"names {quoted(classes)}; expected each of {quoted(CLASSES)} once")
         return classes
 
 
