@@ -4,6 +4,8 @@
 # make test       all checks
 # make test-cluster   a SLURM cluster of two nodes on this machine, and what can go wrong on it
 # make bench      the benchmarks; see benchmarks/README.md
+# make bench-gpu  what only a GPU can tell, in eight minutes
+# make rulegraph    the picture of all rules in docs/architecture.md, by Graphviz
 # make lock       the newest versions that pyproject.toml allows, into envs/
 
 PYTHON ?= python3
@@ -13,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(VENV)/python -m pip install --quiet --no-compile --disable-pip-version-check
 DEMO_NIGHTS := 2014-02-21 2014-02-23 2014-04-02 2015-03-16 2015-09-12 2015-10-20
 
-.PHONY: demo demo-full status test test-cluster check bench lock clean
+.PHONY: demo demo-full status test test-cluster check bench bench-gpu rulegraph lock clean
 
 demo: .venv/run demo/labels/bertil.csv
 	$(VENV)/snakemake all labelling --directory demo --cores all --quiet rules
@@ -52,6 +54,9 @@ bench: .venv/test
 	$(VENV)/python benchmarks/occurrence.py
 	$(VENV)/python benchmarks/night_pages.py
 
+bench-gpu: .venv/run
+	$(VENV)/python benchmarks/gpu.py
+
 # What runs the workflow, and what only the checks need.
 .venv/run: envs/requirements.txt pyproject.toml
 	test -x $(VENV)/python || $(PYTHON) -m venv .venv
@@ -65,6 +70,9 @@ bench: .venv/test
 
 status:
 	@$(VENV)/snakemake --summary --quiet all | $(VENV)/norrsken status
+
+rulegraph: .venv/run
+	$(VENV)/python tools/draw_rulegraph.py
 
 lock:
 	$(VENV)/python tools/lock.py

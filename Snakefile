@@ -30,19 +30,6 @@ if plan.candidates and plan.months:
     include: "workflow/rules/catalogue.smk"
 
 
-# Seconds of work on small files: on a cluster each would wait longer for its turn, so they are done where Snakemake runs.
-localrules:
-    collect_scores,
-    draw_annotators,
-    draw_confusion,
-    draw_history,
-    tabulate_resources,
-    tabulate_scores,
-    write_card,
-    write_keogram_page,
-    write_summary,
-
-
 rule all:
     """Everything that the configuration asks for."""
     default_target: True

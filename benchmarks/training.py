@@ -23,12 +23,12 @@ from norrsken.classify.frames import classify
 from norrsken.classify.model import FrameClassifier
 from norrsken.config.config import load
 from norrsken.config.jobs import RunSettings
-from norrsken.config.models import Network
+from norrsken.config.models import Linear, Network
 from norrsken.config.site import FrameSource
 from norrsken.models import architectures, classifiers, device
 from norrsken.models.augmentation import augment
 from norrsken.models.interface import Card
-from norrsken.models.network import PREDICT_BATCH, Epoch, Normalised, train_one_epoch
+from norrsken.models.network import PREDICT_BATCH, Augmentation, Epoch, Normalised, train_one_epoch
 
 CONFIG = load(Path(__file__).parent.parent / "config.yaml")
 THREADS = torch.get_num_threads()
@@ -36,47 +36,89 @@ DEVICE = device.prepare(THREADS)
 ON_GPU = DEVICE.type == "cuda"
 BATCH, BATCHES, ROUNDS = 32, 100 if ON_GPU else 4, 5
 FRAMES = 16384 if ON_GPU else 768
+FEATURES = 1000  # of a linear classifier: Inception-v4's class scores
 SOURCE = FrameSource(processing=stages.PROCESSING, cameras=CONFIG.cameras)
 
 
 def seconds(work: Callable[[], object]) -> float:
+    finish()  # what was begun before is not counted
     start = time.perf_counter()
     work()
-    if ON_GPU:
-        torch.cuda.synchronize()
+    finish()
     return time.perf_counter() - start
 
 
-def compare(name: str, what: str, ours: Callable[[], object], bare: Callable[[], object], frames: int) -> None:
-    """Ours and the bare work by turns, so that a machine that grows slow does not favour either."""
+def finish() -> None:
+    """Wait for the GPU: it works on while Python goes on."""
+    if ON_GPU:
+        torch.cuda.synchronize()
+
+
+def measure(ours: Callable[[], object], bare: Callable[[], object], rounds: int) -> tuple[float, float, float]:
+    """Median seconds of ours and of the bare work, and the median ratio bare / ours.
+
+    They take turns, so that a machine that grows slow favours neither; the first turn of each is not counted.
+    """
     ours(), bare()
-    times = np.array([(seconds(ours), seconds(bare)) for _ in range(ROUNDS)])
-    speeds = frames / np.median(times, axis=0)
-    ratio = np.median(times[:, 1] / times[:, 0])
-    print(f"{name:10s} {what:10s} {speeds[0]:8.1f} frames/s, bare {speeds[1]:8.1f}, ratio {ratio:.2f}", flush=True)
+    times = np.array([(seconds(ours), seconds(bare)) for _ in range(rounds)])
+    own, least = np.median(times, axis=0)
+    return float(own), float(least), float(np.median(times[:, 1] / times[:, 0]))
 
 
-def training(name: str) -> None:
-    """The training loop against bare steps of the same network on float tensors that lie ready on the device."""
-    frames = torch.randint(0, 256, (BATCH * BATCHES, 128, 128, 3), dtype=torch.uint8, device=DEVICE).permute(0, 3, 1, 2)
-    targets = torch.randint(0, 7, (BATCH * BATCHES,), device=DEVICE)
-    ready = torch.randn(BATCH, 3, 128, 128, device=DEVICE).to(memory_format=torch.channels_last)
-    ours = Normalised(architectures.create(name), (3, 1, 1)).to(DEVICE).to(memory_format=torch.channels_last)
-    bare = architectures.create(name).to(DEVICE).to(memory_format=torch.channels_last).train()
+def compare(name: str, what: str, ours: Callable[[], object], bare: Callable[[], object], frames: int) -> None:
+    """Print how ours compares with the bare work."""
+    own, least, ratio = measure(ours, bare, ROUNDS)
+    speeds = f"{frames / own:8.1f} frames/s, bare {frames / least:8.1f}"
+    print(f"{name:10s} {what:10s} {speeds}, ratio {ratio:.2f}", flush=True)
+
+
+def unchanged(features: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+    """Features are not augmented."""
+    return features
+
+
+def epochs(settings: Network | Linear, batches: int) -> tuple[Callable[[], None], Callable[[], None]]:
+    """So many steps of the training loop, and as many bare ones on a float batch that lies ready on the device.
+
+    A network learns from frames, a linear classifier from features.
+    """
+    size = settings.batch_size
+    targets = torch.randint(0, len(CLASSES), (size * batches,), device=DEVICE)
+    augmentation: Augmentation
+    if isinstance(settings, Network):
+        inputs = torch.randint(0, 256, (size * batches, 128, 128, 3), dtype=torch.uint8, device=DEVICE)
+        inputs, side = inputs.permute(0, 3, 1, 2), settings.input_size
+        ready = torch.randn(size, 3, side, side, device=DEVICE).to(memory_format=torch.channels_last)
+        ours = Normalised(architectures.create(settings.architecture), (3, 1, 1), side)
+        ours.mean.fill_(127.5), ours.std.fill_(73.9)  # of these frames
+        bare, augmentation = architectures.create(settings.architecture), augment
+    else:
+        inputs, ready = (torch.randn(n, FEATURES, device=DEVICE) for n in (size * batches, size))
+        ours, bare = Normalised(nn.Linear(FEATURES, len(CLASSES)), (FEATURES,)), nn.Linear(FEATURES, len(CLASSES))
+        augmentation = unchanged
+    ours.to(DEVICE).to(memory_format=torch.channels_last)
+    bare.to(DEVICE).to(memory_format=torch.channels_last).train()
     adam, bare_adam = (torch.optim.Adam(model.parameters(), 1e-5, fused=True) for model in (ours, bare))
+    few = targets[:size].clone()
+
+    def our_epoch() -> None:
+        train_one_epoch(ours, inputs, targets, adam, Epoch(1, 1, batches, 0, 1e-5), augmentation)
 
     def bare_epoch() -> None:
-        for _ in range(BATCHES):
+        for _ in range(batches):
             with device.precision(DEVICE):
-                loss = nn.functional.cross_entropy(bare(ready), targets[:BATCH])
+                loss = nn.functional.cross_entropy(bare(ready), few)
             bare_adam.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             bare_adam.step()
 
-    def our_epoch() -> None:
-        train_one_epoch(ours, frames, targets, adam, Epoch(1, 1, BATCHES, 0, 1e-5), augment)
+    return our_epoch, bare_epoch
 
-    compare(name, "training", our_epoch, bare_epoch, BATCH * BATCHES)
+
+def training(name: str) -> None:
+    """The training loop against bare steps of the same network."""
+    settings = Network(kind="network", architecture=name, epochs=1, batch_size=BATCH)
+    compare(name, "training", *epochs(settings, BATCHES), BATCH * BATCHES)
 
 
 def write_night(path: Path, n: int) -> None:
@@ -115,11 +157,12 @@ def write_model(name: str, path: Path) -> None:
 def forward_passes(name: str, n: int) -> Callable[[], None]:
     """Bare forward passes of n frames in all, on tensors that lie ready."""
     bare = architectures.create(name).to(DEVICE).to(memory_format=torch.channels_last).eval()
-    ready = torch.randn(PREDICT_BATCH, 3, 128, 128, device=DEVICE).to(memory_format=torch.channels_last)
+    batch = min(n, PREDICT_BATCH)
+    ready = torch.randn(batch, 3, 128, 128, device=DEVICE).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def forward() -> None:
-        for _ in range(n // PREDICT_BATCH):
+        for _ in range(n // batch):
             with device.precision(DEVICE):
                 bare(ready)
 
@@ -137,22 +180,23 @@ def inference(name: str, folder: Path) -> None:
     )
 
 
-def start() -> None:
-    """Seconds from the start of a process to the first step of a training."""
+def start(name: str, rounds: int) -> tuple[float, float]:
+    """Median seconds from the start of a process to the first step of a training, and to torch's import alone."""
     code = (
         "import numpy as np, torch\n"
         "from norrsken.config.models import Network\n"
         "from norrsken.models import classifiers\n"
-        "step = torch.optim.Adam.step\n"
-        "model = classifiers.build(Network(kind='network', architecture='resnet18', epochs=1, validation_share=0), 0)\n"
+        f"settings = Network(kind='network', architecture={name!r}, epochs=1, validation_share=0)\n"
+        "model = classifiers.build(settings, 0)\n"
         "torch.optim.Adam.step = lambda *_: exit()\n"
         "model.fit(np.zeros((32, 128, 128, 3), np.uint8), np.arange(32) % 7)\n"
     )
-    bare = [
-        seconds(lambda: subprocess.run([sys.executable, "-c", "import torch, torchvision"], check=True)) for _ in "123"
-    ]
-    ours = [seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True)) for _ in "123"]
-    print(f"start to first step {np.median(ours):.1f} s, of it import of torch and torchvision {np.median(bare):.1f} s")
+
+    def median(code: str) -> float:
+        run = [sys.executable, "-c", code]
+        return float(np.median([seconds(lambda: subprocess.run(run, check=True)) for _ in range(rounds)]))
+
+    return median(code), median("import torch, torchvision")
 
 
 def main() -> None:
@@ -161,7 +205,8 @@ def main() -> None:
         for name in sys.argv[1:] or (["resnet18", "resnet50"] if ON_GPU else ["alexnet", "resnet18"]):
             training(name)
             inference(name, Path(folder))
-    start()
+    first_step, imports = start("resnet18", 3)
+    print(f"start to first step {first_step:.1f} s, of it import of torch and torchvision {imports:.1f} s")
 
 
 if __name__ == "__main__":

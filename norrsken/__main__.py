@@ -1,4 +1,4 @@
-"""`python -m norrsken`."""
+"""What `python -m norrsken` runs: the command `norrsken`."""
 
 import sys
 

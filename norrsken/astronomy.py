@@ -17,7 +17,8 @@ from norrsken.config.site import Site
 
 MS_PER_DAY = 86_400_000
 
-#: The series of the Earth's nutation takes 11 kB a time: not for a whole night of a fast camera at once.
+#: Times that are worked on at once: the series of the Earth's nutation takes 11 kB for each time, which is too much for
+#: a whole night of a fast camera.
 TIMES_AT_ONCE = 256
 
 
@@ -28,7 +29,7 @@ def _ephemeris() -> tuple[Any, Any]:
         warnings.simplefilter("always")
         load = Loader(get_skyfield_data_path(), verbose=False)
     if caught:
-        # Earth's orientation changes an altitude by far less than 0.01°; Skyfield's built-in table serves.
+        # Earth's orientation changes an altitude by far less than 0.01°; Skyfield's built-in table is enough.
         logging.getLogger(__name__).debug("skyfield-data: %s", caught[0].message)
     ephemeris = load("de421.bsp")
     atexit.register(ephemeris.close)
@@ -50,9 +51,9 @@ def sun_and_moon_altitude(times: NDArray[np.int64], site: Site) -> tuple[NDArray
 
 @dataclass(frozen=True)
 class Heavens:
-    """Where the sky stands over a site at n times. Angles in degrees, azimuths from true north by east.
+    """Where stars, Sun and Moon stand over a site at n times. Angles are in degrees, azimuths from true north by east.
 
-    rotation: (n, 3, 3), from vectors in ICRS to (north, east, up). The Moon's phase is the lit share of its disc.
+    rotation: (n, 3, 3), turns vectors in ICRS into (north, east, up). moon_phase: the lit share of the Moon's disc.
     """
 
     rotation: NDArray[np.float64]
@@ -74,7 +75,7 @@ def heavens(times: NDArray[np.int64], site: Site) -> Heavens:
 
 
 def _observed(times: NDArray[np.int64], site: Site) -> Iterator[tuple[slice, Any, tuple[Any, Any]]]:
-    """Some of the times, the observer at them, and the apparent positions of the Sun and the Moon."""
+    """For each part of the times: its slice, the observer at them, the apparent positions of the Sun and the Moon."""
     timescale, ephemeris = _ephemeris()
     place = ephemeris["earth"] + wgs84.latlon(site.latitude, site.longitude, site.elevation)
     for start in range(0, len(times), TIMES_AT_ONCE):

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 def night_offset(longitude: float) -> timedelta:
     """What to add to UTC so that the date of the sum is the night's name: local mean solar time less half a day.
 
-    In whole milliseconds, the resolution of the tables: 20.42° E gives 1 h 21 min 40.8 s − 12 h.
+    It is a whole number of milliseconds, the resolution of the tables: for 20.42° E it is 1 h 21 min 40.8 s − 12 h.
     """
     return timedelta(milliseconds=round(longitude * 240_000)) - timedelta(hours=12)
 
@@ -30,8 +30,8 @@ def month_span(month: str, longitude: float) -> tuple[datetime, datetime]:
 
 
 def months_of_years(years: Iterable[int]) -> set[str]:
-    """The months whose nights hold frames of these UTC years: theirs, and the December before each.
+    """The months whose nights hold frames of these UTC years: those of each year, and the December before it.
 
-    A year's first hours belong to the night of the last evening before it.
+    The first hours of a year belong to the night that began on the last evening before it.
     """
     return {f"{year - 1}-12" for year in years} | {f"{year}-{month:02d}" for year in years for month in range(1, 13)}

@@ -1,23 +1,24 @@
-"""The seven auroral classes of Kvammen et al. 2020, section 2.2, and the paper's numbers for them."""
+"""The seven auroral classes of Kvammen et al. 2020, section 2.2, and the other labels: names, definitions, colours."""
 
-#: In priority order: an image with several forms belongs to the first that is dominant (section 2.2).
+#: The classes in priority order: an image with several forms belongs to the first that is dominant (section 2.2).
 CLASSES = ("breakup", "colored", "arcs", "discrete", "patchy", "edge", "faint")
 
-#: Labels for frames that enter neither training nor test: ambiguous forms; clouds, light, artefacts.
+#: Labels of frames that enter neither training nor test: `unknown` for ambiguous forms; `rejected` for clouds, light,
+#: artefacts.
 EXCLUSIONS = ("unknown", "rejected")
 
 LABELS = CLASSES + EXCLUSIONS
 
-#: What a classifier says of a frame of which it is not sure enough.
+#: The label that a classifier gives to a frame when it is not sure enough of any class.
 NOT_CLASSIFIED = "not_classified"
 
-#: What a frame of the catalogue may be labelled, in the order of flags, tables and pages.
+#: The labels that a frame of the catalogue can have, in the order in which flags, tables and pages list them.
 CATALOGUE_LABELS = (*CLASSES, NOT_CLASSIFIED)
 
-#: Any class but faint, as if it were one: how often there was aurora at all.
+#: All classes but faint taken together as one, which tells how often there was aurora at all.
 AURORA = "aurora"
 
-#: The names of the paper's figures and tables.
+#: The names of the labels in the paper's figures and tables, and in ours.
 TITLES = {
     "breakup": "Breakup",
     "colored": "Colored",
@@ -33,7 +34,8 @@ TITLES = {
     "not_classified": "Not classified",
 }
 
-#: What an annotator goes by (section 2.2). A frame with several forms gets the first of the seven that dominates it.
+#: The definitions by which annotators label (section 2.2). A frame with several forms gets the first of the seven
+#: classes that dominates it.
 DEFINITIONS = {
     "breakup": "Bright, large forms that cover most of the frame.",
     "colored": "Of any shape, but clearly not only green: prominent red, blue or purple.",
@@ -46,7 +48,8 @@ DEFINITIONS = {
     "rejected": "Cloud, light, artefacts: not to be used.",
 }
 
-#: One colour a label in every figure: the palette of Okabe & Ito (2008), safe for colour-blind readers, and greys.
+#: The colour of each label in every figure: the palette of Okabe & Ito (2008), which is safe for colour-blind readers,
+#: and greys.
 COLOURS = {
     "breakup": "#D55E00",
     "colored": "#CC79A7",
@@ -60,5 +63,5 @@ COLOURS = {
     "not_classified": "#C9CDD4",
 }
 
-#: What a catalogue says of the sky of a frame: whether it can be judged at all.
+#: The conditions of the sky in a frame, as the catalogue names them: they tell whether the frame can be judged at all.
 CONDITIONS = ("clear", "cloudy", "bright", "bad")

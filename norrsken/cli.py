@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.command(options)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as head, has had enough
+    except BrokenPipeError:  # the reader, such as `head`, wants no more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (NorrskenError, OSError) as error:
@@ -51,7 +51,11 @@ def _parser() -> argparse.ArgumentParser:
 
     simulate = commands.add_parser("simulate", help="write a simulated archive and label tables, for trying things out")
     simulate.add_argument(
-        "nights", nargs="+", type=_nights, metavar="NIGHT", help="2018-01-15, or 2018-01-15:2018-03-31"
+        "nights",
+        nargs="+",
+        type=_nights,
+        metavar="NIGHT",
+        help="a night, such as 2018-01-15, or all of 2018-01-15:2018-03-31",
     )
     simulate.add_argument("--config", default="config.yaml", help="the configuration (%(default)s)")
     simulate.add_argument("--seed", type=int, default=0, help="the same seed gives the same archive (%(default)s)")
@@ -70,7 +74,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     classify.add_argument("paths", nargs="+", metavar="PATH", help="archived JPEGs, night tables, or folders of either")
     classify.add_argument(
-        "--csv", type=Path, metavar="FILE", help="instead of showing a table, add frames that FILE does not have to it"
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="add the frames to FILE where it lacks them, instead of showing a table",
     )
     classify.add_argument(
         "--follow",
@@ -78,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_seconds,
         const=30.0,
         metavar="SECONDS",
-        help="look for new files again and again, every 30 s unless said, and add their frames to FILE",
+        help="look for new files again and again, every SECONDS (30), and add their frames to FILE",
     )
     classify.set_defaults(command=_classify)
 
@@ -99,7 +106,9 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_label_studio(commands.add_parser("label-studio", help="for teams that label with Label Studio"))
 
-    status = commands.add_parser("status", help="what is done, running, failed: snakemake --summary | norrsken status")
+    status = commands.add_parser(
+        "status", help="show what is done, runs or has failed: snakemake --summary | norrsken status"
+    )
     status.add_argument("--directory", type=Path, default=Path(), help="where Snakemake works (here)")
     status.set_defaults(command=_status)
 
@@ -118,10 +127,10 @@ def _add_label_studio(parser: argparse.ArgumentParser) -> None:
     tasks.add_argument("url", help="where Label Studio finds its frames, such as /data/local-files/?d=frames")
     tasks.add_argument("--output", type=Path, default=Path(), help="the folder to write to (here)")
     tasks.set_defaults(command=_studio_tasks)
-    taken = commands.add_parser("import", help="write a label table for each annotator of an export")
-    taken.add_argument("export", type=Path, metavar="EXPORT", help="Label Studio's export, JSON or CSV")
-    taken.add_argument("labels", type=Path, metavar="FOLDER", help="the folder to write to, such as labels")
-    taken.set_defaults(command=_studio_import)
+    importing = commands.add_parser("import", help="write a label table for each annotator of an export")
+    importing.add_argument("export", type=Path, metavar="EXPORT", help="Label Studio's export, JSON or CSV")
+    importing.add_argument("labels", type=Path, metavar="FOLDER", help="the folder to write to, such as labels")
+    importing.set_defaults(command=_studio_import)
 
 
 def _rescan(options: argparse.Namespace) -> int:
@@ -145,7 +154,7 @@ def _rescan(options: argparse.Namespace) -> int:
 
 
 def _nights(text: str) -> list[date]:
-    """A night, or all from the first to the last of `FIRST:LAST`."""
+    """The nights of an argument: one, or all from the first to the last of `FIRST:LAST`."""
     first, _, last = text.partition(":")
     start, end = date.fromisoformat(first), date.fromisoformat(last or first)
     if end < start:
@@ -154,7 +163,7 @@ def _nights(text: str) -> list[date]:
 
 
 def _seconds(text: str) -> float:
-    """A time to wait."""
+    """The seconds of an argument, above 0."""
     seconds = float(text)
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text}: expected a number of seconds above 0")
@@ -167,7 +176,7 @@ def _simulate(options: argparse.Namespace) -> int:
 
     config = load(options.config)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    nights = [night for some in options.nights for night in some]
+    nights = [night for span in options.nights for night in span]
     frames = simulate(config, nights, options.seed, options.workers)
     print(f"{frames} simulated frames in {config.archive.root}, what they show in {truth_folder(config.archive.root)}")
     return 0
@@ -212,7 +221,7 @@ def _classify(options: argparse.Namespace) -> int:
 
 
 def _follow(model: "FrameModel", paths: Sequence[str], frames: "ClassifiedFrames", seconds: float) -> int:
-    """Classify what comes until somebody presses Ctrl-C."""
+    """Classify new files until somebody presses Ctrl-C."""
     from norrsken.classify.table import follow
 
     print(
@@ -242,7 +251,7 @@ def _weights(options: argparse.Namespace) -> int:
 
 
 def _tries(text: str) -> tuple[str, list[str]]:
-    """The values of `KEY=VALUE,…`, which the model's settings check."""
+    """The key and the values of `KEY=VALUE,…`; the model's settings check them later."""
     key, _, values = text.partition("=")
     if not values:
         raise argparse.ArgumentTypeError(

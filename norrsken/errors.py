@@ -7,16 +7,16 @@ SHOWN = 5
 
 
 class NorrskenError(Exception):
-    """Base of all errors whose message is enough, without a traceback."""
+    """The base of all errors whose message alone tells the user enough: no traceback is shown."""
 
 
 def raise_listed(problems: Sequence[str], kind: type[NorrskenError]) -> None:
     """Raise an error that lists the first problems; do nothing where there are none."""
     if problems:
-        more = [f"… and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        raise kind("\n".join([*problems[:SHOWN], *more]))
+        rest = [f"… and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        raise kind("\n".join([*problems[:SHOWN], *rest]))
 
 
 def quoted(names: Iterable[str]) -> str:
-    """Names as an error lists them, each in quotation marks."""
+    """The names as an error lists them, each in quotation marks; `nothing` where there are none."""
     return ", ".join(map(repr, names)) or "nothing"

@@ -1,4 +1,4 @@
-"""Files: tables that people write, read; and writing so that a reader sees the old file, the new one or none.
+"""Reading tables that people write, and writing files so that a reader sees the old file, the new one or none.
 
 Every writer has a temporary name of its own, since two can be at work: a job on a cluster goes on after the Snakemake
 that sent it was killed, while the next Snakemake sends the same job again. The later one clears away what the earlier
@@ -22,11 +22,8 @@ from norrsken.errors import NorrskenError
 if TYPE_CHECKING:
     import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-
-#: A file is read in pieces of so many bytes, so that a large one does not fill the memory.
+#: A file is read in pieces of this many bytes, so that a large one does not fill the memory.
 _PIECE = 2**20
 
 Item = TypeVar("Item")
@@ -47,14 +44,14 @@ def written_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def directory_written_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """As `written_aside`, for a whole directory."""
+    """Do the same as `written_aside` for a whole directory."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = _part(target)
     temporary.mkdir()
     try:
         yield temporary
-        temporary.stat()  # where a later writer has cleared it away, the target stays as it is
+        temporary.stat()  # fails where a later writer has cleared it away: the target stays
         if target.exists():
             shutil.rmtree(target)
         os.replace(temporary, target)
@@ -63,7 +60,7 @@ def directory_written_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_csv(table: "pd.DataFrame", path: str | os.PathLike[str]) -> None:
-    """Write a table as CSV, without its index; numbers with six digits, what is missing empty."""
+    """Write a table as CSV, without its index. Numbers have six significant digits; missing values are empty."""
     with written_aside(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
 
@@ -71,7 +68,10 @@ def write_csv(table: "pd.DataFrame", path: str | os.PathLike[str]) -> None:
 def csv_rows(
     path: str | os.PathLike[str], columns: Sequence[str], error: type[NorrskenError]
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line and row of a CSV table that people write, what is missing empty; raises `error` without these columns."""
+    """The rows of a CSV table that people write, each with the number of its line; missing cells are empty.
+
+    Raises `error` where one of the columns is missing.
+    """
     with open(path, newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file, restval="")
         missing = [name for name in columns if name not in (rows.fieldnames or [])]
@@ -82,13 +82,16 @@ def csv_rows(
 
 
 def _part(target: Path) -> Path:
-    """A name that only this process writes to, with the target's suffix, which some writers go by."""
-    for left in target.parent.glob(".part-*"):
-        if left.name.split("@", maxsplit=1)[-1] == target.name:
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
+    """A name that only this process writes to; it keeps the target's suffix, by which some writers choose the format.
+
+    What earlier writers of the target have left is cleared away.
+    """
+    for leftover in target.parent.glob(".part-*"):
+        if leftover.name.split("@", maxsplit=1)[-1] == target.name:
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
             else:
-                left.unlink(missing_ok=True)
+                leftover.unlink(missing_ok=True)
     return target.with_name(f".part-{socket.gethostname()}-{os.getpid()}@{target.name}")
 
 
@@ -104,7 +107,7 @@ def digest(path: str | os.PathLike[str]) -> str | None:
 
 
 def to_json(value: Mapping[str, Any]) -> str:
-    """JSON that is the same for the same content."""
+    """The value as JSON, which is the same for the same content."""
     return json.dumps(value, sort_keys=True)
 
 

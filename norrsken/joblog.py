@@ -24,8 +24,8 @@ _BEGUN, _DONE = "begun on ", "done"
 class JobState:
     """What a job's log says of it.
 
-    state: `running` also where the job was killed and could not say so. since: minute of its begin, local time.
-    message: of the error.
+    state: also `running` where the job was killed and could not say so. since: the minute in which it began, in local
+    time. message: the message of its error; empty where there is none.
     """
 
     state: Literal["running", "done", "failed"]
@@ -36,7 +36,7 @@ class JobState:
 
 @contextmanager
 def log_to(path: str) -> Iterator[None]:
-    """Send what a job has to say to its log file, its error included; the error's message goes to the terminal too."""
+    """Write what a job says to its log file, with its error; the error's message goes to the terminal too."""
     logging.basicConfig(filename=path, filemode="w", level=logging.INFO, format=_FORMAT)
     logging.captureWarnings(True)
     signal.signal(signal.SIGTERM, _terminated)
@@ -53,7 +53,7 @@ def log_to(path: str) -> Iterator[None]:
 
 
 def read(path: str | Path) -> JobState | None:
-    """The state of the job that wrote this log last; None where there is none."""
+    """The state of the job that wrote this log last; None where there is no log of a job."""
     try:
         lines = [*_LINE.finditer(Path(path).read_text(encoding="utf-8", errors="replace"))]
     except OSError:

@@ -26,7 +26,7 @@ class Picture(NamedTuple):
 
 
 def write_html(template: str, values: Mapping[str, Any], output: str | os.PathLike[str]) -> None:
-    """Write a page; everything in it is escaped. A value that the template lacks is an error."""
+    """Write a page; everything in it is escaped. It is an error when the template needs a value that is not there."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("norrsken"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
@@ -45,7 +45,7 @@ def write_html(template: str, values: Mapping[str, Any], output: str | os.PathLi
 
 
 def picture(path: str | os.PathLike[str]) -> Picture:
-    """A PNG file with its resolution."""
+    """A PNG file as a picture, whose width follows from the file's resolution."""
     with Image.open(path) as image:
         dots: float = image.info["dpi"][0]
         return Picture(data_url(Path(path).read_bytes()), round(image.width * 96 / dots))
@@ -101,5 +101,5 @@ def write_page(name: str, page: dict[str, Any], output: str | Path) -> None:
 
 
 def write_frame(image: NDArray[np.uint8], path: Path) -> None:
-    """Write a frame as PNG, in little time rather than small."""
+    """Write a frame as PNG, quickly rather than small."""
     Image.fromarray(image).save(path, compress_level=1)

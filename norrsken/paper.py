@@ -1,4 +1,4 @@
-"""The numbers of Kvammen et al. (2020) that results are laid beside."""
+"""The numbers of Kvammen et al. (2020) with which results are compared."""
 
 from typing import NamedTuple
 
@@ -41,7 +41,7 @@ PAPER_TABLE2 = {
 }
 
 
-#: Table 1, left half: frames a year. Right half: train, test and all frames a label (None: not used).
+#: The left half of Table 1: the number of frames in each year.
 PAPER_YEARS = {
     2010: 479,
     2011: 1506,
@@ -56,6 +56,7 @@ PAPER_YEARS = {
 }
 
 
+#: The right half of Table 1: the numbers of train, test and all frames with each label; None where they are not used.
 PAPER_LABELS: dict[str, tuple[int | None, int | None, int]] = {
     "breakup": (113, 33, 146),
     "colored": (97, 36, 133),
@@ -71,5 +72,5 @@ PAPER_LABELS: dict[str, tuple[int | None, int | None, int]] = {
 
 
 def model_title(model: str) -> str:
-    """The paper's name of a model, or its own."""
+    """The paper's name of a model; the name in the configuration where the paper does not have the model."""
     return PAPER_TABLE2[model].title if model in PAPER_TABLE2 else model

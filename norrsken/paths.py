@@ -1,4 +1,4 @@
-"""Every path that the workflow writes, once. `{…}` are Snakemake's wildcards and `str.format` fields alike."""
+"""Every path that the workflow writes, in one place. `{…}` are Snakemake's wildcards and `str.format` fields alike."""
 
 NIGHTS = "results/nights/{month}"
 KEOGRAMS = "results/keograms/{month}"

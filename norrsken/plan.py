@@ -35,7 +35,7 @@ class Figure(NamedTuple):
 
 _FRAMES, _SCORES = {"dataset": paths.DATASET}, {"table2": paths.TABLE2}
 
-#: The figures of the report besides confusions and annotators, in its order. Table 2 stands for all runs: it is made
+#: The figures of the report in its order, without confusions and annotators. Table 2 stands for all runs: it is made
 #: anew when one of them is.
 FIGURES = {
     "response": Figure("Figure 1: the camera’s response", {}),
@@ -61,17 +61,17 @@ OCCURRENCE = {
 
 
 class Plan:
-    """The files that a configuration asks for. Lists are complete: see `up_to`."""
+    """The files that a configuration asks for. Each list of them is complete: see `up_to`."""
 
     def __init__(self, config: Config) -> None:
-        """Raises `ConfigError` where the archive, or every year of the release, has no data."""
+        """Raises `ConfigError` where the archive, every year of a release, or a part of a published one is missing."""
         self.config = config
         self.name = config.release
         self.release: Release = config.releases[config.release]
         archive = config.archive
-        #: The folders of a published data set, by part; of an archive's release none.
+        #: The folders of a published data set by part, train and test; none for a release of the archive.
         self.published = self.release.folders if isinstance(self.release, PublishedRelease) else {}
-        # Who only has the published data set needs no archive.
+        # A release of a published data set can be worked on without an archive.
         unneeded = self.published and not os.path.isdir(archive.root)
         self.leaves = [] if unneeded else find_directories(archive.root, archive.directories)
         missing = [folder for folder in self.published.values() if not os.path.isdir(folder)]
@@ -87,11 +87,11 @@ class Plan:
 
     @cached_property
     def without_images(self) -> str:
-        """That the archive holds no image with a camera's file name, as a sentence; empty where it holds one."""
+        """A sentence that says that no file of the archive is named as a camera names them; empty where one is."""
         return why_without_images(self.config, self.leaves) if self.leaves else ""
 
     def warnings(self) -> list[str]:
-        """What does not stop a dry run but should be known, in sentences."""
+        """Sentences about what does not stop a dry run but should be known."""
         years = ", ".join(map(str, self.empty_years))
         empty = [f"The archive has no data of {years}, which the release {self.name} names."] if years else []
         return empty + ([self.without_images] if self.without_images else [])
@@ -108,12 +108,12 @@ class Plan:
         return [os.path.join(self.config.archive.root, path) for path in self.months[month]]
 
     def night_settings(self, month: str) -> dict[str, Any]:
-        """The settings of a month's tables: a camera that comes later changes nothing for it."""
+        """The settings of a month's tables; a camera that comes later does not change them."""
         cameras = cameras_between(self.config.cameras, *month_span(month, self.config.site.longitude))
         return self.config.night_settings(cameras).plain()
 
     def all_months(self, path: str) -> list[str]:
-        """A path of every month of the archive."""
+        """A path for each month of the archive."""
         return [path.replace("{month}", month) for month in self.months]
 
     # One release
@@ -144,9 +144,9 @@ class Plan:
 
     @property
     def label_sources(self) -> dict[str, Any] | None:
-        """What people said, and the settings that it was merged with; of a published data set none.
+        """What people said, and the settings with which it is merged; None for a published data set.
 
-        The report only reads them to say how far a frozen release has drifted: as its inputs they would remake it.
+        The report reads this only to say how far a frozen release has drifted. As inputs these would remake it.
         """
         if self.published:
             return None
@@ -160,7 +160,7 @@ class Plan:
 
     @property
     def figures(self) -> list[str]:
-        """The figures of the report, in its order; of a published data set and of models without epochs not all."""
+        """The figures of the report, in its order; a published data set and models without epochs do not have all."""
         networks = any(model.kind == "network" for model in self.config.models.values())
         response = any(camera.response for camera in self.config.cameras)
         wanted = {"response": response, "processing": not self.published, "curves": networks}
@@ -168,7 +168,7 @@ class Plan:
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """All of the configuration that shapes the release's report; to freeze it does not, nor does its catalogue."""
+        """All of the configuration that shapes the report; `frozen` and `catalogue` of the release do not."""
         config, release = self.config, self.release.plain()
         for name in ("frozen", "catalogue"):
             release.pop(name, None)
@@ -203,7 +203,7 @@ class Plan:
 
     @property
     def counts(self) -> dict[str, str]:
-        """The counts of the archive's frames; of a frozen release those that are there, of a published one none."""
+        """The files that count the archive's frames: of a frozen release those that exist, of a published one none."""
         if self.published:
             return {}
         counts = {"frames": paths.FRAMES, "selection": paths.SELECTION}
@@ -233,18 +233,18 @@ class Plan:
 
     @property
     def catalogue(self) -> Catalogue | None:
-        """How every kept frame is classified; None where that is not wanted, and for a published data set."""
+        """How every kept frame is classified; None where no catalogue is wanted, and for a published data set."""
         return getattr(self.release, "catalogue", None)
 
     @property
     def catalogue_split(self) -> str:
-        """The split whose runs classify the archive: the first by night, whose scores hold for other nights."""
+        """The split whose runs classify the archive: the first by night, since its scores hold for other nights."""
         splits = self.release.splits
         return next((name for name, split in splits.items() if split.method == "night"), next(iter(splits)))
 
     @property
     def candidates(self) -> list[str]:
-        """The models of which the best on validation frames classifies the archive; one where it is named."""
+        """The models of which the best on validation frames classifies the archive; only one where it is named."""
         if self.catalogue is None:
             return []
         if self.catalogue.model is not None:
@@ -266,7 +266,7 @@ class Plan:
 
     @property
     def near_kiruna(self) -> bool:
-        """Whether what was seen at Kiruna can be compared with: within a degree of latitude and three of longitude."""
+        """Whether the site can be compared with Kiruna: it is within a degree of latitude and three of longitude."""
         site = self.config.site
         return abs(site.latitude - KIRUNA.latitude) < 1 and abs(site.longitude - KIRUNA.longitude) < 3
 
@@ -277,12 +277,12 @@ class Plan:
         return str(folder) if folder.is_dir() else None
 
     def features(self, models: Iterable[str]) -> list[str]:
-        """The features that models need, each file once; one model needs one or none."""
+        """The files of features that models need, each once; one model needs one or none."""
         needed = {getattr(self.config.model(model), "features", None) for model in models}
         return [paths.FEATURES.format(release=self.name, features=name) for name in sorted(filter(None, needed))]
 
     def weights(self, features: str) -> list[str]:
-        """The file of weights that features are computed with: one or none."""
+        """The file of weights with which features are computed: one or none."""
         path = getattr(self.config.features[features], "weights_file", None)
         return [path] if path else []
 
@@ -304,7 +304,7 @@ class Plan:
         return self._of_runs(paths.PREDICTIONS, models, self.release.splits)
 
     def histories(self, models: Iterable[str], splits: Iterable[str]) -> list[str]:
-        """How the trainings of the models' runs went on these splits, in the order of `metrics`."""
+        """The histories of the models' runs on these splits, in the order of `metrics`."""
         return self._of_runs(paths.HISTORY, models, splits)
 
     def scores(self, models: Iterable[str]) -> list[str]:
@@ -331,10 +331,10 @@ class Plan:
         ]
 
     def up_to(self, stage: str, model: str | None = None) -> list[str]:
-        """All files that a target stands on, its own included: of all models, or of one.
+        """All files that a target stands on, its own included: for all models, or for one.
 
-        Snakemake deletes the outputs of a job that failed but takes what was made from them before for done. A
-        target that names every file on the way finds the hole; one that names only its last file does not.
+        Snakemake deletes the outputs of a failed job, but what was made from them before still counts as done. A target
+        that names every file on the way notices what is missing; a target that names only its last file does not.
         """
         if stage == "nights":
             if not self.months:

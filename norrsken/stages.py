@@ -13,5 +13,6 @@ REPORT = 5
 CURATION = 1
 CATALOGUE = 2
 
-#: Raised when a camera's frame gives other pixels than before: models refuse frames that were processed otherwise.
+#: This number is raised when a camera's frame gives other pixels than before. Models refuse frames that were processed
+#: otherwise.
 PROCESSING = 1

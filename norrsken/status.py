@@ -1,4 +1,4 @@
-"""How a run of the workflow stands, in terms of months and runs: Snakemake's summary and the logs of its jobs."""
+"""How far the workflow has come, in months and runs, by Snakemake's summary and the logs of its jobs."""
 
 import csv
 from collections import Counter, defaultdict
@@ -16,16 +16,16 @@ KILLED = "ended without a word: it was killed, ran out of memory, or its node di
 
 @dataclass(frozen=True)
 class Job:
-    """A job of the workflow, known by its log."""
+    """A job of the workflow, which is known by its log. remark: what is said of a job that runs or has failed."""
 
     rule: str
     log: str
     state: str
-    about: str
+    remark: str
 
     @property
     def row(self) -> str:
-        """Where it is counted: months, the runs of a model, everything else."""
+        """The line in which the job is counted: months, the runs of a model, or everything else."""
         match self.rule:
             case "ingest_month":
                 return "months"
@@ -47,7 +47,7 @@ def describe(summary: Iterable[str], folder: Path) -> Iterator[str]:
         counts[job.row][job.state] += 1
     width = max(map(len, counts))
     yield " ".join([" " * width, *(f"{state:>8s}" for state in STATES)])
-    order = {"months": 0, "months of the catalogue": 2, "other jobs": 3}  # between them the models, as they come
+    order = {"months": 0, "months of the catalogue": 2, "other jobs": 3}  # the models stand between them
     for row in sorted(counts, key=lambda row: order.get(row, 1)):
         yield " ".join([f"{row:{width}s}", *(f"{counts[row][state] or '·':>8}" for state in STATES)])
     for state in ("running", "failed"):
@@ -55,7 +55,7 @@ def describe(summary: Iterable[str], folder: Path) -> Iterator[str]:
         if members:
             yield f"\n{state.capitalize()}:"
         for job in members:
-            yield f"  {job.log}\n      {job.about}"
+            yield f"  {job.log}\n      {job.remark}"
 
 
 def _jobs(summary: Iterable[str], folder: Path) -> list[Job]:
@@ -77,10 +77,10 @@ def _jobs(summary: Iterable[str], folder: Path) -> list[Job]:
 
 
 def _state(log: Path, at_work: bool) -> tuple[str, str]:
-    """State of a job that is to be done, and what to say of it."""
-    found = joblog.read(log)
-    if found is None or found.state == "done":  # the log of an earlier time
+    """The state of a job that is to be done, and the remark on it."""
+    job = joblog.read(log)
+    if job is None or job.state == "done":  # the log is an earlier job's
         return "waiting", ""
-    if found.state == "failed":
-        return "failed", found.message
-    return ("running", f"on {found.host} since {found.since}") if at_work else ("failed", KILLED)
+    if job.state == "failed":
+        return "failed", job.message
+    return ("running", f"on {job.host} since {job.since}") if at_work else ("failed", KILLED)

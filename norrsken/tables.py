@@ -29,10 +29,10 @@ SCHEMA_VERSION = 1
 METADATA_KEY = b"norrsken"
 LEFT_OUT_KEY = b"norrsken.left_out"
 
-#: How the frames were processed, in `about`.
+#: The key in `about` that says how the frames were processed.
 FRAMES_KEY = "frames"
 
-#: Frames a row group: 3 MB of images, so that a reader streams and finds single frames without reading a night.
+#: Frames in a row group: 3 MB of images, so that a reader can stream, and find single frames without reading a night.
 ROW_GROUP = 64
 
 IMAGE_SHAPE = (CROP, CROP, 3)
@@ -42,7 +42,7 @@ STATUSES = ("kept", "sun", "moon", "unreadable", "geometry", "duplicate")
 VERDICTS = ("agreed", "adjudicated", "unknown", "rejected", "disagreement", "incomplete")
 
 
-#: A few names, each stored once.
+#: The type of a column with a few names, each of which is stored once.
 _NAMES = pa.dictionary(pa.int8(), pa.string())
 
 
@@ -72,7 +72,7 @@ NIGHT_TABLE = pa.schema(
 
 
 def annotator_fields(name: str) -> list[pa.Field]:
-    """What `labelled.parquet` says of an annotator's labels: the attributes of `labels.Given`."""
+    """What `labelled.parquet` says of an annotator's labels: the attributes of `dataset.labels.Given`."""
     kinds = {
         "label": (pa.string(), f"label by {name}; null: not labelled"),
         "order": (pa.int32(), f"place of the frame among those that {name} was shown"),
@@ -99,7 +99,7 @@ def labelled_table(annotators: Iterable[str]) -> pa.Schema:
     )
 
 
-#: `labelled.parquet` of a published data set.
+#: Schema of `labelled.parquet` of a published data set.
 PUBLISHED_TABLE = pa.schema(
     [
         field("frame_id", pa.string(), "part and file name without its suffix"),
@@ -179,11 +179,11 @@ def writer(
     """
     about = {"schema_version": SCHEMA_VERSION, "program_version": __version__, "settings": settings, **more}
     described = schema.with_metadata({METADATA_KEY: to_json(about)})
-    # Images are never searched: no minimum and maximum for them. Dictionaries only for what repeats: numbers with one
-    # take a sixth longer to read, and more room.
+    # Images are never searched, so that they need no minimum and maximum. Only what repeats gets a dictionary: numbers
+    # with one take a sixth longer to read, and more room.
     searched = [name for name in schema.names if name not in ("image", "embedding", "features")]
     repeating = [one.name for one in schema if pa.types.is_dictionary(one.type)]
-    # Noisy frames shrink to 0.78 with LZ4 and 0.64 with zstd, which takes half as long again and twice to read.
+    # Noisy frames shrink to 0.78 with LZ4, to 0.64 with zstd, which writes in 1.5 times and reads in twice the time.
     options: dict[str, Any] = {"compression": "lz4", "use_dictionary": repeating}
     with (
         written_aside(path) as temporary,
@@ -200,7 +200,7 @@ def write(
     left_out: Mapping[str, int] | None = None,
     **more: Mapping[str, Any],
 ) -> None:
-    """Write a whole table; with images in groups of `ROW_GROUP` rows, else in one. left_out: see that function."""
+    """Write a whole table: with images in groups of `ROW_GROUP` rows, else in one. left_out: see `left_out`."""
     size = ROW_GROUP if "image" in schema.names else None
     with writer(path, schema, settings, **more) as output:
         output.write_table(table.select(schema.names).cast(schema), row_group_size=size)
@@ -245,19 +245,19 @@ def opened(
         yield file
 
 
-def _check(path: str | os.PathLike[str], found: pa.Schema, expected: pa.Schema, columns: Iterable[str]) -> None:
+def _check(path: str | os.PathLike[str], actual: pa.Schema, expected: pa.Schema, columns: Iterable[str]) -> None:
     """Raise `TableError` where one of the columns is missing or of another type."""
     for name in columns:
-        kind, position = expected.field(name).type, found.get_field_index(name)
+        kind, position = expected.field(name).type, actual.get_field_index(name)
         if position < 0:
             raise TableError(f"{path}: the column {name!r} ({kind}) is missing")
-        if found.field(position).type != kind:
-            raise TableError(f"{path}: the column {name!r} is {found.field(position).type}, expected {kind}")
+        if actual.field(position).type != kind:
+            raise TableError(f"{path}: the column {name!r} is {actual.field(position).type}, expected {kind}")
 
 
 @contextmanager
 def _named(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Say which file it is that Arrow cannot read."""
+    """Name the file in the error when Arrow cannot read it."""
     try:
         yield
     except (pa.ArrowInvalid, OSError) as error:
@@ -276,9 +276,9 @@ def rows_of(table: pa.Table, frame_ids: Sequence[str], path: str | os.PathLike[s
 
 
 def kept_frames(path: str | os.PathLike[str], columns: Sequence[str], step: int) -> Iterator[pa.Table]:
-    """The kept frames of a night table in order, read on the way: tables of at least `step` rows, the last fewer.
+    """The kept frames of a night table in order, as tables of at least `step` rows; the last one may have fewer.
 
-    columns: what is wanted of each.
+    The file is read as the tables are asked for. columns: the columns of each table.
     """
     wanted = list(dict.fromkeys([*columns, "status"]))
     with opened(path, NIGHT_TABLE, wanted) as file:
@@ -286,7 +286,7 @@ def kept_frames(path: str | os.PathLike[str], columns: Sequence[str], step: int)
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, wanted)
             kept.append(rows.filter(pc.equal(rows["status"].cast(pa.string()), "kept")).select(list(columns)))
-            # Row groups are smaller than a step, and hold frames that were not kept.
+            # A row group is smaller than a step and holds frames that were not kept: several make a table.
             last = group == file.num_row_groups - 1
             if (last or sum(map(len, kept)) >= step) and any(map(len, kept)):
                 yield pa.concat_tables(kept)
@@ -321,14 +321,14 @@ def frame_source(path: str | os.PathLike[str], table: pa.Table | None = None) ->
 
 
 def count(path: str | os.PathLike[str]) -> int:
-    """Rows of a table."""
+    """The number of rows of a table."""
     with _named(path):
         rows: int = pq.read_metadata(path).num_rows
     return rows
 
 
 def left_out(*paths: str | os.PathLike[str]) -> Counter[str]:
-    """How many labelled frames did not enter `labelled.parquet`, or kept ones the catalogue, by reason."""
+    """How many labelled frames did not enter `labelled.parquet`, or how many kept ones the catalogue, by reason."""
     counts = Counter[str]()
     for path in paths:
         metadata: dict[bytes, bytes] = pq.read_metadata(path).metadata or {}

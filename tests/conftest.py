@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import simplejpeg
+import warm
 import yaml
 from filelock import FileLock
 
@@ -49,7 +50,7 @@ CONFIG: dict[str, Any] = {
             "catalogue": None,  # test_catalogue.py has one
         }
     },
-    "features": {"hog": {"kind": "hog"}},
+    "features": {"hog": {"kind": "hog", "threads": 1}},
     "models": {
         "3nn": {"kind": "nearest-neighbours", "features": "hog", "neighbours": 3},
         "svm-linear": {"kind": "linear-svm", "features": "hog"},
@@ -134,29 +135,33 @@ class Project:
     def save(self) -> None:
         (self.folder / "config.yaml").write_text(yaml.safe_dump(self.config, sort_keys=False))
 
-    def command(self, *arguments: str, root: Path = ROOT) -> list[str]:
-        snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
-        return [*snakemake, "--directory", str(self.folder), "--cores", "2", *arguments]
+    def arguments(self, *arguments: str) -> list[str]:
+        return ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(self.folder), "--cores", "2", *arguments]
 
-    def snakemake(self, *arguments: str, root: Path = ROOT, check: bool = True) -> str:
-        """Run Snakemake; return what it printed."""
-        command = self.command(*arguments, root=root)
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
-        output = done.stdout + done.stderr
-        if check and done.returncode:
+    def command(self, *arguments: str) -> list[str]:
+        """A process of its own that runs Snakemake."""
+        return [sys.executable, "-m", "snakemake", *self.arguments(*arguments)]
+
+    def snakemake(self, *arguments: str, check: bool = True) -> str:
+        """Run Snakemake; return what it printed. check: whether it shall end well; otherwise it shall not."""
+        output = self.path("output.log")
+        output.unlink(missing_ok=True)
+        status = warm.started().snakemake(self.arguments(*arguments), self.folder, output)
+        printed = output.read_text()
+        if check and status:
             logs = "\n".join(f"{p}:\n{p.read_text()[-2000:]}" for p in self.folder.glob("results/logs/**/*.log"))
-            pytest.fail(f"snakemake ended with {done.returncode}\n{output[-5000:]}\n{logs[-5000:]}")
+            pytest.fail(f"snakemake ended with {status}\n{printed[-5000:]}\n{logs[-5000:]}")
         if not check:
-            assert done.returncode != 0, output[-3000:]
-        return output
+            assert status != 0, printed[-3000:]
+        return printed
 
-    def planned(self, *arguments: str, root: Path = ROOT) -> dict[str, int]:
+    def planned(self, *arguments: str) -> dict[str, int]:
         """The jobs that a dry run would start, by rule, target rules left out."""
-        return jobs(self.snakemake("--dry-run", *arguments, root=root))
+        return jobs(self.snakemake("--dry-run", *arguments))
 
-    def run(self, *arguments: str, root: Path = ROOT) -> dict[str, int]:
+    def run(self, *arguments: str) -> dict[str, int]:
         """Run; return the jobs that were started, by rule."""
-        return jobs(self.snakemake(*arguments, root=root))
+        return jobs(self.snakemake(*arguments))
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start Snakemake in a process group of its own, to be killed."""

@@ -14,7 +14,7 @@ import pytest
 from conftest import CONFIG, REAL_FRAMES, Project, write_evening
 from test_status import status
 
-from norrsken import tables
+from norrsken import stages, tables
 from norrsken.catalogue import truth
 from norrsken.catalogue.calibrate import CatalogueError, choose_model, fit_temperature, judge, least_confidence
 from norrsken.catalogue.frames import entropy
@@ -23,7 +23,7 @@ from norrsken.classify import condition
 from norrsken.classify.model import ClassifyError, Ensemble, tempered
 from norrsken.cli import main
 from norrsken.config.config import Config
-from norrsken.config.site import Camera
+from norrsken.config.site import Camera, FrameSource
 from norrsken.nights.images import process, read_frame
 from norrsken.simulation.truth import TRUTH_TABLE
 
@@ -290,12 +290,14 @@ def test_the_comparison_with_the_truth_is_a_page_of_its_own(tmp_path: Path) -> N
     known["cloud"] = [0.0] * 13 + [0.8]
     image = np.zeros((14, 128, 128, 3), np.uint8)
     clean = {**common, "label": names, "image": tables.image_column(image), "split_night": ["test"] * 14}
+    source = FrameSource(processing=stages.PROCESSING, cameras=[])
     for path, columns, schema in (
         ("catalogue/2015-01/2015-01-12.parquet", found, tables.CATALOGUE_TABLE),
         ("truth/2015-01-12.parquet", known, TRUTH_TABLE),
         ("dataset.parquet", clean, tables.dataset_table(["night"])),
     ):
-        tables.write(tmp_path / path, pa.table({f.name: pa.array(columns[f.name], f.type) for f in schema}), schema, {})
+        table = pa.table({f.name: pa.array(columns[f.name], f.type) for f in schema})
+        tables.write(tmp_path / path, table, schema, {}, frames=source.plain())
     settings = Config.model_validate(CONFIG).report_settings("small").model_copy(update={"title": "<b>"})
     months, output = [str(tmp_path / "catalogue/2015-01")], tmp_path / "page"
     truth.compare_with_truth(

@@ -2,7 +2,7 @@
 
 Usage: python tools/fit_condition.py
 
-Writes `norrsken/catalogue/condition.json`, with how well it does on nights that it was not fitted to.
+Writes `norrsken/classify/condition.json`, with how well it does on nights that it was not fitted to.
 """
 
 from datetime import date, timedelta
@@ -113,7 +113,7 @@ def main() -> None:
     scores |= {"breakup_frames": len(some), "breakup_clear": round(float((some["found"] == "clear").mean()), 4)}
     print(scores)
     model = condition.fit(measures, true, weights).model_copy(update={"scores": scores})
-    condition.write_condition(model, ROOT / "norrsken/catalogue/condition.json")
+    condition.write_condition(model, ROOT / "norrsken/classify/condition.json")
 
 
 if __name__ == "__main__":

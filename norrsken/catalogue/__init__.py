@@ -1,6 +1,6 @@
 """The catalogue: every kept frame of the archive classified, and what the sky did.
 
-`classifier` chooses and calibrates, `condition` tells cloud from sky, `frames` classifies a month, `magnetic` gives
-magnetic coordinates; `events`, `occurrence`, `pages` and `export` stand on the tables of the nights; `truth` compares
-them with a simulation.
+`calibrate` chooses the classifier and how sure it must be, `frames` classifies a month, `magnetic` gives magnetic
+coordinates. `events`, `occurrence`, `night_pages`, `export` with `netcdf`, and `overview` are made from the tables of
+the nights. `untrained` and `truth` judge the classifier: on labelled frames, and against a simulation.
 """

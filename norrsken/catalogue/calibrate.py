@@ -1,8 +1,8 @@
-"""Which classifier the catalogue uses, how sure it may be, and when it does not say a class.
+"""Which classifier the catalogue uses, how sure it may be, and when it gives no class.
 
-The runs of one model on one split, one a seed, are averaged. Their probabilities are calibrated by one temperature (Guo
-et al. 2017), fitted on frames that each run kept out of its training; below the confidence at which the asked share of
-those frames is right, a frame is not classified.
+The runs of one model on one split, one for each seed, are averaged. Their probabilities are calibrated by one
+temperature (Guo et al. 2017), which is fitted on frames that each run kept out of its training. A frame is not
+classified below the confidence at which the asked share of those frames is right.
 """
 
 import json
@@ -67,15 +67,15 @@ def make_classifier(
         runs[run["model"]].append((path, history))
     chosen = next(iter(runs))
     if len(runs) > 1:
-        chosen = choose_model({model: [history for _, history in own] for model, own in runs.items()})
+        chosen = choose_model({model: [history for _, history in pairs] for model, pairs in runs.items()})
     calibrate([path for path, _ in runs[chosen]], dataset, precision, output)
 
 
 def calibrate(metrics: Sequence[str], dataset: str, precision: float, output: str) -> None:
     """Write `classifier.json` for the runs of one model on one split.
 
-    metrics: the `metrics.json` of the runs; their models lie beside. precision: that shall be reached on the frames
-    that the runs kept out. A model that keeps none out is used as it is, and every frame gets a class.
+    metrics: the `metrics.json` of the runs, beside which their models lie. precision: the one to be reached on the
+    frames that the runs kept out. A model that keeps none out is used as it is, and every frame gets a class.
     """
     runs = read_metrics(metrics)
     files = [os.path.join(os.path.dirname(path), run["model_file"]) for path, run in zip(metrics, runs, strict=True)]
@@ -86,12 +86,12 @@ def calibrate(metrics: Sequence[str], dataset: str, precision: float, output: st
     temperature, least, validation = 1.0, 0.0, None
     if share > 0:
         kept_out = [held_out(train.labels, share, member.card.seed) for member in members]
-        found = [
+        predictions = [
             m.predict(read_images(dataset, train.frame_ids[k].tolist())) for m, k in zip(members, kept_out, strict=True)
         ]
         labels = np.concatenate([train.labels[k] for k in kept_out])
         nights = np.concatenate([train.nights[k] for k in kept_out])
-        probabilities = np.concatenate(found).astype(np.float64)
+        probabilities = np.concatenate(predictions).astype(np.float64)
         temperature = fit_temperature(probabilities, labels)
         probabilities = tempered(probabilities, temperature)
         least = least_confidence(probabilities, labels, precision)
@@ -124,7 +124,7 @@ def fit_temperature(probabilities: NDArray[np.float64], labels: NDArray[np.int64
 
 
 def least_confidence(probabilities: NDArray[np.float64], labels: NDArray[np.int64], precision: float) -> float:
-    """The lowest confidence such that of the frames above it the asked share is right; 1 where there is none."""
+    """The lowest confidence from which on the asked share of the frames is right; 1 where there is none."""
     confidence = probabilities.max(axis=1)
     order = np.argsort(-confidence, kind="stable")
     right = (probabilities.argmax(axis=1) == labels)[order]
@@ -132,7 +132,7 @@ def least_confidence(probabilities: NDArray[np.float64], labels: NDArray[np.int6
     if not len(reached):
         log.warning("no confidence reaches a precision of %.2f: nothing will be classified", precision)
         return 1.0
-    # Rounded down, so that the frame itself stays above.
+    # It is rounded down, so that the frame itself is not below it.
     return float(np.floor(confidence[order][reached[-1]] * 1e6) / 1e6)
 
 
@@ -143,12 +143,12 @@ def judge(
     from norrsken.evaluation.bootstrap import MIN_UNITS
 
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    given, right = confidence >= least, predicted == labels
+    classified, right = confidence >= least, predicted == labels
     units, codes = np.unique(nights, return_inverse=True)
     low = high = None
-    if len(units) >= MIN_UNITS and given.any():
+    if len(units) >= MIN_UNITS and classified.any():
         counts = np.zeros((len(units), 2))
-        np.add.at(counts, (codes[given], right[given].astype(int)), 1)
+        np.add.at(counts, (codes[classified], right[classified].astype(int)), 1)
         drawn = redrawn(counts)
         with np.errstate(invalid="ignore"):
             low, high = (round(bound, 4) for bound in interval(drawn[:, 1] / drawn.sum(axis=1)))
@@ -156,10 +156,10 @@ def judge(
     table["label"], table["predicted"] = np.array(CLASSES)[labels], np.array(CLASSES)[predicted]
     return Judgement(
         frames=len(labels),
-        precision=round(float(right[given].mean()), 4) if given.any() else None,
+        precision=round(float(right[classified].mean()), 4) if classified.any() else None,
         low=low,
         high=high,
-        classified=round(float(given.mean()), 4),
+        classified=round(float(classified.mean()), 4),
         f1=round(macro_scores(labels, predicted)["f1"], 4),
         calibration_error=round(expected_calibration_error(table), 4),
     )

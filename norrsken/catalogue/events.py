@@ -44,7 +44,7 @@ def find_events(months: Iterable[str], settings: EventSettings) -> tuple[pd.Data
 
     An onset is the first of more than two consecutive clear frames that are labelled as breakup, at most 6 minutes
     apart, as in Partamies et al. 2024 (doi 10.5194/angeo-42-103-2024). Here, besides, no frame of the 10 minutes before
-    it is labelled so, that a substorm counts once; and the frame right before it is clear and at most 6 minutes older,
+    it is labelled so: a substorm counts once; and the frame right before it is clear and at most 6 minutes older,
     since a breakup that comes out of a cloud or a gap may have begun at any time. Columns of onsets: night, time (UTC),
     frame_id, mlt (hours), frames (of the breakup that begins).
     """
@@ -58,7 +58,7 @@ def find_events(months: Iterable[str], settings: EventSettings) -> tuple[pd.Data
 
 
 def monthly_frames(months: Iterable[str], more: Sequence[str] = ()) -> Iterator[pd.DataFrame]:
-    """The frames of each month that has any, by time: time, night, mlt, condition, label and `more` of the table.
+    """The frames of each month that has any, by time: time, night, mlt, condition, label, and the columns `more`.
 
     Besides: `step`, seconds to the next frame of the night, infinite for the last one. A month is read at a time, while
     the one before is worked on.
@@ -125,8 +125,8 @@ def _onsets_of(frames: pd.DataFrame) -> pd.DataFrame:
     watched = np.append(False, (clear & near)[:-1])
     count = last - first + 1
     counted = watched[first] & ~again[first] & (count >= ONSET_FRAMES)
-    found: pd.DataFrame = frames[["night", "time", "frame_id", "mlt"]].iloc[first[counted]]
-    return found.assign(frames=count[counted])
+    onsets: pd.DataFrame = frames[["night", "time", "frame_id", "mlt"]].iloc[first[counted]]
+    return onsets.assign(frames=count[counted])
 
 
 def _runs(held: NDArray[np.bool_], near: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -143,9 +143,9 @@ def _seconds(times: pd.Series) -> NDArray[np.float64]:
     return seconds
 
 
-def _joined(found: Sequence[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
-    """One table of those of the months, its dates and times in ISO 8601."""
-    table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
+def _joined(monthly: Sequence[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
+    """The tables of the months as one table, with dates and times in ISO 8601."""
+    table = pd.concat(monthly, ignore_index=True) if monthly else pd.DataFrame(columns=columns)
     for name, kind in table.dtypes.items():
         if isinstance(kind, pd.DatetimeTZDtype):
             table[name] = np.strings.add(_iso(table[name].dt.tz_localize(None), "s"), "Z")
@@ -154,5 +154,5 @@ def _joined(found: Sequence[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataF
 
 
 def _iso(times: pd.Series, unit: Literal["s", "D"]) -> NDArray[np.str_]:
-    """In ISO 8601 to the second or day."""
+    """Times in ISO 8601, to the second or to the day."""
     return np.datetime_as_string(times.to_numpy("datetime64[ms]"), unit)

@@ -20,7 +20,7 @@ from norrsken.files import directory_written_aside
 
 PAPER_DOI = "10.1029/2020JA027808"
 
-#: What the files of an export are; other tables of the catalogue may come along.
+#: What the files of an export are; other tables of the catalogue may lie beside them.
 MEANINGS = {
     "CITATION.cff": "how to cite it",
     "README.md": "this text",
@@ -87,7 +87,7 @@ def _by_year(catalogue: Iterable[str]) -> Iterator[tuple[int, pd.DataFrame]]:
 
 
 def _write_year(path: Path, parts: Iterable[pd.DataFrame], settings: ExportSettings) -> Year:
-    """Write CSV and NetCDF of a year, a part in memory at a time."""
+    """Write CSV and NetCDF of a year, with only one part in memory at a time."""
     ends: list[pd.Timestamp] = []
     with (
         path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as text,
@@ -141,7 +141,7 @@ def _attributes(settings: ExportSettings, year: Year) -> dict[str, str | float]:
 
 
 def _citation(settings: ExportSettings) -> str:
-    """Citation File Format 1.2.0."""
+    """The citation of the data set in the Citation File Format 1.2.0."""
     names = (("A.", "Kvammen"), ("K.", "Wickstrøm"), ("D.", "McKay"), ("N.", "Partamies"))
     paper = {
         "type": "article",

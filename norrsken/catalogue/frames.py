@@ -20,10 +20,10 @@ from norrsken.files import ahead, directory_written_aside
 
 log = logging.getLogger(__name__)
 
-#: Why a kept frame is not in the catalogue: the classifier was not trained on frames of such a camera.
+#: The reason why a kept frame is not in the catalogue: the classifier was not trained on frames of such a camera.
 OTHER_CAMERA = "other camera"
 
-#: What the catalogue takes from the night table as it is, and the images.
+#: The columns that the catalogue takes from the night table as they are, and the images.
 COLUMNS = ("frame_id", "time", "night", "exposure_ms", "sun_altitude", "moon_altitude", "image")
 
 
@@ -40,7 +40,7 @@ def classify_month(nights: str, classifier: str, condition: str, site: Site, out
             left_out = Counter[str]()
             rows = [*_classified(path, ensemble, sky, site, left_out), tables.CATALOGUE_TABLE.empty_table()]
             night = pa.concat_tables([part.cast(tables.CATALOGUE_TABLE) for part in rows])
-            tables.write(folder / path.name, night, tables.CATALOGUE_TABLE, ensemble.said.plain(), left_out)
+            tables.write(folder / path.name, night, tables.CATALOGUE_TABLE, ensemble.settings.plain(), left_out)
             if left_out:
                 log.warning("%s: %d frames are of a camera that %s does not know", path, left_out.total(), classifier)
             frames += len(night)
@@ -52,18 +52,18 @@ def _classified(
     path: Path, ensemble: Ensemble, sky: Condition, site: Site, left_out: Counter[str]
 ) -> Iterator[pa.Table]:
     """The rows of a night, some hundred at a time; the next are read while these are worked on."""
-    for kept, images, found in ahead(_with_conditions(path, ensemble, sky, left_out)):
+    for kept, images, sky_condition in ahead(_with_conditions(path, ensemble, sky, left_out)):
         probabilities = ensemble.predict(images)
         latitude, mlt = magnetic_coordinates(kept["time"].cast(pa.int64()).to_numpy(), site)
         columns = {name: kept[name] for name in COLUMNS if name != "image"} | {
             "magnetic_latitude": latitude,
             "mlt": mlt,
-            "condition": found,
-            "label": np.where(found == "bad", NOT_CLASSIFIED, ensemble.labels(probabilities)),
+            "condition": sky_condition,
+            "label": np.where(sky_condition == "bad", NOT_CLASSIFIED, ensemble.labels(probabilities)),
             "confidence": probabilities.max(axis=1),
             "entropy": entropy(probabilities),
             **{f"p_{name}": probabilities[:, i] for i, name in enumerate(CLASSES)},
-            "model": [ensemble.said.name] * len(kept),
+            "model": [ensemble.settings.name] * len(kept),
         }
         yield pa.table(columns).select(tables.CATALOGUE_TABLE.names)
 
@@ -85,7 +85,7 @@ def _with_conditions(
 
 
 def entropy(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of the classes' probabilities, bits: (n, 7) → (n,), 0 for one sure class, log2 7 for none."""
-    some = np.maximum(probabilities, np.finfo(float).tiny)
-    found: NDArray[np.float64] = -(some * np.log2(some)).sum(axis=1)
-    return found
+    """The entropy of the classes' probabilities, bits: (n, 7) → (n,); 0 where one is 1, log2 7 where all are equal."""
+    positive = np.maximum(probabilities, np.finfo(float).tiny)
+    bits: NDArray[np.float64] = -(positive * np.log2(positive)).sum(axis=1)
+    return bits

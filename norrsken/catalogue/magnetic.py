@@ -1,7 +1,7 @@
 """Where the site is under the auroral oval: quasi-dipole latitude and magnetic local time.
 
 PyIRI (Naval Research Laboratory) has spherical harmonics of ApexPy's coordinates on the ground for each year from 1900
-to 2030. They agree with ApexPy to about 0.05° and 0.02 h, and step at new year: by 0.02° and 0.012 h at Kiruna.
+to 2030. They agree with ApexPy to about 0.05° and 0.02 h, and jump at new year: by 0.02° and 0.012 h at Kiruna.
 """
 
 import logging
@@ -31,10 +31,10 @@ def magnetic_coordinates(times: NDArray[np.int64], site: Site) -> tuple[NDArray[
     latitude, mlt = np.empty(len(times), np.float32), np.empty(len(times), np.float32)
     years = times.astype("datetime64[ms]").astype("datetime64[Y]").astype(np.int64) + 1970
     for year in np.unique(years):
-        own = years == year
-        subsolar = [find_subsolar(_EPOCH + timedelta(milliseconds=int(time))) for time in times[own]]
+        of_year = years == year
+        subsolar = [find_subsolar(_EPOCH + timedelta(milliseconds=int(time))) for time in times[of_year]]
         longitudes, latitudes = zip((site.longitude, site.latitude), *subsolar, strict=True)
         magnetic, magnetic_longitudes = Apex(latitudes, longitudes, datetime(year, 1, 1, tzinfo=UTC), "GEO_2_QD")
-        latitude[own] = magnetic[0]
-        mlt[own] = (magnetic_longitudes[0] - magnetic_longitudes[1:] + 180) / 15 % 24
+        latitude[of_year] = magnetic[0]
+        mlt[of_year] = (magnetic_longitudes[0] - magnetic_longitudes[1:] + 180) / 15 % 24
     return latitude, mlt % _HOURS  # what was just below 24 is 24 in single precision

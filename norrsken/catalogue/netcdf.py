@@ -14,7 +14,7 @@ from norrsken import tables
 from norrsken.classes import CATALOGUE_LABELS, CLASSES, CONDITIONS
 from norrsken.config.site import Site
 
-#: Of the catalogue's columns, as UDUNITS writes them; others have none.
+#: The units of the catalogue's columns, as UDUNITS writes them; other columns have none.
 UNITS = {
     "exposure_ms": "ms",
     "sun_altitude": "degree",
@@ -26,10 +26,10 @@ UNITS = {
     **{f"p_{name}": "1" for name in CLASSES},
 }
 
-#: Columns that are variables of the same name.
+#: The columns of numbers, which are variables of the same name.
 _NUMBERS = ("sun_altitude", "moon_altitude", "magnetic_latitude", "mlt", "confidence", "entropy")
 
-#: Columns of names, of which a variable holds the place in the list.
+#: The columns of names, of which a variable holds the place in this list.
 _FLAGS: dict[str, Sequence[str]] = {"condition": CONDITIONS, "label": CATALOGUE_LABELS}
 
 #: The coordinates that do not change with time.
@@ -37,7 +37,7 @@ _PLACE = "latitude longitude altitude station_name"
 
 _NO_EXPOSURE = np.int32(-1)
 
-#: Frames a chunk, some days: the library's own choice would be one frame.
+#: Frames in a chunk, which holds some days; the library's own choice would be one frame.
 _CHUNK = 4096
 
 
@@ -93,12 +93,14 @@ class FrameSeries:
         define = self._define
         define("station_name", str, cf_role="timeseries_id", long_name="code of the station")[...] = site.station
         upwards = {"positive": "up", "axis": "Z"}
-        for name, value, unit, more in (
+        for name, value, unit, attributes in (
             ("latitude", site.latitude, "degrees_north", {}),
             ("longitude", site.longitude, "degrees_east", {}),
             ("altitude", site.elevation, "m", upwards),
         ):
-            variable = define(name, "f8", (), standard_name=name, long_name=f"{name} of the camera", units=unit, **more)
+            variable = define(
+                name, "f8", (), standard_name=name, long_name=f"{name} of the camera", units=unit, **attributes
+            )
             variable[...] = value
         define("class_name", str, ("class",), long_name="auroral class")[:] = np.array(CLASSES, object)
 
@@ -117,8 +119,8 @@ class FrameSeries:
         exposure = {"long_name": "length of the exposure", "units": UNITS["exposure_ms"], "_FillValue": _NO_EXPOSURE}
         define("exposure_ms", "i4", time, coordinates=_PLACE, **exposure)
         for name in _NUMBERS:
-            known = {"standard_name": "solar_elevation_angle"} if name == "sun_altitude" else {}
-            define(name, "f4", time, long_name=meaning(name), units=UNITS[name], coordinates=_PLACE, **known)
+            standard = {"standard_name": "solar_elevation_angle"} if name == "sun_altitude" else {}
+            define(name, "f4", time, long_name=meaning(name), units=UNITS[name], coordinates=_PLACE, **standard)
         for name in (*_FLAGS, "model"):
             flags = define(name, "i1", time, long_name=meaning(name), coordinates=_PLACE)
             self._set_flags(flags, _FLAGS.get(name, ()))
@@ -139,7 +141,7 @@ class FrameSeries:
 
     def _set_flags(self, variable: "netCDF4.Variable[Any]", names: Sequence[str]) -> None:
         if names:
-            # Section 3.5: letters, digits and a few signs; a blank ends a meaning.
+            # Section 3.5 allows letters, digits and a few signs; a blank ends a meaning.
             meanings = " ".join(re.sub(r"[^A-Za-z0-9_.+@-]", "_", name) for name in names)
             variable.setncatts({"flag_values": np.arange(len(names), dtype=np.int8), "flag_meanings": meanings})
 

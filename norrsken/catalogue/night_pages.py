@@ -1,6 +1,6 @@
-"""Every night at a glance: a page a month, and a calendar of all years that leads to them.
+"""Every night at a glance: a page for each month, and a calendar of all years that leads to them.
 
-The folder needs nothing outside it and no network: it can be moved, or sent away.
+The pages need nothing outside their folder and no network: it can be moved, or sent away.
 """
 
 import shutil
@@ -27,7 +27,7 @@ from norrsken.files import csv_rows, directory_written_aside
 from norrsken.nights.keogram import LAYOUT, STEP
 from norrsken.pages import write_frame, write_page
 
-#: Sample frames a night.
+#: The most sample frames of a night.
 SAMPLES = 6
 
 _DEFINITIONS = {**DEFINITIONS, NOT_CLASSIFIED: "The classifier is not sure enough."}
@@ -52,7 +52,7 @@ class _Frames:
 
     @property
     def hours(self) -> NDArray[np.float64]:
-        """(8,) hours of clear sky of each kind, as in `catalogue.occurrence`."""
+        """Hours of clear sky of each kind, (8,), as in `catalogue.occurrence`."""
         clear = self.kind[self.condition == CONDITIONS.index("clear")]
         return np.bincount(clear, minlength=len(CATALOGUE_LABELS)).astype(np.float64) * self.spacing / 3600
 
@@ -75,7 +75,7 @@ def write_night_pages(
     pictures = {path.stem: path for folder in keograms for path in Path(folder).glob("*.png")}
     longest = _longest_events(events)
     months = {month: list(paths) for month, paths in groupby(tables.night_tables(nights), lambda path: path.stem[:7])}
-    shown = {"site": settings.site.name, "kinds": _KINDS_SHOWN}
+    common = {"site": settings.site.name, "kinds": _KINDS_SHOWN}
     years: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     with directory_written_aside(output) as folder:
         (folder / "frames").mkdir()
@@ -91,7 +91,7 @@ def write_night_pages(
                 rows.append(_night(path, frames) | {"samples": samples, "keogram": picture and picture.name})
                 drawn.append(_drawn(frames, samples))
             page = {
-                **shown,
+                **common,
                 **_summary(rows),
                 "title": _title(month),
                 "before": before and {"month": before, "title": _title(before)},
@@ -106,11 +106,11 @@ def write_night_pages(
             {"year": year, "months": of_year, **_summary([row for rows in of_year.values() for row in rows])}
             for year, of_year in years.items()
         ]
-        write_page("nights-calendar", {**shown, "years": calendar}, folder / "index.html")
+        write_page("nights-calendar", {**common, "years": calendar}, folder / "index.html")
 
 
 def _longest_events(path: str) -> dict[str, list[dict[str, str]]]:
-    """For each night at most SAMPLES events, by time."""
+    """At most `SAMPLES` events of each night, by time; see `_chosen`."""
     of_night: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
     columns = ["night", "label", "start", "end", "minutes", "peak_time", "peak_frame"]
     for _, row in csv_rows(path, columns, tables.TableError):
@@ -119,7 +119,7 @@ def _longest_events(path: str) -> dict[str, list[dict[str, str]]]:
 
 
 def _chosen(events: Iterable[dict[str, str]]) -> list[dict[str, str]]:
-    """The longest of each class, then the second of each, and so on."""
+    """The longest event of each class, then the second longest of each, and so on."""
     of_class: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
     for event in sorted(events, key=lambda event: float(event["minutes"]), reverse=True):
         of_class[event["label"]].append(event)
@@ -149,12 +149,12 @@ def _read(path: Path | None, night: str, longitude: float) -> _Frames:
 
 
 def _positions(column: pa.ChunkedArray, names: Sequence[str]) -> NDArray[np.int64]:
-    found: NDArray[np.int64] = pc.index_in(column.cast("string"), pa.array(names)).cast("int64").to_numpy()
-    return found
+    positions: NDArray[np.int64] = pc.index_in(column.cast("string"), pa.array(names)).cast("int64").to_numpy()
+    return positions
 
 
 def _samples(frames: _Frames, events: Sequence[Mapping[str, str]], night: Path, folder: Path) -> list[dict[str, Any]]:
-    """What is said of the frames at the events' peaks; writes them to the folder. night: the table of the night."""
+    """What the page says of the frames at the events' peaks, which go to the folder. night: the table of the night."""
     if not events:
         return []
     ids = [event["peak_frame"] for event in events]
@@ -208,7 +208,7 @@ def _summary(nights: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _shares(hours: NDArray[np.float64]) -> dict[str, Any]:
-    """Hours observed, and how they divide. hours: (8,), of each kind. The first of the shares is aurora's largest."""
+    """Hours observed, and how they divide: aurora by share, faint, not classified. hours: (8,), of each kind."""
     observed = float(hours.sum())
     aurora = [name for name in CLASSES if name != "faint"]
     share = dict(zip(CATALOGUE_LABELS, (hours / (observed or 1)).tolist(), strict=True))
@@ -218,7 +218,7 @@ def _shares(hours: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _drawn(frames: _Frames, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A night for the script. steps: seconds from noon to the first frame, and from each to the next."""
+    """What the script draws of a night. steps: seconds from noon to the first frame, and from each to the next."""
     return {
         "spacing": frames.spacing,
         "steps": np.diff(frames.seconds, prepend=0).tolist(),

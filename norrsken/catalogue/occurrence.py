@@ -15,23 +15,24 @@ from norrsken.errors import NorrskenError, raise_listed
 from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
 from norrsken.files import csv_rows
 
-#: Of a night that counts among the observed ones, and of one on which a label was seen.
+#: A night counts as observed from so many seconds on, and a label as seen on it from so many frames on.
 NIGHT_SECONDS = 1800
 NIGHT_FRAMES = 3
 
-#: Seconds that a frame may stand for: the median step of a few scattered frames says nothing.
+#: The most seconds for which a frame may stand: the median step of a few scattered frames says nothing.
 LONGEST_STEP = 600.0
 
-#: Seconds that the frames of a night without any step stand for.
+#: The seconds for which a frame stands where its night has no step.
 USUAL_STEP = 60.0
 
 #: The bins into which frames of a night fall.
 BINS = {"all": range(1), "hour": range(24), "mlt": range(24), "kp": range(10)}
 _OFFSETS = np.cumsum([0, *map(len, BINS.values())])
 
+#: The hours for which a Kp index holds.
 KP_HOURS = 3
 
-#: Deviations from the mean that 95 % of a normal distribution lie within.
+#: 95 % of a normal distribution lie within so many standard deviations of the mean.
 _Z = 1.959964
 
 
@@ -43,7 +44,7 @@ def read_kp(path: str | os.PathLike[str]) -> pd.Series:
     """The Kp index by the start of its three hours (datetime64[ms], UTC), in order of time.
 
     path: a CSV table of `time`, such as 2015-01-12T18:00Z, and `kp`, from 0 to 9, thirds as 3.33. Hours may be missing.
-    Raises `KpError`.
+    Raises `KpError` for what is not such a table.
     """
     values: dict[datetime, float] = {}
     problems = []
@@ -89,17 +90,17 @@ def tabulate_occurrence(months: Iterable[str], kp: str | None) -> pd.DataFrame:
 
     Columns: by, value: the bin: `all`; `hour` (UT) and `mlt` from 0 to 23; `month` from 1 to 12 and `year`, those of
     the night's date; `kp`, rounded down, with a table of it, of frames in its hours. label: the seven classes,
-    `not_classified`, and `aurora`: any class but faint. frames_observed, hours_observed: whatever the label. frames,
-    hours: of the label. share: hours / hours_observed, empty where nothing was observed. low, high: its 95 % interval
+    `not_classified`, and `aurora`: any class but faint. frames_observed, hours_observed: of any label. frames,
+    hours: of this label. share: hours / hours_observed, empty where nothing was observed. low, high: its 95 % interval
     (bootstrap over nights), empty for fewer than 10 nights. nights_observed: nights of at least 30 observed minutes in
     the bin. nights: those of them with at least 3 frames of the label. nights_share: nights / nights_observed, with
     nights_low and nights_high, its 95 % interval (binomial, Wilson's).
     """
     index = None if kp is None else read_kp(kp)
-    found = [_count(frames, index) for frames in monthly_frames(months)]
-    nights = pd.DatetimeIndex(np.concatenate([np.empty(0, "datetime64[s]"), *(night for night, _, _ in found)]))
-    seconds = np.concatenate([np.empty(0), *(step for _, step, _ in found)])
-    counts = np.concatenate([np.empty((0, _OFFSETS[-1], len(CATALOGUE_LABELS))), *(count for _, _, count in found)])
+    monthly = [_count(frames, index) for frames in monthly_frames(months)]
+    nights = pd.DatetimeIndex(np.concatenate([np.empty(0, "datetime64[s]"), *(night for night, _, _ in monthly)]))
+    seconds = np.concatenate([np.empty(0), *(step for _, step, _ in monthly)])
+    counts = np.concatenate([np.empty((0, _OFFSETS[-1], len(CATALOGUE_LABELS))), *(count for _, _, count in monthly)])
     parts = dict(zip(BINS, np.split(counts, _OFFSETS[1:-1], axis=1), strict=True))
     values: dict[str, range] = {**BINS, "month": range(1, 13), "year": range(0)}
     if len(nights):
@@ -177,15 +178,15 @@ def _intervals(
     hours: NDArray[np.float64], observed: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """95 % intervals of shares: hours (nights, bins, labels) of those observed (nights, bins, 1) → (bins, labels)."""
-    found = np.full((2, *hours.shape[1:]), np.nan)
+    bounds = np.full((2, *hours.shape[1:]), np.nan)
     units = (observed > 0).sum(axis=(0, 2))
     if units.max(initial=0) >= MIN_UNITS:
         drawn = redrawn(np.concatenate([hours, observed], axis=-1))
         shares = _divide(drawn[..., :-1], drawn[..., -1:])
         for place, label in np.ndindex(*hours.shape[1:]):
             if units[place] >= MIN_UNITS:
-                found[:, place, label] = interval(shares[:, place, label])
-    return found[0], found[1]
+                bounds[:, place, label] = interval(shares[:, place, label])
+    return bounds[0], bounds[1]
 
 
 def _binomial_intervals(
@@ -202,7 +203,7 @@ def _binomial_intervals(
 
 
 def _divide(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
-    """A / b, and nan where there is nothing to divide by."""
+    """The quotient a / b, and nan where there is nothing to divide by."""
     a, b = np.broadcast_arrays(a, b)
     quotient: NDArray[np.float64] = np.divide(a, b, out=np.full(a.shape, np.nan), where=b > 0)
     return quotient

@@ -29,16 +29,16 @@ def write_overview(
     tables_shown: `untrained`, `occurrence`, `events` and `onsets`: name → CSV file. figures: title → path. truth:
     whether the catalogue is compared with a simulation.
     """
-    about = read_classifier(classifier)
+    chosen = read_classifier(classifier)
     occurrence, events = pd.read_csv(tables_shown["occurrence"]), pd.read_csv(tables_shown["events"])
     minutes = events.groupby("label")["minutes"]
     by_class = minutes.agg(["size", "median"]).reindex(CLASSES).dropna()
     page = {
         "settings": settings,
-        "classifier": about,
+        "classifier": chosen,
         "condition": read_condition(condition),
         "left_out": tables.left_out(*tables.night_tables(months)).total(),
-        "by_night": settings.splits[about.name.split("/")[0]].method == "night",
+        "by_night": settings.splits[chosen.name.split("/")[0]].method == "night",
         "observed": occurrence.loc[occurrence["by"] == "all", "hours_observed"].max(),
         **{name: csv_records(tables_shown[name]) for name in ("untrained", "events", "onsets")},
         "catalogue_labels": CATALOGUE_LABELS,

@@ -1,4 +1,4 @@
-"""The catalogue of a simulated archive beside the truth: how it does in every weather. No real archive tells that."""
+"""How well the catalogue of a simulated archive does in every weather, by the truth, which no real archive has."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,13 +45,17 @@ def compare_with_truth(
 
 
 def read_frames(months: Iterable[str], truth: str) -> pd.DataFrame:
-    """The frames of all nights: frame_id, time, night, label, confidence, condition; true, cloud, spoilt, weather."""
+    """The frames of all nights.
+
+    Columns: frame_id, time, night, label, confidence, condition, of the catalogue; true (the label), cloud, spoilt,
+    weather, of the truth.
+    """
     parts = []
     for path in tables.night_tables(months):
         columns = ["frame_id", "time", "night", "label", "confidence", "condition"]
-        found = tables.read(path, tables.CATALOGUE_TABLE, columns).to_pandas()
+        catalogue = tables.read(path, tables.CATALOGUE_TABLE, columns).to_pandas()
         known = tables.read(Path(truth, path.name), TRUTH_TABLE, ["frame_id", "label", "cloud", "spoilt"])
-        parts.append(found.merge(known.to_pandas().rename(columns={"label": "true"}), on="frame_id"))
+        parts.append(catalogue.merge(known.to_pandas().rename(columns={"label": "true"}), on="frame_id"))
     frames: pd.DataFrame = pd.concat(parts, ignore_index=True)
     for name in ("label", "condition"):
         frames[name] = frames[name].astype(str)
@@ -65,16 +69,16 @@ def score(frames: pd.DataFrame) -> pd.DataFrame:
 
     A frame without a class of the seven, in truth or in the catalogue, counts as such: precision is the share of right
     ones among all frames that got the class, recall that among all that are of it. Columns: nights, weather, label,
-    frames, found, precision, recall, f1.
+    frames (of the class), found (that got the class), precision, recall, f1.
     """
     rows = []
     for nights in ("new", "trained on"):
         for weather in ("all", *WEATHER, "spoilt"):
-            some = frames[(frames["nights"] == nights) & ((weather == "all") | (frames["weather"] == weather))]
+            chosen = frames[(frames["nights"] == nights) & ((weather == "all") | (frames["weather"] == weather))]
             for name in CLASSES:
-                true, found = some["true"] == name, some["label"] == name
-                right = int((true & found).sum())
-                rows.append((nights, weather, name, int(true.sum()), int(found.sum()), right))
+                has_class, got_class = chosen["true"] == name, chosen["label"] == name
+                right = int((has_class & got_class).sum())
+                rows.append((nights, weather, name, int(has_class.sum()), int(got_class.sum()), right))
     table = pd.DataFrame(rows, columns=["nights", "weather", "label", "frames", "found", "right"])
     table["precision"] = table["right"] / table["found"].replace(0, np.nan)
     table["recall"] = table["right"] / table["frames"].replace(0, np.nan)
@@ -83,20 +87,20 @@ def score(frames: pd.DataFrame) -> pd.DataFrame:
 
 
 def count_conditions(frames: pd.DataFrame) -> pd.DataFrame:
-    """Frames by true weather (rows) and by the condition that was found (columns)."""
+    """Frames by true weather (rows) and by the condition that the catalogue gives (columns)."""
     counts = pd.crosstab(frames["weather"], frames["condition"])
     counts = counts.reindex(index=[*WEATHER, "spoilt"], columns=CONDITIONS, fill_value=0)
     return counts.rename_axis(columns=None).reset_index()
 
 
 def compare_occurrence(clear: pd.DataFrame) -> pd.DataFrame:
-    """Share of the frames taken for clear that show each class, by UT hour, found and true; of all nights.
+    """By UT hour, the shares of frames taken for clear that show each class: found and true, over all nights.
 
     Columns: hour, label, frames, found, true.
     """
     rows = []
-    for hour, some in clear.groupby(clear["time"].dt.hour):
+    for hour, of_hour in clear.groupby(clear["time"].dt.hour):
         for name in CLASSES:
-            shares = (some["label"] == name).mean(), (some["true"] == name).mean()
-            rows.append((hour, name, len(some), *shares))
+            shares = (of_hour["label"] == name).mean(), (of_hour["true"] == name).mean()
+            rows.append((hour, name, len(of_hour), *shares))
     return pd.DataFrame(rows, columns=["hour", "label", "frames", "found", "true"])

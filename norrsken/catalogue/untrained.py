@@ -18,12 +18,12 @@ EXCLUDED = ("unknown", "rejected", "disagreement")
 def judge_untrained(labelled: str, dataset: str, classifier: str, condition: str) -> pd.DataFrame:
     """What the classifier says of frames of each verdict, by what each annotator called them.
 
-    Columns: verdict (unknown, rejected, disagreement; agreed: the test frames, to compare with), annotator, given,
-    frames, clear (share that the sky's condition takes for clear), classified (share that got a class), confidence
-    (mean), and how many got each class.
+    Columns: verdict (unknown, rejected, disagreement; agreed: the test frames, to compare with), annotator, given (the
+    annotator's label), frames, clear (share with a sky that is taken for clear), classified (share that got a class),
+    confidence (mean), and how many got each class.
     """
     ensemble, sky = Ensemble(classifier), read_condition(condition)
-    test = read_split(dataset, ensemble.said.name.split("/")[0]).test
+    test = read_split(dataset, ensemble.settings.name.split("/")[0]).test
     names = annotators(tables.read_without_images(labelled))
     columns = ["frame_id", "verdict", "image", *(f"label_{name}" for name in names)]
     parts = []
@@ -35,21 +35,21 @@ def judge_untrained(labelled: str, dataset: str, classifier: str, condition: str
             if len(rows):
                 images = tables.images(rows["image"])
                 probabilities = ensemble.predict(images)
-                found = rows.drop_columns(["frame_id", "image"]).to_pandas()
-                found["clear"] = conditions(images, sky) == "clear"
-                found["confidence"] = probabilities.max(axis=1)
-                said = pd.Categorical(ensemble.labels(probabilities), CATALOGUE_LABELS)
-                parts.append(found.join(pd.get_dummies(said, dtype=int)))
+                judged = rows.drop_columns(["frame_id", "image"]).to_pandas()
+                judged["clear"] = conditions(images, sky) == "clear"
+                judged["confidence"] = probabilities.max(axis=1)
+                labels = pd.Categorical(ensemble.labels(probabilities), CATALOGUE_LABELS)
+                parts.append(judged.join(pd.get_dummies(labels, dtype=int)))
     frames = pd.concat(parts)
     tabulated = [_by_label(frames, name) for name in names]
     return pd.concat(tabulated).sort_values(["verdict", "annotator", "given"]).reset_index(drop=True)
 
 
 def _by_label(frames: pd.DataFrame, annotator: str) -> pd.DataFrame:
-    """The rows of one annotator."""
-    given = pd.Categorical(frames[f"label_{annotator}"], LABELS, ordered=True)
+    """The rows of the table for one annotator."""
+    labels = pd.Categorical(frames[f"label_{annotator}"], LABELS, ordered=True)
     verdict = pd.Categorical(frames["verdict"], ("agreed", "adjudicated", *EXCLUDED), ordered=True)
-    groups = frames.groupby([verdict, given], observed=True)
+    groups = frames.groupby([verdict, labels], observed=True)
     counts = groups[[*CATALOGUE_LABELS]].sum()
     table = pd.DataFrame({"frames": groups.size(), **{name: groups[name].mean() for name in ("clear", "confidence")}})
     table.insert(2, "classified", 1 - counts[NOT_CLASSIFIED] / table["frames"])

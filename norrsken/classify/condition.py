@@ -1,9 +1,9 @@
 """What a frame shows of the sky at all: clear, cloudy, bright, or nothing that can be used.
 
-A multinomial logistic regression on what is measured in the processed frame, and on products of that. The one that
-comes with norrsken was fitted to the simulated weather (`tools/fit_condition.py`), since no archive comes with a table
-of its clouds; a release with enough rejected frames gets its own where that tells them better from the agreed ones on
-nights it has not seen.
+The model is a multinomial logistic regression on what is measured in the processed frame, and on products of that. The
+one that comes with norrsken was fitted to the simulated weather (`tools/fit_condition.py`), since no archive comes with
+a table of its clouds. A release with enough rejected frames gets a model of its own, where that tells them better from
+the agreed frames on nights that it has not seen.
 """
 
 import json
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 Features = NDArray[np.float64]
 
-#: What is measured in a frame, in this order; logarithms, but for the last two.
+#: What is measured in a frame, in this order. All are logarithms but the last two.
 MEASURES = (
     "dark",  # luminance below which 5, 50, 90, 99 % of the pixels lie
     "middle",
@@ -55,20 +55,20 @@ MEASURES = (
     "unevenly",  # deviation of the root of that share of stars between blocks of 32 pixels
 )
 
-#: Levels by which a star stands out at least.
+#: The levels by which a star at least stands out from its surroundings.
 STAR = 18
 
-#: A frame is black when hardly a pixel is brighter than this (a real one of Longyearbyen reaches 10, dark real sky is
-#: above 18), overexposed when half of them are as bright as that.
+#: A frame is black when hardly any pixel is brighter than the first level (a real one of Longyearbyen reaches 10, dark
+#: real sky is above 18), and overexposed when half of the pixels are as bright as the second.
 BLACK, OVEREXPOSED = 12, 250
 
-#: A frame whose luminance deviates less shows nothing: noise alone makes as much.
+#: A frame whose colours deviate by less than this from their mean shows nothing: noise alone makes as much.
 FLAT = 0.5
 
-#: Mean difference of pixels below which a frame is the one before it again: noise alone makes more.
+#: A frame that differs by less than this from the one before, in the mean over pixels, is the same: noise makes more.
 FROZEN = 0.02
 
-#: A release needs so many rejected frames, of so many nights, for a model of its own.
+#: A release needs so many rejected frames, of at least so many nights, for a model of its own.
 LEAST_REJECTED, FOLDS = 50, 5
 
 
@@ -76,8 +76,8 @@ class Condition(Settings):
     """A fitted model, and how well it does: what `condition.json` says.
 
     weights: (4, k) in the order of `CONDITIONS`, of the terms that `_terms` gives for measures shifted by mean and
-    divided by deviation. clear: (k,), where the release has a model of its own for clear against the rest. scores: what
-    was measured of both.
+    divided by deviation. clear: (k,), the weights of a model for clear against the rest, where the release has its own.
+    scores: how well both do.
     """
 
     weights: list[list[float]]
@@ -93,7 +93,7 @@ def measure(images: NDArray[np.uint8]) -> Features:
 
 
 def _measure_one(frame: NDArray[np.uint8]) -> list[float]:
-    """With OpenCV, frame by frame: ten times as fast as NumPy on all of them."""
+    """Measure one frame: with OpenCV, frame by frame, this is ten times as fast as with NumPy on all of them."""
     luminance = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     dark, quarter, middle, bright, high = _levels(luminance, [0.05, 0.25, 0.5, 0.9, 0.99])
     red, green, blue, _ = cv2.mean(frame)
@@ -125,8 +125,8 @@ def _beam(frame: NDArray[np.uint8]) -> float:
 
 def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """What stands out from its surroundings and is narrower than 5 pixels."""
-    found: NDArray[np.uint8] = cv2.morphologyEx(image, cv2.MORPH_TOPHAT, np.ones((5, 5), np.uint8))
-    return found
+    narrow: NDArray[np.uint8] = cv2.morphologyEx(image, cv2.MORPH_TOPHAT, np.ones((5, 5), np.uint8))
+    return narrow
 
 
 def _levels(image: NDArray[np.uint8], shares: list[float]) -> NDArray[np.intp]:
@@ -136,18 +136,18 @@ def _levels(image: NDArray[np.uint8], shares: list[float]) -> NDArray[np.intp]:
 
 
 def bad(images: NDArray[np.uint8], before: NDArray[np.uint8] | None = None) -> NDArray[np.bool_]:
-    """Frames that are black, overexposed, of one colour, or the one before them again: (n, 128, 128, 3) → (n,).
+    """Which frames are black, overexposed, of one colour, or the same as the one before: (n, 128, 128, 3) → (n,).
 
     before: the frame before the first, of the same night.
     """
-    found = np.zeros(len(images), bool)
+    useless = np.zeros(len(images), bool)
     for i, frame in enumerate(images):
         brighter = np.count_nonzero(frame > BLACK) / frame.size
         glaring = np.count_nonzero(frame >= OVEREXPOSED) / frame.size
         again = before is not None and cv2.norm(frame, before, cv2.NORM_L1) / frame.size < FROZEN
-        found[i] = brighter < 0.01 or glaring > 0.5 or again or cv2.meanStdDev(frame)[1].max() < FLAT
+        useless[i] = brighter < 0.01 or glaring > 0.5 or again or cv2.meanStdDev(frame)[1].max() < FLAT
         before = frame
-    return found
+    return useless
 
 
 def conditions(
@@ -172,9 +172,9 @@ def fit(measured: Features, labels: Iterable[str], weights: NDArray[np.float64] 
     """A model for the conditions in frames. measured: (n, m); labels: (n,), of `CONDITIONS`; weights: (n,)."""
     mean, deviation = measured.mean(axis=0), np.maximum(measured.std(axis=0), 1e-6)
     empty = Condition(weights=[], mean=mean.tolist(), deviation=deviation.tolist())
-    found = LogisticRegression(C=0.3, fit_intercept=False, max_iter=5000)
-    found.fit(_terms(measured, empty), [CONDITIONS.index(label) for label in labels], weights)
-    return empty.model_copy(update={"weights": found.coef_.round(5).tolist()})
+    regression = LogisticRegression(C=0.3, fit_intercept=False, max_iter=5000)
+    regression.fit(_terms(measured, empty), [CONDITIONS.index(label) for label in labels], weights)
+    return empty.model_copy(update={"weights": regression.coef_.round(5).tolist()})
 
 
 def shipped() -> Condition:
@@ -210,7 +210,7 @@ def choose_condition(labelled: str, output: str) -> None:
 def choose(measured: Features, clear: NDArray[np.bool_], nights: NDArray[np.datetime64]) -> Condition:
     """The shipped model, or one that tells the release's rejected frames better from its agreed ones.
 
-    measured: (n, m) of agreed and rejected frames. clear: (n,), whether agreed. nights: (n,), for the cross-validation.
+    measured: (n, m), of agreed and rejected frames. clear: (n,), whether agreed. nights: (n,), for cross-validation.
     """
     model = shipped()
     terms, known = _terms(measured, model), predict(measured, model) == "clear"
@@ -220,19 +220,21 @@ def choose(measured: Features, clear: NDArray[np.bool_], nights: NDArray[np.date
         scores["release_shipped"] = round(float(balanced_accuracy_score(clear, known)), 4)
     if (~clear).sum() < LEAST_REJECTED or len(np.unique(nights[~clear])) < FOLDS or clear.sum() < LEAST_REJECTED:
         return model.model_copy(update={"scores": scores})
-    found = np.zeros(len(clear), bool)
+    predicted = np.zeros(len(clear), bool)
     for train, test in GroupKFold(FOLDS).split(terms, clear, nights):
-        found[test] = terms[test] @ _fit_clear(terms[train], clear[train]) > 0
-    scores["release_own"] = round(float(balanced_accuracy_score(clear, found)), 4)
-    if balanced_accuracy_score(clear, found) <= balanced_accuracy_score(clear, known):
+        predicted[test] = terms[test] @ _fit_clear(terms[train], clear[train]) > 0
+    scores["release_own"] = round(float(balanced_accuracy_score(clear, predicted)), 4)
+    if balanced_accuracy_score(clear, predicted) <= balanced_accuracy_score(clear, known):
         return model.model_copy(update={"scores": scores})
-    own = _fit_clear(terms, clear).round(5).tolist()
-    return model.model_copy(update={"clear": own, "scores": scores | {"used": "the release's rejected frames"}})
+    weights = _fit_clear(terms, clear).round(5).tolist()
+    return model.model_copy(update={"clear": weights, "scores": scores | {"used": "the release's rejected frames"}})
 
 
 def _fit_clear(terms: Features, clear: NDArray[np.bool_]) -> Features:
-    found = LogisticRegression(C=0.1, class_weight="balanced", fit_intercept=False, max_iter=5000).fit(terms, clear)
-    weights: Features = found.coef_[0]
+    regression = LogisticRegression(C=0.1, class_weight="balanced", fit_intercept=False, max_iter=5000).fit(
+        terms, clear
+    )
+    weights: Features = regression.coef_[0]
     return weights
 
 

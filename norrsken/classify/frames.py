@@ -1,4 +1,4 @@
-"""A trained model on other frames: JPEGs as archived, or night tables. Nothing of the training data is needed."""
+"""A trained model classifies other frames: JPEGs as archived, or night tables. No training data are needed."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ from norrsken.nights.names import NameReader
 
 log = logging.getLogger(__name__)
 
-#: Frames a step.
+#: Frames in a step.
 BATCH = 256
 
 
@@ -52,7 +52,7 @@ def classify(
 
 
 def _read(model: FrameModel, paths: Iterable[str], problems: dict[str, str], done: Container[str]) -> Iterator[Frames]:
-    """Night tables among the paths as they come; JPEGs between them together."""
+    """Read the night tables among the paths in their order; JPEGs between two of them are read together."""
     jpegs: list[str] = []
     for path in dict.fromkeys(frame_files(paths)):
         if path.endswith(".parquet"):
@@ -65,7 +65,7 @@ def _read(model: FrameModel, paths: Iterable[str], problems: dict[str, str], don
 
 
 def frame_files(paths: Iterable[str]) -> Iterator[str]:
-    """The paths; of a folder all JPEGs and Parquet files in it and below, in order, but those that are hidden."""
+    """The paths; for a folder all JPEGs and Parquet files in it and below, in order, without hidden ones."""
     for path in paths:
         if os.path.isdir(path):
             names = (os.path.join(root, n) for root, _, files in os.walk(path) for n in files if not n.startswith("."))
@@ -81,16 +81,16 @@ def _read_night_table(path: str, model: FrameModel, done: Container[str]) -> Ite
     if not of_known_cameras(path, kept["time"], model).all():
         raise unknown_camera(path, model)
     if all(frame in done for frame in kept["frame_id"].to_pylist()):
-        return  # without its images
+        return  # its images need not be read
     for rows in tables.kept_frames(path, ["frame_id", "time", "image"], BATCH):
-        some = rows.filter(pa.array([frame not in done for frame in rows["frame_id"].to_pylist()]))
-        if len(some):
-            names, times = some["frame_id"].to_pylist(), some["time"].to_pandas().tolist()
-            yield Frames(names, times, tables.images(some["image"]))
+        new = rows.filter(pa.array([frame not in done for frame in rows["frame_id"].to_pylist()]))
+        if len(new):
+            names, times = new["frame_id"].to_pylist(), new["time"].to_pandas().tolist()
+            yield Frames(names, times, tables.images(new["image"]))
 
 
 def _read_jpegs(paths: Sequence[str], source: FrameSource, problems: dict[str, str]) -> Iterator[Frames]:
-    """Archived JPEGs, decoded and processed in threads: both leave Python alone for most of the time."""
+    """Decode and process archived JPEGs in threads, which run at the same time: neither step holds Python's lock."""
     reader = NameReader(source.cameras)
 
     def read(path: str) -> tuple[str, pd.Timestamp, NDArray[np.uint8]] | None:

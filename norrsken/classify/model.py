@@ -24,7 +24,7 @@ TINY = 1e-30
 
 
 class ClassifyError(NorrskenError):
-    """Frames that the model cannot be used on, or a file that is not of frames that it has classified."""
+    """The model cannot be used on the frames, or a file does not hold frames that it has classified."""
 
 
 class FrameModel(Protocol):
@@ -32,11 +32,11 @@ class FrameModel(Protocol):
 
     @property
     def path(self) -> str | Path:
-        """Its file, for messages."""
+        """The model's file, for messages."""
 
     @property
     def digest(self) -> str:
-        """SHA-256 of its file."""
+        """SHA-256 of the model's file."""
 
     @property
     def source(self) -> FrameSource:
@@ -86,12 +86,12 @@ def of_known_cameras(path: str | Path, times: pa.ChunkedArray, model: FrameModel
 
     Raises `ClassifyError` where frames were processed otherwise than for the model.
     """
-    found = tables.frame_source(path)
-    if found.processing != model.source.processing:
+    source = tables.frame_source(path)
+    if source.processing != model.source.processing:
         raise unknown_camera(path, model)
     geometries = _geometries(model.source)
-    known: NDArray[np.bool_] = np.array([_geometry(camera) in geometries for camera in found.cameras])
-    first = np.array([camera.valid_from for camera in found.cameras], "datetime64[ms]")
+    known: NDArray[np.bool_] = np.array([_geometry(camera) in geometries for camera in source.cameras])
+    first = np.array([camera.valid_from for camera in source.cameras], "datetime64[ms]")
     which = np.searchsorted(first, times.cast(pa.timestamp("ms")).to_numpy(), side="right") - 1
     result: NDArray[np.bool_] = known[which]
     return result
@@ -99,8 +99,8 @@ def of_known_cameras(path: str | Path, times: pa.ChunkedArray, model: FrameModel
 
 def unknown_camera(path: str | Path, model: FrameModel) -> ClassifyError:
     """The error for a table of frames that were processed otherwise than for the model."""
-    found = _described(tables.frame_source(path))
-    return ClassifyError(f"{path}: its frames are {found}; {model.path} knows {_described(model.source)}")
+    processed = _described(tables.frame_source(path))
+    return ClassifyError(f"{path}: its frames are {processed}; {model.path} knows {_described(model.source)}")
 
 
 def _geometry(camera: Camera) -> tuple[int, int, int, bool, int]:
@@ -109,7 +109,7 @@ def _geometry(camera: Camera) -> tuple[int, int, int, bool, int]:
 
 
 def _geometries(source: FrameSource) -> list[tuple[int, int, int, bool, int]]:
-    """Those of the cameras, each once."""
+    """The geometries of the cameras, each once."""
     return list(dict.fromkeys(map(_geometry, source.cameras)))
 
 
@@ -122,7 +122,7 @@ def _described(source: FrameSource) -> str:
 
 
 class Member(Settings):
-    """A run that is averaged: its model's file, from the folder of `classifier.json`, and the file's SHA-256."""
+    """A run that is averaged: its model's file, as seen from the folder of `classifier.json`, and its SHA-256."""
 
     path: str
     sha256: str
@@ -131,8 +131,8 @@ class Member(Settings):
 class Judgement(Settings):
     """How the classifier does on some labelled frames.
 
-    precision, low, high: share of right ones among those that got a class, with 95 % of what other nights would have
-    given; None where there is none, or too few nights. classified: share that got a class. f1: macro F1 when every
+    precision, low, high: share of right ones among the frames that got a class, with its 95 % interval over nights;
+    None where no frame did, or where the nights are too few. classified: share that got a class. f1: macro F1 when each
     frame gets its most probable class. calibration_error: expected calibration error.
     """
 
@@ -166,29 +166,29 @@ def tempered(probabilities: NDArray[Any], temperature: float) -> NDArray[np.floa
 
 
 class Ensemble:
-    """The runs of a `classifier.json` as one classifier of frames, calibrated; see `classify.FrameModel`."""
+    """The runs of a `classifier.json` as one calibrated `FrameModel`. settings: what the file says."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Raises `ClassifyError` where a member's file is gone or another one."""
-        self.path, self.said, self.digest = Path(path), read_classifier(path), str(digest(path))
-        files = [self.path.parent / member.path for member in self.said.members]
-        for file, member in zip(files, self.said.members, strict=True):
-            found = digest(file)
-            if found != member.sha256:
+        """Raises `ClassifyError` where the file of a member is gone or has changed."""
+        self.path, self.settings, self.digest = Path(path), read_classifier(path), str(digest(path))
+        files = [self.path.parent / member.path for member in self.settings.members]
+        for file, member in zip(files, self.settings.members, strict=True):
+            sha256 = digest(file)
+            if sha256 != member.sha256:
                 raise ClassifyError(
-                    f"{path}: {file} is {'gone' if found is None else 'another model now'}; make the classifier anew"
+                    f"{path}: {file} is {'gone' if sha256 is None else 'another model now'}; make the classifier anew"
                 )
         self.members = [FrameClassifier(file) for file in files]
         self.source = self.members[0].source
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Calibrated probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, 7) in class order."""
-        return averaged(self.members, self.said.temperature, images)
+        return averaged(self.members, self.settings.temperature, images)
 
     def labels(self, probabilities: NDArray[Any]) -> NDArray[np.str_]:
         """The most probable class of each frame, or `not_classified`: (n, 7) → (n,)."""
         names = np.array(CLASSES)[probabilities.argmax(axis=1)]
-        return np.where(probabilities.max(axis=1) >= self.said.least_confidence, names, NOT_CLASSIFIED)
+        return np.where(probabilities.max(axis=1) >= self.settings.least_confidence, names, NOT_CLASSIFIED)
 
 
 def averaged(members: Sequence[FrameClassifier], temperature: float, images: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The CSV file to which classified frames are added, and a folder that is followed."""
+"""The CSV file to which classified frames are added; files that are classified as they come."""
 
 import fcntl
 import logging
@@ -58,7 +58,7 @@ class ClassifiedFrames:
         self._file.close()
 
     def append(self, table: pd.DataFrame) -> None:
-        """Add what `classify` gave."""
+        """Add the rows of a table that `classify` has made."""
         text = table.assign(model=self._model).to_csv(
             columns=list(COLUMNS),
             index=False,
@@ -105,12 +105,14 @@ def follow(
     Yields after each look how many frames it has added, and which files cannot be classified, and why. A file that
     cannot be read may still be written: it counts as such only when the next look finds it unchanged.
     """
-    finished: dict[str, tuple[int, int]] = {}  # how they were then: night tables, and files that cannot be classified
+    finished: dict[
+        str, tuple[int, int]
+    ] = {}  # states of night tables that are done, and of files that cannot be classified
     doubtful: dict[str, tuple[int, int]] = {}
     while True:
         states = {path: _state(path) for path in frame_files(paths) if path not in frames.done}
         new = {path: state for path, state in states.items() if finished.get(path) != state}
-        before, problems, told = len(frames.done), dict[str, str](), dict[str, str]()
+        before, problems, sure_problems = len(frames.done), dict[str, str](), dict[str, str]()
         for table in classify(model, new, problems, frames.done):
             frames.append(table)
         for path in new.keys() - frames.done:
@@ -118,15 +120,15 @@ def follow(
                 doubtful[path] = new[path]
             else:
                 finished[path] = new[path]
-                told |= {path: problems[path]} if path in problems else {}
-        yield len(frames.done) - before, told
+                sure_problems |= {path: problems[path]} if path in problems else {}
+        yield len(frames.done) - before, sure_problems
         time.sleep(seconds)
 
 
 def _state(path: str) -> tuple[int, int]:
     """Size and time of a file; both are 0 where there is none."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return 0, 0
-    return found.st_size, found.st_mtime_ns
+    return status.st_size, status.st_mtime_ns

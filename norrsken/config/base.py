@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from norrsken.errors import NorrskenError
 
-#: Names become folders and parts of file names.
+#: A name that becomes a folder or a part of a file name, so that it consists of letters, digits and hyphens.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
 
 
@@ -16,7 +16,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def plain(self) -> dict[str, Any]:
-        """As plain dicts, lists, strings and numbers with sorted keys, for Snakemake's params and JSON."""
+        """The settings as plain dicts, lists, strings and numbers with sorted keys: for Snakemake's params and JSON."""
         result: dict[str, Any] = _sorted(self.model_dump(mode="json"))
         return result
 

@@ -26,7 +26,7 @@ from norrsken.config.releases import ArchiveRelease, Release
 from norrsken.config.site import Archive, Camera, Filter, KeogramSettings, Site
 from norrsken.errors import quoted
 
-#: Folders of `results/` and of a release that are something else than a release and a split.
+#: Names that no release and no split can have, because other folders of `results/` and of a release have them.
 RESERVED_RELEASES = {"nights", "keograms", "logs", "benchmarks", "curation"}
 RESERVED_SPLITS = {"features", "report", "catalogue", "labelling", "disagreements"}
 
@@ -41,9 +41,13 @@ class Config(Settings):
     keogram: KeogramSettings = KeogramSettings()
     release: Name = Field(description="The release to work on; --config release=NAME picks another")
     releases: dict[Name, Release] = Field(min_length=1)
-    features: dict[Name, Features] = Field(default={}, description="What is computed of the frames once a release")
+    features: dict[Name, Features] = Field(
+        default={}, description="Features of the frames, which are computed once for each release"
+    )
     models: dict[Name, Model] = Field(min_length=1)
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="One run of each model a seed")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(
+        min_length=1, description="Each model is run once with each of these seeds"
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -58,7 +62,7 @@ class Config(Settings):
             raise ValueError(f"release {self.release!r} is not under releases, which has {quoted(self.releases)}")
         if "run" in self.models:
             raise ValueError(
-                "models.run: the target train_run would be the rule of that name; call the model otherwise"
+                "models.run: the target train_run would have the name of a rule; give the model another name"
             )
         for name, model in self.models.items():
             features = getattr(model, "features", None)
@@ -82,10 +86,10 @@ class Config(Settings):
             raise ConfigError(f"models has no entry {name!r}; it has {', '.join(self.models)}")
         return self.models[name]
 
-    # Each rule of the workflow sees only its own part, so that nothing else repeats it.
+    # Each rule of the workflow is given only the part that it needs: a change elsewhere does not repeat its jobs.
 
     def night_settings(self, cameras: list[Camera]) -> NightSettings:
-        """For night tables of a time in which these cameras were in force."""
+        """The settings of night tables for a time in which these cameras were in force."""
         return NightSettings(
             site=self.site,
             cameras=cameras,
@@ -95,11 +99,11 @@ class Config(Settings):
         )
 
     def keogram_page_settings(self) -> KeogramPageSettings:
-        """For the page on which times are chosen."""
+        """The settings of the page on which times are chosen from keograms."""
         return KeogramPageSettings(site=self.site, filter=self.filter)
 
     def labelling_settings(self, release: str) -> LabellingSettings:
-        """For the labelling pages of a release: its annotators are those of its label tables."""
+        """The settings of a release's labelling pages; its annotators are those of its label tables."""
         chosen = self._of_archive(release)
         annotators = [Path(path).stem for path in chosen.labels]
         orders = {
@@ -114,12 +118,12 @@ class Config(Settings):
         )
 
     def label_settings(self, release: str) -> LabelSettings:
-        """For the labelled frames of a release."""
+        """The settings of a release's labelled frames."""
         chosen = self._of_archive(release)
         return LabelSettings(station=self.site.station, longitude=self.site.longitude, years=sorted(chosen.years))
 
     def published_settings(self, release: str) -> PublishedSettings:
-        """For the labelled frames of a published data set, which the site's cameras took."""
+        """The settings of a published data set's labelled frames, which the site's cameras took."""
         classes = getattr(self.releases[release], "classes", None)
         site = self.site
         return PublishedSettings(station=site.station, longitude=site.longitude, cameras=self.cameras, classes=classes)
@@ -131,18 +135,18 @@ class Config(Settings):
         return chosen
 
     def run_settings(self, model: str) -> RunSettings:
-        """For the runs of a model."""
+        """The settings of a model's runs."""
         name = getattr(self.models[model], "features", None)
         return RunSettings(name=model, model=self.models[model], features=self.features[name] if name else None)
 
     def export_settings(self, release: str) -> ExportSettings:
-        """For the exported catalogue of a release."""
+        """The settings of a release's exported catalogue."""
         chosen = self._of_archive(release)
         licence = "" if chosen.catalogue is None else chosen.catalogue.licence
         return ExportSettings(release=release, title=chosen.title, site=self.site, licence=licence)
 
     def report_settings(self, release: str) -> ReportSettings:
-        """For the report of a release."""
+        """The settings of a release's report."""
         chosen = self.releases[release]
         return ReportSettings(
             site=self.site,
@@ -188,7 +192,7 @@ def _sentence(source: str, problem: Any) -> str:
     if location[:1] in (["features"], ["models"], ["releases"]) and location[2:3] not in ([], ["[key]"]):
         del location[2]
     key = ".".join(str(part) for part in location) or "the whole"
-    found = problem["input"]
+    value = problem["input"]
     match problem["type"]:
         case "extra_forbidden":
             close = difflib.get_close_matches(str(location[-1]), _known_keys(), n=1)
@@ -199,8 +203,8 @@ def _sentence(source: str, problem: Any) -> str:
         case "value_error":
             return f"{source}: {key}: {problem['ctx']['error']}"
         case _:
-            shown = f", found {found!r}" if not isinstance(found, dict | list) else ""
-            return f"{source}: {key}: {problem['msg'][0].lower()}{problem['msg'][1:]}{shown}"
+            ending = f", found {value!r}" if not isinstance(value, dict | list) else ""
+            return f"{source}: {key}: {problem['msg'][0].lower()}{problem['msg'][1:]}{ending}"
 
 
 def _known_keys() -> set[str]:

@@ -16,7 +16,7 @@ _SPANS = {"H": timedelta(hours=1), "d": timedelta(days=1), "j": timedelta(days=1
 
 @dataclass(frozen=True)
 class LeafDirectory:
-    """A directory that holds frames: its path below the archive's root, and the time [start, end) of its name, UTC."""
+    """A directory that holds frames: its path below the archive's root, and the UTC time [start, end) in its name."""
 
     path: str
     start: datetime
@@ -46,25 +46,25 @@ class DirectoryPattern:
         match = self.whole.fullmatch(path)
         if match is None:
             return None
-        found = {code: int(value) for code, value in match.groupdict().items()}
-        year, month = found["Y"], found.get("m", 1)
+        numbers = {code: int(value) for code, value in match.groupdict().items()}
+        year, month = numbers["Y"], numbers.get("m", 1)
         try:
-            start = datetime(year, month, found.get("d", 1), found.get("H", 0), tzinfo=UTC)
-            if "j" in found:
-                start += timedelta(days=found["j"] - 1)
+            start = datetime(year, month, numbers.get("d", 1), numbers.get("H", 0), tzinfo=UTC)
+            if "j" in numbers:
+                start += timedelta(days=numbers["j"] - 1)
                 if start.year != year:
                     return None
         except ValueError:
             return None
         for code, span in _SPANS.items():
-            if code in found:
+            if code in numbers:
                 return LeafDirectory(path, start, start + span)
-        after = (year + month // 12, month % 12 + 1) if "m" in found else (year + 1, 1)
+        after = (year + month // 12, month % 12 + 1) if "m" in numbers else (year + 1, 1)
         return LeafDirectory(path, start, datetime(*after, 1, tzinfo=UTC))
 
 
 def _expression(pattern: str) -> str:
-    """The pattern as a regular expression; a code that comes again must have the same value."""
+    """The pattern as a regular expression; where a code comes twice, it must have the same value."""
     pieces, seen = [], set[str]()
     for i, piece in enumerate(re.split(r"%(.)", pattern)):
         if i % 2 == 0:

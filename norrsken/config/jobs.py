@@ -1,4 +1,4 @@
-"""The part of the configuration that a single job is handed, so that nothing else repeats it."""
+"""The parts of the configuration that single jobs are given, so that a change elsewhere does not repeat them."""
 
 from pydantic import Field
 
@@ -19,7 +19,7 @@ class NightSettings(Settings):
 
 
 class KeogramPageSettings(Settings):
-    """What the page of keograms shows besides them; `Config.keogram_page_settings` gathers it."""
+    """What the page of keograms shows besides the keograms; `Config.keogram_page_settings` gathers it."""
 
     site: Site
     filter: Filter
@@ -55,7 +55,7 @@ class PublishedSettings(Settings):
 
 
 class RunSettings(Settings):
-    """What shapes the runs of one model: its name, its own entry and that of its features, no other's."""
+    """What shapes the runs of one model: its name, its own entry and the entry of its features, not those of others."""
 
     name: Name
     model: Model
@@ -65,8 +65,8 @@ class RunSettings(Settings):
 class FigureSettings(Settings):
     """What a figure of the report needs besides tables; `Plan.figure_settings` sets only what this figure needs.
 
-    folder: of the release's results, in which the runs lie. root: of the archive. nights: the folder of the months of
-    night tables.
+    folder: the folder of the release's results, in which the runs lie. root: the archive's root. nights: the folder in
+    which each month has a folder of night tables.
     """
 
     folder: str = ""

@@ -10,15 +10,19 @@ from norrsken.config.base import Name, Settings
 class Resources(Settings):
     """What a job asks of the machine."""
 
-    gpu: int = Field(default=0, ge=0, exclude=True, description="GPUs that a job asks for; changes no result")
-    threads: int = Field(default=1, ge=1, description="CPU threads that a job uses; fixed, so that results repeat")
+    gpu: int = Field(default=0, ge=0, exclude=True, description="GPUs that a job asks for; they change no result")
+    threads: int = Field(
+        default=1, ge=1, description="CPU threads that a job uses; a fixed number, so that results repeat"
+    )
 
 
 class OnGpu(Resources):
     """A job that a GPU makes faster; it runs on the CPU too."""
 
-    gpu: int = Field(default=1, ge=0, exclude=True, description="GPUs that a job asks for; it runs on the CPU too")
-    threads: int = Field(default=4, ge=1, description="CPU threads that a job uses; fixed, so that results repeat")
+    gpu: int = Field(default=1, ge=0, exclude=True, description="GPUs that a job asks for; the job runs on the CPU too")
+    threads: int = Field(
+        default=4, ge=1, description="CPU threads that a job uses; a fixed number, so that results repeat"
+    )
 
 
 class Hog(Resources):
@@ -40,9 +44,12 @@ class Pretrained(OnGpu):
     )
     weights: str = Field(
         default="download",
-        description="A safetensors file; `download`: timm's own; `random`: none, marked so in all tables and figures",
+        description="A safetensors file; `download`: timm's own weights; `random`: untrained ones, which all tables "
+        "and figures then say",
     )
-    input_size: int | None = Field(default=None, ge=32, le=1024, description="Pixels a side; null: the network's own")
+    input_size: int | None = Field(
+        default=None, ge=32, le=1024, description="Pixels on a side of its input; null: its own"
+    )
 
     @model_validator(mode="after")
     def _safe_file(self) -> Self:
@@ -55,7 +62,7 @@ class Pretrained(OnGpu):
 
     @property
     def weights_file(self) -> str | None:
-        """The file of the weights, where the configuration names one."""
+        """The file of the weights; None where the configuration names none."""
         return None if self.weights in ("download", "random") else self.weights
 
 
@@ -76,15 +83,15 @@ class LinearSvm(Resources):
 
 
 class Training(Resources):
-    """Cross-entropy and Adam (section 2.3)."""
+    """Training with cross-entropy and Adam (section 2.3)."""
 
     epochs: int = Field(ge=1, description="Passes over the training frames")
-    batch_size: int = Field(default=32, ge=2, description="Frames a step")
+    batch_size: int = Field(default=32, ge=2, description="Frames in a step")
     learning_rate: float = Field(
         default=1e-3, gt=0, description="Highest rate of Adam; it rises and falls over the run"
     )
     validation_share: float = Field(
-        default=0.1, ge=0, lt=1, description="Share of the training frames kept out to follow the training"
+        default=0.1, ge=0, lt=1, description="Share of the training frames that is kept out to follow the training"
     )
 
 
@@ -103,7 +110,10 @@ class Network(OnGpu, Training):
         description="torchvision's name, e.g. resnet18"
     )
     input_size: int = Field(
-        default=128, ge=32, le=1024, description="Pixels a side that the network sees; the processed frame has 128"
+        default=128,
+        ge=32,
+        le=1024,
+        description="Pixels on a side of what the network sees; the processed frame has 128",
     )
 
 

@@ -14,8 +14,8 @@ class Split(Settings):
     """How the clean frames of a release are divided into train and test."""
 
     method: Literal["random", "stratified", "night", "published"] = Field(
-        description="random: any frame (the paper); stratified: by class; night: no night in both parts; "
-        "published: as a published data set is divided"
+        description="random: frames at random (the paper); stratified: the same share of each class; night: no night "
+        "is in both parts; published: as the published data set is divided"
     )
     test_share: float = Field(
         default=0.22, gt=0, lt=1, description="Share of frames for the test (the paper: 846/3846)"
@@ -34,7 +34,8 @@ class Labelling(Settings):
 
     orders: dict[Name, Order] = Field(
         default={},
-        description="In which order an annotator sees the frames; unless said: the first by time, others random",
+        description="The order in which an annotator sees the frames; where none is given, the first sees them by "
+        "time, the others at random",
     )
     every: int = Field(default=1, ge=1, description="Only every n-th of the chosen frames is offered")
     repeats: float = Field(default=0.03, ge=0, le=0.5, description="Share of frames that are shown again, unannounced")
@@ -42,14 +43,12 @@ class Labelling(Settings):
 
 
 class EventSettings(Settings):
-    """What makes an event of the classified frames: an uninterrupted run of one class."""
+    """What counts as an event in the classified frames: an uninterrupted run of one class."""
 
-    begins: float = Field(
-        default=0.6, ge=0, le=1, description="Probability of a class from which an event of it begins"
-    )
+    begins: float = Field(default=0.6, ge=0, le=1, description="Probability of a class at which an event of it begins")
     ends: float = Field(default=0.4, ge=0, le=1, description="Probability of the class below which it ends")
-    least_minutes: float = Field(default=2.0, ge=0, description="Shorter ones are left out")
-    gap_minutes: float = Field(default=5.0, gt=0, description="Without a frame for longer, an event ends")
+    least_minutes: float = Field(default=2.0, ge=0, description="Events that are shorter are left out")
+    gap_minutes: float = Field(default=5.0, gt=0, description="An event ends where no frame follows for longer")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -65,9 +64,11 @@ class Catalogue(Settings):
         default=None, description="Entry of models whose runs are averaged; null: the best on validation frames"
     )
     precision: float = Field(
-        default=0.9, ge=0.5, lt=1, description="Of what gets a class so much is right, on validation frames"
+        default=0.9, ge=0.5, lt=1, description="Precision that the frames with a class must reach, on validation frames"
     )
-    events: EventSettings = Field(default=EventSettings(), description="What makes an event of the classified frames")
+    events: EventSettings = Field(
+        default=EventSettings(), description="What counts as an event in the classified frames"
+    )
     kp: str | None = Field(default=None, description="Table of the Kp index, columns time and kp; null: not used")
     licence: str = Field(default="", description="Licence of the exported catalogue, such as CC-BY-4.0")
 
@@ -75,10 +76,14 @@ class Catalogue(Settings):
 class ArchiveRelease(Settings):
     """A named labelled data set, made of the archive's frames and the annotators' tables."""
 
-    source: Literal["archive"] = Field(default="archive", description="The archive, or a published data set")
-    title: str = Field(description="What it is, for the head of the report")
+    source: Literal["archive"] = Field(
+        default="archive", description="Where its frames come from: the archive, or a published data set"
+    )
+    title: str = Field(description="What the release is, for the head of the report")
     years: list[Annotated[int, Field(ge=1900, le=2052)]] = Field(min_length=1, description="UTC years of its frames")
-    labels: list[str] = Field(min_length=1, description="One table an annotator; the file's name is the annotator's")
+    labels: list[str] = Field(
+        min_length=1, description="One table for each annotator; the file's name is the annotator's name"
+    )
     adjudicated: str | None = Field(
         default=None, description="Table of labels for frames on which the annotators disagree; null: they are left out"
     )
@@ -90,7 +95,9 @@ class ArchiveRelease(Settings):
     catalogue: Catalogue | None = Field(
         default=Catalogue(), description="The classification of every kept frame; null: none is made"
     )
-    frozen: bool = Field(default=False, description="Made once and for all; thaw it by deleting its labelled.parquet")
+    frozen: bool = Field(
+        default=False, description="It is made once and for all; to thaw it, delete its labelled.parquet"
+    )
 
     @field_validator("splits")
     @classmethod
@@ -117,16 +124,16 @@ class ArchiveRelease(Settings):
 
 
 class PublishedRelease(Settings):
-    """The data set that Kvammen et al. published (DataverseNO, doi 10.18710/SSA38J), as unpacked."""
+    """The data set that Kvammen et al. published (DataverseNO, doi 10.18710/SSA38J), as it was unpacked."""
 
-    source: Literal["published"] = Field(description="The archive, or a published data set")
-    title: str = Field(description="What it is, for the head of the report")
+    source: Literal["published"] = Field(description="Where its frames come from: the archive, or a published data set")
+    title: str = Field(description="What the release is, for the head of the report")
     path: str = Field(description="Folder that holds TrainingImages and TestImages")
     classes: list[ClassName] | None = Field(
         default=None,
         min_length=len(CLASSES),
         max_length=len(CLASSES),
-        description="Classes in the order of the integers in file names; null: proved by Table 1's counts",
+        description="Classes in the order of the integers in file names; null: the counts of Table 1 prove them",
     )
     splits: dict[Name, Split] = Field(
         default={"published": Split(method="published")},
@@ -136,12 +143,12 @@ class PublishedRelease(Settings):
 
     @property
     def folders(self) -> dict[str, str]:
-        """The folder of each part."""
+        """The folders of the two parts, train and test."""
         return {"train": f"{self.path}/TrainingImages", "test": f"{self.path}/TestImages"}
 
     @property
     def years(self) -> list[int]:
-        """None of the archive's; like the following, so that a plan need not ask what kind of release it has."""
+        """It has no years of the archive. With this and the rest a plan need not ask what kind of release it has."""
         return []
 
     @property
@@ -169,8 +176,8 @@ class PublishedRelease(Settings):
 
 
 def _source(release: Any) -> str:
-    found = release.get("source", "archive") if isinstance(release, dict) else release.source
-    return str(found)
+    source = release.get("source", "archive") if isinstance(release, dict) else release.source
+    return str(source)
 
 
 Release = Annotated[

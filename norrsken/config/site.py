@@ -1,4 +1,4 @@
-"""What `config.yaml` may say of the site, its cameras, its archive and what is kept of it."""
+"""What `config.yaml` may say of the site, its cameras, its archive, and which frames are kept."""
 
 import math
 from datetime import date
@@ -43,18 +43,20 @@ class Camera(Settings):
 
     valid_from: date = Field(description="First UTC date on which this camera's frames are taken")
     name: str = Field(description="Make and lens, for people")
-    width: int = Field(gt=0, description="Pixels of the archived JPEG")
-    height: int = Field(gt=0, description="Pixels of the archived JPEG")
+    width: int = Field(gt=0, description="Width of the archived JPEG in pixels")
+    height: int = Field(gt=0, description="Height of the archived JPEG in pixels")
     rotate: Literal[0, 90, 180, 270] = Field(description="Degrees clockwise that bring north to the top")
     flip: bool = Field(description="Mirror east-west after the rotation, so that east is right")
     block: int = Field(ge=1, le=64, description="Side in pixels of the blocks that are averaged")
-    pattern: str = Field(description="File name, in trollsift's notation; {time:…} is needed, {exposure_ms:…} read")
+    pattern: str = Field(
+        description="File name in trollsift's notation; {time:…} is needed, {exposure_ms:…} is read where it is there"
+    )
     response: dict[float, Annotated[float, Field(ge=0, le=1)]] = Field(
-        default={}, exclude=True, description="Response at wavelengths in nm, relative to the highest; only drawn"
+        default={}, exclude=True, description="Response at wavelengths in nm, relative to the highest; it is only drawn"
     )
 
     def __hash__(self) -> int:
-        """Of some of what makes it another camera: the dict of responses has no hash."""
+        """The hash of some fields in which cameras differ; the dict of responses has no hash."""
         return hash((self.valid_from, self.name, self.pattern))
 
     @field_validator("pattern")
@@ -78,7 +80,7 @@ class Camera(Settings):
 
 
 class FrameSource(Settings):
-    """How frames were processed; goes with them from the night tables to the models that are trained on them."""
+    """How frames were processed: this goes with them from the night tables to the models that are trained on them."""
 
     processing: int = Field(description="`stages.PROCESSING`: which pixels a camera's frame gives")
     cameras: list[Camera]
@@ -102,20 +104,26 @@ class Archive(Settings):
 
 
 class Filter(Settings):
-    """Which frames are kept (section 2.1). Degrees, apparent altitude without refraction."""
+    """Which frames are kept (section 2.1), by apparent altitudes in degrees, without refraction."""
 
-    sun_altitude_max: float = Field(default=-15.0, ge=-90, le=90, description="Frames with the Sun above are left out")
-    moon_altitude_max: float = Field(default=0.0, ge=-90, le=90, description="Frames with the Moon above are left out")
+    sun_altitude_max: float = Field(
+        default=-15.0, ge=-90, le=90, description="Frames with the Sun above this altitude are left out"
+    )
+    moon_altitude_max: float = Field(
+        default=0.0, ge=-90, le=90, description="Frames with the Moon above this altitude are left out"
+    )
 
 
 class KeogramSettings(Settings):
     """Which frames a keogram shows."""
 
-    sun_altitude_max: float = Field(default=-10.0, ge=-90, le=90, description="Frames with the Sun above are left out")
+    sun_altitude_max: float = Field(
+        default=-10.0, ge=-90, le=90, description="Frames with the Sun above this altitude are left out"
+    )
 
 
 def dipole_latitude(latitude: float, longitude: float) -> float:
-    """Latitude in degrees in the geomagnetic dipole's frame: good to a few degrees, enough to know the auroral zone."""
+    """Latitude in degrees in the geomagnetic dipole's frame: within a few degrees, enough to tell the auroral zone."""
     phi, pole = math.radians(latitude), math.radians(DIPOLE_POLE[0])
     away = math.radians(longitude - DIPOLE_POLE[1])
     sine = math.sin(phi) * math.sin(pole) + math.cos(phi) * math.cos(pole) * math.cos(away)

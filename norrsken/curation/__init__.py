@@ -1,5 +1,5 @@
-"""What people do: choose times from keograms, label frames, settle disagreements; on pages that need no server.
+"""What people do on pages that need no server: choose times from keograms, label frames, settle disagreements.
 
-A page is one HTML file; pictures lie beside it. It gives back plain CSV, which `norrsken.selections` and
-`norrsken.labels` read for the workflow.
+A page is one HTML file; its pictures lie beside it. A page gives back plain CSV, which `norrsken.dataset.selections`
+and `norrsken.dataset.labels` read for the workflow.
 """

@@ -5,7 +5,7 @@ from norrsken.dataset.agreement import annotators
 from norrsken.files import directory_written_aside
 from norrsken.pages import LABELS_SHOWN, write_frame, write_page
 
-#: Frames that are in memory at a time.
+#: Frames that are held in memory at a time.
 AT_A_TIME = 1000
 
 

@@ -27,7 +27,7 @@ class LabelStudioError(NorrskenError):
 
 
 class Annotation(NamedTuple):
-    """What somebody said of a frame. seconds: Label Studio's lead_time."""
+    """The label that an annotator gave to a frame. seconds: Label Studio's lead_time."""
 
     frame_id: str
     label: str
@@ -61,31 +61,31 @@ def tasks(folder: str | Path, url: str) -> list[dict[str, Any]]:
 def write_tables(export: str | Path, folder: str | Path, problems: list[str]) -> dict[Path, int]:
     """Write `ANNOTATOR.csv` for each annotator of an export; return the number of labels in each.
 
-    Annotations without a frame or without one of the nine labels are left out and said in `problems`. What an annotator
-    said of a frame a second time counts as a repeat. Raises `LabelStudioError` where a table is there already.
+    Annotations without a frame or without one of the nine labels are left out, and `problems` says so. A second label
+    of an annotator for the same frame counts as a repeat. Raises `LabelStudioError` where a table is there already.
     """
-    given: dict[Path, list[Annotation]] = defaultdict(list)
+    tables: dict[Path, list[Annotation]] = defaultdict(list)
     for where, annotation in _annotations(Path(export)):
         if isinstance(annotation, str):
             problems.append(f"{export}: {where}: {annotation}")
         else:
-            given[Path(folder) / f"{annotation.annotator}.csv"].append(annotation)
-    for path in given:
+            tables[Path(folder) / f"{annotation.annotator}.csv"].append(annotation)
+    for path in tables:
         if path.exists():
             raise LabelStudioError(f"{path} is there already: nothing is written. Move it away first")
-    for path, annotations in given.items():
-        said: set[str] = set()
+    for path, annotations in tables.items():
+        labelled: set[str] = set()
         with written_aside(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(["frame_id", "label", "order", "seconds", "repeat", "time"])
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["frame_id", "label", "order", "seconds", "repeat", "time"])
             for order, (frame, label, _, seconds, time) in enumerate(sorted(annotations, key=lambda a: a.time), 1):
-                table.writerow([frame, label, order, seconds, int(frame in said), time])
-                said.add(frame)
-    return {path: len(annotations) for path, annotations in given.items()}
+                writer.writerow([frame, label, order, seconds, int(frame in labelled), time])
+                labelled.add(frame)
+    return {path: len(annotations) for path, annotations in tables.items()}
 
 
 def _annotations(export: Path) -> Iterator[tuple[str, Annotation | str]]:
-    """Where each annotation stands, and what it says or why it cannot be used."""
+    """Where each annotation stands, and the annotation, or a sentence where it cannot be used."""
     if export.suffix == ".csv":
         with export.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
@@ -99,29 +99,34 @@ def _annotations(export: Path) -> Iterator[tuple[str, Annotation | str]]:
     if not isinstance(exported, list) or not all(isinstance(task, dict) and "data" in task for task in exported):
         raise LabelStudioError(f"{export}: expected a list of tasks with their data: the export named JSON")
     for task in exported:
-        for given in task.get("annotations", []):
-            if not given.get("was_cancelled"):  # skipped
-                choices = [name for r in given.get("result", []) for name in r.get("value", {}).get("choices", [])]
-                about = {**given, "annotator": given.get("completed_by")}
-                yield f"task {task.get('id')}", _annotation(task["data"], choices, about)
+        for annotation in task.get("annotations", []):
+            if not annotation.get("was_cancelled"):  # skipped
+                choices = [name for r in annotation.get("result", []) for name in r.get("value", {}).get("choices", [])]
+                origin = {**annotation, "annotator": annotation.get("completed_by")}
+                yield f"task {task.get('id')}", _annotation(task["data"], choices, origin)
 
 
 def _choices(cell: str) -> list[str]:
-    """One choice stands in a cell as it is, several as JSON."""
+    """The choices in a cell of the CSV export, in which one stands as it is, several as JSON."""
     return list(json.loads(cell)["choices"]) if cell.startswith("{") else [cell] if cell else []
 
 
-def _annotation(data: dict[str, Any], choices: list[str], about: dict[str, Any]) -> Annotation | str:
-    """data: of the task. about: annotator, lead_time, created_at. A sentence where it cannot be used."""
+def _annotation(data: dict[str, Any], choices: list[str], origin: dict[str, Any]) -> Annotation | str:
+    """The annotation of a frame, or a sentence where it cannot be used.
+
+    data: the data of the task. origin: has annotator, lead_time and created_at.
+    """
     image = Path(str(data.get("image") or "").split("?d=")[-1]).stem
-    frame = str(data.get("frame_id") or re.sub(r"^[0-9a-f]{8}-", "", image))  # uploaded files get a prefix
+    frame = str(
+        data.get("frame_id") or re.sub(r"^[0-9a-f]{8}-", "", image)
+    )  # Label Studio gives uploaded files a prefix
     if not frame:
         return "neither frame_id nor image tells which frame it is"
     if len(choices) != 1 or choices[0].lower() not in _NAMES:
         return f"{frame}: found {', '.join(choices) or 'no choice'}, expected one of {', '.join(LABELS)}"
-    annotator = about.get("annotator")
+    annotator = origin.get("annotator")
     if isinstance(annotator, dict):
         annotator = annotator.get("email") or annotator.get("id")
     name = re.sub(r"[^A-Za-z0-9-]+", "-", str(annotator or "").split("@")[0]).strip("-") or "annotator"
-    times = (str(about.get(key) or "") for key in ("lead_time", "created_at"))
+    times = (str(origin.get(key) or "") for key in ("lead_time", "created_at"))
     return Annotation(frame, _NAMES[choices[0].lower()], name, *times)

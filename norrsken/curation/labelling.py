@@ -1,4 +1,4 @@
-"""The pages on which people label frames, one page an annotator (section 2.2)."""
+"""The pages on which people label frames, one page for each annotator (section 2.2)."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -16,10 +16,10 @@ from norrsken.errors import NorrskenError
 from norrsken.files import directory_written_aside
 from norrsken.pages import LABELS_SHOWN, write_frame, write_page
 
-#: A page of more frames would open slowly, and nobody would come to its end.
+#: The most frames on a page. A page of more would open slowly, and nobody would come to its end.
 MAX_FRAMES = 50_000
 
-#: A frame that is shown again comes so many frames later at least.
+#: A frame that is shown again comes at least this many frames later.
 REPEAT_AFTER = 50
 
 
@@ -54,7 +54,7 @@ def write_labelling_pages(
 def write_labelling_page(
     frames: list[str], annotator: str, order: str, settings: LabellingSettings, output: Path
 ) -> None:
-    """Write the page of one annotator. frames: by time, the path of each below `frames/`, without its suffix."""
+    """Write the page of one annotator. frames: the path of each below `frames/`, without its suffix, by time."""
     shown = sequence(len(frames), annotator, order, settings)
     page = {
         "release": settings.release,
@@ -68,10 +68,10 @@ def write_labelling_page(
 
 
 def sequence(frames: int, annotator: str, order: str, settings: LabellingSettings) -> list[Shown]:
-    """The order in which an annotator sees so many frames, with some of them again; the same each time."""
+    """The order in which an annotator sees so many frames, with some of them again; it is the same each time."""
     random = np.random.default_rng([settings.seed, zlib.crc32(annotator.encode())])
     first = random.permutation(frames) if order == "random" else np.arange(frames)
-    early = max(frames - REPEAT_AFTER, 0)  # those after which there is room
+    early = max(frames - REPEAT_AFTER, 0)  # frames that can be shown again: enough others follow
     again = random.choice(early, min(round(settings.repeats * frames), early), replace=False)
     places = [(float(place), Shown(int(frame), False)) for place, frame in enumerate(first)]
     places += [(random.uniform(place + REPEAT_AFTER, frames), Shown(int(first[place]), True)) for place in again]

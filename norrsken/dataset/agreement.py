@@ -1,4 +1,4 @@
-"""What the annotators' labels amount to: the paper's Table 1, and how far the annotators agree."""
+"""How far the annotators agree with each other and with themselves, and how their labels change over time."""
 
 from itertools import combinations
 
@@ -9,21 +9,21 @@ from numpy.typing import NDArray
 from norrsken.classes import CLASSES, LABELS
 from norrsken.evaluation.bootstrap import interval, redrawn
 
-#: Of two labels for the same frames.
+#: What is computed from two labels of the same frames: the columns of the tables of agreement.
 MEASURES = ("frames", "agreement", "kappa", "kappa_low", "kappa_high")
 
 
 def annotators(labelled: pd.DataFrame) -> list[str]:
-    """Their names, from the columns of `labelled.parquet`."""
+    """The names of the annotators, from the columns of `labelled.parquet`."""
     return [name.removeprefix("label_") for name in map(str, labelled) if name.startswith("label_")]
 
 
 def agreement(labelled: pd.DataFrame) -> pd.DataFrame:
     """Cohen's kappa and the share of agreement of each pair of annotators.
 
-    labelled: `night` and the columns `label_{annotator}` of `labelled.parquet`. `_suitable`: over the frames to which
-    both gave one of the seven classes (95 % agreement in the paper, section 2.2). Kappa is empty where it is not
-    defined; `kappa_low`, `kappa_high`: 95 % of what other nights would have given (bootstrap over nights).
+    labelled: `night` and the columns `label_{annotator}` of `labelled.parquet`. Columns that end in `_suitable` are
+    over the frames to which both gave one of the seven classes (95 % agreement in the paper, section 2.2). Kappa is
+    empty where it is not defined; `kappa_low` and `kappa_high` are its 95 % interval (bootstrap over nights).
     """
     rows = []
     for a, b in combinations(annotators(labelled), 2):
@@ -31,15 +31,15 @@ def agreement(labelled: pd.DataFrame) -> pd.DataFrame:
         suitable = both[both.iloc[:, :2].isin(CLASSES).all(axis=1)]
         row: dict[str, object] = {"annotator_a": a, "annotator_b": b}
         for suffix, pairs in (("", both), ("_suitable", suitable)):
-            found = _compare(pairs.iloc[:, 0], pairs.iloc[:, 1], pairs["night"])
-            row |= {f"{name}{suffix}": value for name, value in found.items()}
+            measures = _compare(pairs.iloc[:, 0], pairs.iloc[:, 1], pairs["night"])
+            row |= {f"{name}{suffix}": value for name, value in measures.items()}
         rows.append(row)
     columns = [f"{name}{suffix}" for suffix in ("", "_suitable") for name in MEASURES]
     return pd.DataFrame(rows, columns=["annotator_a", "annotator_b", *columns])
 
 
 def consistency(labelled: pd.DataFrame) -> pd.DataFrame:
-    """How far each annotator agrees with their own earlier label, where a frame was shown again; as `agreement`."""
+    """How far each annotator agrees with their own earlier label, where a frame was shown again."""
     rows = []
     for name in annotators(labelled):
         if f"repeat_{name}" in labelled:
@@ -58,19 +58,21 @@ def confusion(labelled: pd.DataFrame, a: str, b: str) -> NDArray[np.float64]:
 def course(labelled: pd.DataFrame, parts: int = 10) -> pd.DataFrame:
     """How an annotator's labels and pace change: a row for each tenth of the order, and for each session.
 
-    Columns: annotator, by (`order` or `session`), part, frames, seconds_median, and the share of each label.
+    Columns: annotator, by (`order` or `session`), part (its number), frames, seconds_median, the share of each label.
     """
     rows = []
     for name in annotators(labelled):
         for by in ("order", "session"):
             if f"{by}_{name}" not in labelled:
                 continue
-            own = labelled[[f"label_{name}", f"{by}_{name}", f"seconds_{name}"]].dropna(subset=[f"{by}_{name}"])
-            own.columns = pd.Index(["label", "place", "seconds"])
+            labels = labelled[[f"label_{name}", f"{by}_{name}", f"seconds_{name}"]].dropna(subset=[f"{by}_{name}"])
+            labels.columns = pd.Index(["label", "place", "seconds"])
             places = (
-                own["place"] if by == "session" else (own["place"].rank(method="first") - 1) * parts // len(own) + 1
+                labels["place"]
+                if by == "session"
+                else (labels["place"].rank(method="first") - 1) * parts // len(labels) + 1
             )
-            for part, members in own.groupby(places.astype(int)):
+            for part, members in labels.groupby(places.astype(int)):
                 shares = members["label"].value_counts(normalize=True).reindex(LABELS, fill_value=0.0)
                 row: dict[str, object] = {"annotator": name, "by": by, "part": part, "frames": len(members)}
                 row["seconds_median"] = members["seconds"].median()

@@ -23,8 +23,8 @@ def drift(
 ) -> list[str]:
     """What differs today from what `labelled.parquet` was made of, in plain sentences; none where nothing does.
 
-    label_paths: the annotators' tables. adjudicated: that of settled disagreements. selections: that of chosen times.
-    nights: the directory of the months. What cannot be compared is said as well.
+    label_paths: the annotators' tables. adjudicated: the table of settled disagreements. selections: the table of
+    chosen times. nights: the folder of the months' night tables. A table that cannot be compared gets a sentence too.
     """
     frozen = tables.read_without_images(labelled).set_index("frame_id")
     months = [str(path) for path in Path(nights).glob("????-??")]
@@ -47,11 +47,11 @@ def drift(
     differing = missing = unselected = 0
     for night in frozen["night"].unique():
         frames = set(frozen.index[frozen["night"] == night])
-        found, reasons = find_frames(months, night, frames, chosen)
+        kept, reasons = find_frames(months, night, frames, chosen)
         outside = list(reasons.values()).count("not selected")
         unselected += outside
-        missing += len(frames - frame_ids(found)) - outside
-        differing += 0 if found is None else _differing_images(labelled, found)
+        missing += len(frames - frame_ids(kept)) - outside
+        differing += 0 if kept is None else _differing_images(labelled, kept)
     if differing:
         sentences.append(f"{differing} of its frames have other pixels in the night tables now.")
     if unselected:
@@ -63,16 +63,16 @@ def drift(
 
 def _differing_labels(frozen: pd.DataFrame, column: str, table: LabelTable) -> int:
     then = frozen[column] if column in frozen else pd.Series(None, frozen.index, dtype=object)
-    now = pd.Series([given and given.label for given in map(table.get, frozen.index)], frozen.index, dtype=object)
+    now = pd.Series([entry and entry.label for entry in map(table.get, frozen.index)], frozen.index, dtype=object)
     return int((then.fillna("") != now.fillna("")).sum())
 
 
 def _differing_outcomes(frozen: pd.DataFrame, settled: LabelTable) -> int:
     columns = ["verdict", "label", *(f"label_{name}" for name in annotators(frozen))]
-    said = frozen[columns].astype(object).where(frozen[columns].notna(), None)
+    verdicts = frozen[columns].astype(object).where(frozen[columns].notna(), None)
     return sum(
         outcome(labels, settled.get(frame)) != (then, label)
-        for frame, then, label, *labels in said.itertuples(name=None)
+        for frame, then, label, *labels in verdicts.itertuples(name=None)
     )
 
 
@@ -88,8 +88,8 @@ def _newly_labelled(
     return sum(len(frame_ids(find_frames(months, night, frames, selections)[0])) for night, frames in by_night.items())
 
 
-def _differing_images(labelled: str, found: pa.Table) -> int:
-    frames = found["frame_id"].to_pylist()
+def _differing_images(labelled: str, kept: pa.Table) -> int:
+    frames = kept["frame_id"].to_pylist()
     frozen = tables.read_where(labelled, "frame_id", frames, ["frame_id", "image"])
     then = dict(zip(frozen["frame_id"].to_pylist(), frozen["image"].to_pylist(), strict=True))
-    return sum(then[frame] != image for frame, image in zip(frames, found["image"].to_pylist(), strict=True))
+    return sum(then[frame] != image for frame, image in zip(frames, kept["image"].to_pylist(), strict=True))

@@ -27,8 +27,8 @@ T = TypeVar("T")
 class Given(NamedTuple):
     """What an annotator said of a frame, and how; only the label and its line are always there.
 
-    order: place of the frame among those that were shown. seconds: that the decision took. context: whether the frame's
-    neighbours in time were looked at. repeat: the label that the frame got when it was shown again.
+    order: place of the frame among those that were shown. seconds: time that the decision took. context: whether the
+    frame's neighbours in time were looked at. repeat: the label that the frame got when it was shown again.
     """
 
     label: str
@@ -49,7 +49,7 @@ class LabelError(NorrskenError):
 
 
 def read_labels(path: str | os.PathLike[str]) -> LabelTable:
-    """Read an annotator's table: `frame_id`, `label`, and of `order`, `session`, `seconds`, `context` what is there.
+    """Read an annotator's table: `frame_id`, `label`; `order`, `session`, `seconds`, `context` where they are there.
 
     A row with `repeat` = 1 does not count as a label: it says what the annotator said the second time. Raises
     `LabelError` for unknown labels and for a frame with two different labels.
@@ -69,11 +69,11 @@ def read_labels(path: str | os.PathLike[str]) -> LabelTable:
         elif before is None:
             labels[frame] = _given(row, label, line)
     raise_listed(problems, LabelError)
-    return {frame: given._replace(repeat=repeats.get(frame)) for frame, given in labels.items()}
+    return {frame: entry._replace(repeat=repeats.get(frame)) for frame, entry in labels.items()}
 
 
 def _given(row: Mapping[str, str], label: str, line: int) -> Given:
-    """A row with what it says of how the frame was labelled; what is not a number there counts as not said."""
+    """The label of a row, and how it was given; a value that is not a number counts as missing."""
 
     def number(column: str, kind: Callable[[float], T]) -> T | None:
         try:
@@ -96,17 +96,17 @@ def merge_labels(
 ) -> None:
     """Write `labelled.parquet` of a release.
 
-    label_paths: one table an annotator, whose name is the file's. adjudicated: a table of what was settled where they
-    disagree; None: nothing was. selections: the table of chosen times; None: all.
+    label_paths: one table for each annotator, whose name is the file's. adjudicated: a table of what was settled where
+    they disagree; None: nothing was. selections: the table of chosen times; None: all times count.
     months: the directories of the night tables. Frames of other years, frames that the filters did not keep, and frames
     outside the chosen times are left out and counted. Raises `LabelError` for frames that are not in the archive.
     """
     labels = {Path(path).stem: read_labels(path) for path in label_paths}
     settled = {} if adjudicated is None else read_labels(adjudicated)
     lines = {
-        frame: f"{path}:{given.line}"
+        frame: f"{path}:{entry.line}"
         for path, table in reversed(list(zip(label_paths, labels.values(), strict=True)))
-        for frame, given in table.items()
+        for frame, entry in table.items()
     }
     wanted, outside = frames_by_night(lines, settings)
     left_out = Counter({"outside the release's years": outside} if outside else {})
@@ -116,13 +116,13 @@ def merge_labels(
     source = _frame_source(months, wanted).plain()
     with tables.writer(output, schema, settings.plain(), frames=source) as writer:
         for night, frames in sorted(wanted.items()):
-            found, rejected = find_frames(months, night, frames, chosen)
+            kept, rejected = find_frames(months, night, frames, chosen)
             problems += [
-                f"{lines[f]}: {f} is not in the archive" for f in sorted(frames - rejected.keys() - frame_ids(found))
+                f"{lines[f]}: {f} is not in the archive" for f in sorted(frames - rejected.keys() - frame_ids(kept))
             ]
             left_out.update(rejected.values())
-            if found is not None and not problems:
-                writer.write_table(_with_labels(found, labels, settled).select(schema.names).cast(schema))
+            if kept is not None and not problems:
+                writer.write_table(_with_labels(kept, labels, settled).select(schema.names).cast(schema))
         raise_listed(problems, LabelError)
         writer.add_key_value_metadata({tables.LEFT_OUT_KEY: to_json(left_out)})
     for reason, count in left_out.items():
@@ -132,10 +132,10 @@ def merge_labels(
 def find_frames(
     months: Iterable[str], night: date, frames: set[str], selections: Selections | None
 ) -> tuple[pa.Table | None, dict[str, str]]:
-    """Look frames of one night up in the night tables.
+    """Look up frames of one night in the night tables.
 
-    Returns a table with `frame_id`, `time`, `night`, `image` of those that were kept and chosen, by time, and of the
-    others why not: their status, or `not selected`. Only the row groups that hold one of the frames are read.
+    Returns a table with `frame_id`, `time`, `night`, `image` of those that were kept and chosen, by time; and for the
+    others why they were not: their status, or `not selected`. Only the row groups that hold one of the frames are read.
     """
     path = _night_table(months, night)
     if path is None:
@@ -157,8 +157,8 @@ def find_frames(
                     chosen.append(i)
             if chosen:
                 parts.append(file.read_row_group(group, ["frame_id", "time", "night", "image"]).take(chosen))
-    found = pa.concat_tables(parts) if parts else None
-    return found, {frame: reason for frame, reason in reasons.items() if frame not in frame_ids(found)}
+    kept = pa.concat_tables(parts) if parts else None
+    return kept, {frame: reason for frame, reason in reasons.items() if frame not in frame_ids(kept)}
 
 
 def _night_table(months: Iterable[str], night: date) -> Path | None:
@@ -168,7 +168,7 @@ def _night_table(months: Iterable[str], night: date) -> Path | None:
 
 
 def _frame_source(months: Iterable[str], nights: Iterable[date]) -> FrameSource:
-    """How the frames of these nights were processed: of one night a month, since a month's tables are made together."""
+    """How the frames of these nights were processed. One night of a month tells, since its tables are made together."""
     source = FrameSource(processing=stages.PROCESSING, cameras=[])
     for night in {f"{night:%Y-%m}": night for night in nights}.values():
         path = _night_table(months, night)
@@ -179,12 +179,12 @@ def _frame_source(months: Iterable[str], nights: Iterable[date]) -> FrameSource:
 
 def verdict(labels: Iterable[str | None]) -> str:
     """What the annotators say together; see `tables.VERDICTS`."""
-    given = set(labels)
-    if None in given or not given:
+    distinct = set(labels)
+    if None in distinct or not distinct:
         return "incomplete"
-    if len(given) > 1:
+    if len(distinct) > 1:
         return "disagreement"
-    (label,) = given
+    (label,) = distinct
     return label if label in EXCLUSIONS else "agreed"
 
 
@@ -202,7 +202,8 @@ def outcome(labels: Iterable[str | None], settled: Given | None) -> tuple[str, s
 def frames_by_night(lines: Mapping[str, str], settings: LabelSettings) -> tuple[dict[date, set[str]], int]:
     """Frames of the release's years by night, and how many belong to other years.
 
-    lines: frame id → where it stands, for the error. Raises `LabelError` for what is not a frame id of the archive.
+    lines: frame id → file and line where it stands, for the error. Raises `LabelError` for what is not a frame id of
+    the archive.
     """
     wanted: dict[date, set[str]] = defaultdict(set)
     outside, problems = 0, []
@@ -224,18 +225,20 @@ def frames_by_night(lines: Mapping[str, str], settings: LabelSettings) -> tuple[
     return wanted, outside
 
 
-def _with_labels(found: pa.Table, labels: Mapping[str, LabelTable], settled: LabelTable) -> pa.Table:
-    frames = found["frame_id"].to_pylist()
-    said = [[given and given.label for given in (table.get(frame) for table in labels.values())] for frame in frames]
-    outcomes = [outcome(row, settled.get(frame)) for frame, row in zip(frames, said, strict=True)]
+def _with_labels(kept: pa.Table, labels: Mapping[str, LabelTable], settled: LabelTable) -> pa.Table:
+    frames = kept["frame_id"].to_pylist()
+    by_annotator = [
+        [entry and entry.label for entry in (table.get(frame) for table in labels.values())] for frame in frames
+    ]
+    outcomes = [outcome(row, settled.get(frame)) for frame, row in zip(frames, by_annotator, strict=True)]
     for name, table in labels.items():
         rows = [table.get(frame) for frame in frames]
         for field in tables.annotator_fields(name):
             column = field.name.removesuffix(f"_{name}")
-            found = found.append_column(field, pa.array([row and getattr(row, column) for row in rows], field.type))
+            kept = kept.append_column(field, pa.array([row and getattr(row, column) for row in rows], field.type))
     verdicts, classes = zip(*outcomes, strict=True)
-    return found.append_column("verdict", pa.array(verdicts)).append_column("label", pa.array(classes, pa.string()))
+    return kept.append_column("verdict", pa.array(verdicts)).append_column("label", pa.array(classes, pa.string()))
 
 
-def frame_ids(found: pa.Table | None) -> set[str]:
-    return set(found["frame_id"].to_pylist()) if found is not None else set()
+def frame_ids(table: pa.Table | None) -> set[str]:
+    return set(table["frame_id"].to_pylist()) if table is not None else set()

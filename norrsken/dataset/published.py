@@ -1,8 +1,8 @@
 """The data set that Kvammen et al. published (DataverseNO, doi 10.18710/SSA38J) → `labelled.parquet`.
 
-Two flat folders, train and test, of frames of 128 × 128 pixels; the label stands at the end of the name, as
-`…class_3.png`. What the integers mean is not said in the files; Table 1's counts of train and test frames are all
-different, so that they prove it.
+It has two flat folders, train and test, with frames of 128 × 128 pixels. The label is an integer at the end of the
+name, as in `…class_3.png`. The files do not say what the integers mean; Table 1's counts of train and test frames are
+all different, so that they prove it.
 """
 
 import logging
@@ -31,10 +31,10 @@ log = logging.getLogger(__name__)
 _LABEL = re.compile(r"class_([0-6])\.[A-Za-z]+$")
 _TIME = re.compile(r"\d{8}T\d{6}")
 
-#: What operating systems leave in folders.
+#: Names of files that operating systems leave in folders.
 _STRAY = re.compile(r"^(\.|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
 
-#: Formats that other programs must be started for, or that are no images of pixels.
+#: Formats that are not read: another program must be started for them, or they are no images of pixels.
 _UNSAFE = {"EPS", "WMF", "MPEG", "HDF5", "GRIB", "BUFR"}
 
 
@@ -43,7 +43,7 @@ class PublishedError(NorrskenError):
 
 
 class Published(NamedTuple):
-    """A file of the data set. part: train or test. label: the integer in its name. time: where its name tells it."""
+    """A file of the data set. part: train or test. label: the integer in its name. time: in its name, or None."""
 
     path: Path
     part: str
@@ -59,8 +59,8 @@ class Published(NamedTuple):
 def read_published(folders: Mapping[str, str], settings: PublishedSettings, output: str) -> None:
     """Write `labelled.parquet` of a published data set; its column `part` is the data set's own division.
 
-    folders: of train and test. Raises `PublishedError` for files that are not such frames, and where the class counts
-    do not prove what the integers mean and the settings do not say it.
+    folders: part, train or test → its folder. Raises `PublishedError` for files that are not such frames, and where the
+    class counts do not prove what the integers mean and the settings do not say it.
     """
     files = list(_list_files(folders))
     classes = settings.classes or prove_classes(files)
@@ -71,15 +71,15 @@ def read_published(folders: Mapping[str, str], settings: PublishedSettings, outp
     source = FrameSource(processing=stages.PROCESSING, cameras=settings.cameras).plain()
     with tables.writer(output, tables.PUBLISHED_TABLE, settings.plain(), frames=source) as writer:
         for start in range(0, len(files), tables.ROW_GROUP):
-            some = files[start : start + tables.ROW_GROUP]
-            images = [_read(file.path, problems) for file in some]
+            group = files[start : start + tables.ROW_GROUP]
+            images = [_read(file.path, problems) for file in group]
             if not problems:
-                writer.write_table(_table(some, np.stack(images), classes, settings))
+                writer.write_table(_table(group, np.stack(images), classes, settings))
         raise_listed(problems, PublishedError)
 
 
 def counts_of(files: list[Published]) -> list[tuple[int, int]]:
-    """Train and test frames of each integer."""
+    """The numbers of train and test frames of each integer, from 0 to 6."""
     counts = Counter((file.part, file.label) for file in files)
     return [(counts["train", label], counts["test", label]) for label in range(len(CLASSES))]
 
@@ -87,21 +87,21 @@ def counts_of(files: list[Published]) -> list[tuple[int, int]]:
 def prove_classes(files: list[Published]) -> list[str]:
     """The class of each integer, by the counts of Table 1; raises `PublishedError` where they are not its counts."""
     paper = {PAPER_LABELS[name][:2]: name for name in CLASSES}
-    found = counts_of(files)
-    if sorted(found) != sorted(paper):
+    counts = counts_of(files)
+    if sorted(counts) != sorted(paper):
         raise PublishedError(
             "the class counts are not those of Table 1 of the paper, so nothing proves what the integers in the file "
             "names mean.\n"
-            f"found (train, test): {', '.join(f'{label}: {pair}' for label, pair in enumerate(found))}\n"
+            f"found (train, test): {', '.join(f'{label}: {pair}' for label, pair in enumerate(counts))}\n"
             f"Table 1: {', '.join(f'{name}: {pair}' for pair, name in paper.items())}\n"
             "If you know it, name the classes in the order of the integers under `classes` of the release"
         )
-    return [paper[pair] for pair in found]
+    return [paper[pair] for pair in counts]
 
 
 def _list_files(folders: Mapping[str, str]) -> Iterator[Published]:
     """The files of both folders, by name; raises `PublishedError` for names without a label."""
-    problems, found = [], False
+    problems, any_frame = [], False
     for part, folder in folders.items():
         for path in sorted(Path(folder).iterdir()):
             if _STRAY.search(path.name):
@@ -110,10 +110,10 @@ def _list_files(folders: Mapping[str, str]) -> Iterator[Published]:
             if label is None or not path.is_file() or path.resolve().parent != Path(folder).resolve():
                 problems.append(f"{path}: expected a file named …class_0 to …class_6 and a suffix")
                 continue
-            found = True
+            any_frame = True
             yield Published(path, part, int(label[1]), _time(time[0]) if time else None)
     raise_listed(problems, PublishedError)
-    if not found:
+    if not any_frame:
         raise PublishedError(f"{' and '.join(folders.values())}: there are no frames")
 
 
@@ -125,7 +125,7 @@ def _time(text: str) -> datetime | None:
 
 
 def _read(path: Path, problems: list[str]) -> NDArray[np.uint8]:
-    """A frame (128, 128, 3); black, and a sentence in `problems`, where it is none."""
+    """A frame (128, 128, 3). Where the file is none, the frame is black, and `problems` gets a sentence."""
     try:
         with Image.open(path, formats=[name for name in Image.OPEN if name not in _UNSAFE]) as image:
             bands = image.getbands()

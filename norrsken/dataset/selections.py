@@ -27,7 +27,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Selections:
-    """What was chosen of each night that somebody looked at; of some nights nothing."""
+    """The times that were chosen of each night that somebody looked at; a night may have none."""
 
     nights: dict[date, list[Span]] = field(default_factory=dict)
 
@@ -37,9 +37,9 @@ class Selections:
 
 
 def read_selections(path: str | os.PathLike[str], longitude: float) -> Selections:
-    """Read `selections.csv`: night, start, end, annotator. A night without start and end was looked at in vain.
+    """Read `selections.csv`: night, start, end, annotator. In a night without them nothing was chosen.
 
-    longitude: of the site, in degrees east; it decides when a night begins and ends. Raises `SelectionError` for spans
+    longitude: the site's, in degrees east; it decides when a night begins and ends. Raises `SelectionError` for spans
     that end before they begin, reach out of their night, or overlap another one of the same annotator.
     """
     nights: dict[date, list[Span]] = defaultdict(list)
@@ -60,7 +60,7 @@ def read_selections(path: str | os.PathLike[str], longitude: float) -> Selection
 
 
 def _span(row: dict[str, str], night: date, longitude: float) -> Span | None:
-    """The span of a row, None where the night holds nothing; raises `ValueError` for a wrong one."""
+    """The span of a row, or None where nothing was chosen; raises `ValueError` for a wrong span."""
     if not row["start"] and not row["end"]:
         return None
     start, end = (_time(row[name], name) for name in ("start", "end"))

@@ -22,7 +22,7 @@ from norrsken.errors import NorrskenError
 
 log = logging.getLogger(__name__)
 
-#: Divisions by night that are drawn; the one that divides the classes most evenly is taken.
+#: How many divisions by night are drawn; the one that divides the classes most evenly is taken.
 NIGHT_DRAWS = 200
 
 
@@ -32,7 +32,7 @@ class DatasetError(NorrskenError):
 
 @dataclass(frozen=True)
 class Part:
-    """Train or test frames.
+    """The train or the test frames of a split.
 
     frame_ids: (n,). labels: (n,) int64, codes in class order. nights: (n,) datetime64[D]. images: (n, 128, 128, 3)
     uint8, or None where they were not asked for.
@@ -84,7 +84,7 @@ def split_dataset(labelled: str, splits: Mapping[str, Split], output: str) -> No
 
 
 def divide(labels: NDArray[np.str_], nights: NDArray[np.datetime64], split: Split) -> NDArray[np.bool_]:
-    """Which frames are for the test. labels, nights: (n,); returns (n,) bool; the same for the same seed."""
+    """Which frames are for the test: (n,) bool, the same for the same seed. labels, nights: (n,)."""
     random = np.random.default_rng(split.seed)
     test = np.zeros(len(labels), bool)
     match split.method:
@@ -109,7 +109,7 @@ def drawn_by_class(
 
 
 def held_out(labels: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
-    """The training frames that a run of this seed keeps out, to follow its training. labels: codes (n,) of them all."""
+    """Which training frames a run of this seed keeps out, to follow its training: (n,) bool. labels: codes, (n,)."""
     return drawn_by_class(labels, range(len(CLASSES)), share, np.random.default_rng(seed))
 
 
@@ -126,7 +126,7 @@ def _test_nights(
     for _ in range(NIGHT_DRAWS):
         order = random.permutation(len(names))
         held = counts[order].cumsum(axis=0)
-        # Where to stop: the number of nights whose frames come nearest to the share asked for, one night at least
+        # The test gets the number of nights whose frames come nearest to the share asked for; at least one night stays
         # on either side.
         size = int(np.abs(held.sum(axis=1)[: max(len(names) - 1, 1)] - goal.sum()).argmin()) + 1
         error = float((np.abs(held[size - 1] - goal) / counts.sum(axis=0)).sum())
@@ -162,11 +162,11 @@ def sample_frames(dataset: str | os.PathLike[str], each: int) -> dict[str, list[
     table = tables.read(dataset, tables.dataset_table([]), ["frame_id", "label", "image"])
     brightness = tables.images(table["image"]).mean(axis=(1, 2, 3))
     frames, labels = (np.array(table[name].to_pylist()) for name in ("frame_id", "label"))
-    found = {}
+    samples = {}
     for name in CLASSES:
         (members,) = np.nonzero(labels == name)
         if len(members):
             order = members[np.argsort(brightness[members], kind="stable")]
             places = ((np.arange(each) + 0.5) / each * len(order)).astype(int)
-            found[name] = frames[order[np.unique(places)]].tolist()
-    return found
+            samples[name] = frames[order[np.unique(places)]].tolist()
+    return samples

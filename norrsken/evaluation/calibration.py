@@ -1,4 +1,4 @@
-"""Whether a model is as sure as it may be: predictions against how often they are right."""
+"""Whether a model is as sure as it may be: how sure it is of its predictions, and how often they are right."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from norrsken.classes import CLASSES
 
-#: Bins of confidence.
+#: The number of bins of confidence.
 BINS = 10
 
 _COLUMNS = [f"p_{name}" for name in CLASSES]
 
 
 def mean_probabilities(predictions: Sequence[pd.DataFrame]) -> NDArray[np.float64]:
-    """Probabilities of the test frames, mean over runs: (n, 7). predictions: `predictions.parquet` of each run."""
+    """Mean over runs of the probabilities of test frames: (n, 7). predictions: `predictions.parquet` of each run."""
     by_run = [run.set_index("frame_id")[_COLUMNS].reindex(predictions[0]["frame_id"]) for run in predictions]
     mean: NDArray[np.float64] = np.mean([np.asarray(run, np.float64) for run in by_run], axis=0)
     return mean

@@ -1,8 +1,8 @@
 """How sure scores are, and how much better one model is than another: a bootstrap over the test frames.
 
 Five of the paper's seven classes have 29 to 50 test frames (Table 1), so that its deviations over ten runs, which are
-all tested on the same frames, say little of how sure a score is. Here the test frames are drawn anew; whole nights,
-where their times are known, since frames of a night are alike.
+all tested on the same frames, say little of how sure a score is. Here the test frames are drawn anew: whole nights
+of them, where their times are known, since the frames of a night are alike.
 """
 
 import os
@@ -38,7 +38,7 @@ def intervals(
         runs[run["split"]][run["model"]].append(path)
     rows = []
     for split, paths in runs.items():
-        models = {model: read_counts(own, nights) for model, own in paths.items()}
+        models = {model: read_counts(model_paths, nights) for model, model_paths in paths.items()}
         drawn = {model: draw(counts) for model, counts in models.items()}
         whole = {model: macro(counts.sum(axis=0)).mean(axis=0) for model, counts in models.items()}
         f1 = SCORE_NAMES.index("f1")
@@ -59,12 +59,14 @@ def read_counts(paths: Sequence[str | os.PathLike[str]], nights: pd.Series) -> N
     paths: the predictions of the runs of one model on one split. nights: by frame id.
     """
     columns = ["frame_id", "label", "predicted"]
-    found = [tables.read(path, tables.PREDICTIONS_TABLE, columns).to_pandas().set_index("frame_id") for path in paths]
-    units = nights.loc[found[0].index]
+    predictions = [
+        tables.read(path, tables.PREDICTIONS_TABLE, columns).to_pandas().set_index("frame_id") for path in paths
+    ]
+    units = nights.loc[predictions[0].index]
     codes, _ = pd.factorize(units if units.notna().all() else pd.Series(range(len(units))))
-    counts = np.zeros((codes.max() + 1, len(found), len(CLASSES), len(CLASSES)))
-    for run, table in enumerate(found):
-        same = table.loc[found[0].index]
+    counts = np.zeros((codes.max() + 1, len(predictions), len(CLASSES), len(CLASSES)))
+    for run, table in enumerate(predictions):
+        same = table.loc[predictions[0].index]
         truth, predicted = (same[name].map(CLASSES.index).to_numpy(np.int64) for name in ("label", "predicted"))
         np.add.at(counts, (codes, np.intp(run), truth, predicted), 1)
     return counts
@@ -73,7 +75,7 @@ def read_counts(paths: Sequence[str | os.PathLike[str]], nights: pd.Series) -> N
 def draw(counts: NDArray[np.float64], draws: int = DRAWS) -> NDArray[np.float64]:
     """Macro scores, mean over the runs, of draws of the units with replacement: (units, runs, 7, 7) → (draws, 3).
 
-    nan where there are too few units.
+    All are nan where there are fewer than `MIN_UNITS` units.
     """
     if len(counts) < MIN_UNITS:
         return np.full((draws, len(SCORE_NAMES)), np.nan)
@@ -82,9 +84,9 @@ def draw(counts: NDArray[np.float64], draws: int = DRAWS) -> NDArray[np.float64]
 
 
 def macro(counts: NDArray[np.float64], known: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """Macro precision, recall and F1 of confusion matrices: (…, 7, 7) → (…, 3), as `scores.macro_scores`.
+    """Macro precision, recall and F1 of confusion matrices: (…, 7, 7) → (…, 3), as in `scores.macro_scores`.
 
-    known: (7,), classes of which there are frames at all: in a draw without any of them the mean is over the others.
+    known: (7,), classes of which there are frames at all: where a draw has none of them, the mean is over the others.
     """
     right = np.diagonal(counts, axis1=-2, axis2=-1)
     truth, predicted = counts.sum(axis=-1), counts.sum(axis=-2)
@@ -96,5 +98,5 @@ def macro(counts: NDArray[np.float64], known: NDArray[np.bool_] | None = None) -
 
 
 def _divide(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A / b, and 0 where there is nothing to divide by."""
+    """The quotient a / b, and 0 where there is nothing to divide by."""
     return np.divide(a, b, out=np.zeros_like(a, dtype=np.float64), where=b > 0)

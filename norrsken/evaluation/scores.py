@@ -22,10 +22,10 @@ def scores_by_class(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> 
     """
     from sklearn.metrics import precision_recall_fscore_support
 
-    found = precision_recall_fscore_support(labels, predicted, labels=range(len(CLASSES)), zero_division=0)
+    columns = precision_recall_fscore_support(labels, predicted, labels=range(len(CLASSES)), zero_division=0)
     return {
         name: {"precision": float(p), "recall": float(r), "f1": float(f), "frames": int(n)}
-        for name, p, r, f, n in zip(CLASSES, *found, strict=True)
+        for name, p, r, f, n in zip(CLASSES, *columns, strict=True)
     }
 
 
@@ -36,7 +36,7 @@ def macro_scores(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> dic
 
 
 def confusion(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> list[list[int]]:
-    """Counts, rows: truth, columns: prediction, in class order."""
+    """The confusion matrix: counts by truth (rows) and by prediction (columns), in class order."""
     from sklearn.metrics import confusion_matrix
 
     matrix: list[list[int]] = confusion_matrix(labels, predicted, labels=range(len(CLASSES))).tolist()
@@ -53,15 +53,18 @@ def read_metrics(paths: Iterable[str | os.PathLike[str]]) -> list[dict[str, Any]
 
 
 def collect_scores(metrics: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """The runs of a model on a split, a row a seed: the table `scores.csv`."""
+    """The runs of a model on a split, one row for each seed: the table `scores.csv`."""
     columns = ["model", "split", "seed", *SCORE_NAMES, "parameters", "seconds"]
     return pd.DataFrame([{name: run[name] for name in columns} for run in metrics]).sort_values("seed")
 
 
 def notes(runs: Sequence[Mapping[str, Any]]) -> str:
-    """What must be known of the scores of a model's runs, empty where nothing: each note, with how many runs it is of
-    where not of all.
+    """What must be known of the scores of a model's runs; empty where there is nothing.
+
+    A note that does not hold for all runs says for how many it does.
     """
     counts = Counter(note for run in runs for note in run["notes"])
-    said = [note if count == len(runs) else f"{note}: {count} of {len(runs)} runs" for note, count in counts.items()]
-    return "; ".join(said)
+    sentences = [
+        note if count == len(runs) else f"{note}: {count} of {len(runs)} runs" for note, count in counts.items()
+    ]
+    return "; ".join(sentences)

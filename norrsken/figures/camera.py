@@ -1,4 +1,4 @@
-"""The camera."""
+"""Figures of the camera."""
 
 import os
 from collections.abc import Mapping
@@ -14,7 +14,8 @@ LINES = {427.8: (r"N$_2^+$ 1NG", "#4b32c3"), 557.7: ("O($^1$S)", "#3a9d23"), 630
 def draw_response(cameras: Mapping[str, Mapping[float, float]], path: str | os.PathLike[str]) -> None:
     """Relative response of each camera at the auroral lines that the configuration gives, as the paper's Figure 1.
 
-    cameras: name → {wavelength in nm: response relative to the highest}. Three points; what lies between is not known.
+    cameras: name → {wavelength in nm: response relative to the highest}. What lies between the points is not
+    known.
     """
     figure = Figure(figsize=(5.6, 3.2), layout="constrained")
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Where a network puts the frames."""
+"""The figure of where a network puts the frames."""
 
 import os
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from norrsken.classes import CLASSES, COLOURS, TITLES
 from norrsken.figures.style import save
 
-#: Thumbnails stand at most one in a cell of so many by so many.
+#: The picture has so many by so many cells; in each stands at most one thumbnail.
 GRID = 7
 
 
@@ -21,9 +21,9 @@ def embed(features: NDArray[np.float32]) -> NDArray[np.float32]:
 
     perplexity = min(30.0, (len(features) - 1) / 3)
     with threadpool_limits(1):  # several threads add up in another order each time, and the picture differs
-        found = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(features)
-    low, high = found.min(axis=0), found.max(axis=0)
-    places: NDArray[np.float32] = (found - low) / np.maximum(high - low, 1e-9)
+        positions = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(features)
+    low, high = positions.min(axis=0), positions.max(axis=0)
+    places: NDArray[np.float32] = (positions - low) / np.maximum(high - low, 1e-9)
     return places
 
 
@@ -41,10 +41,10 @@ def draw_embedding(
     figure = Figure(figsize=(7.6, 6.4), layout="constrained")
     axes = figure.subplots()
     for name in CLASSES:
-        own = labels == name
-        if own.any():
-            label = f"{TITLES[name]} ({own.sum()})"
-            axes.plot(places[own, 0], places[own, 1], ".", markersize=7, color=COLOURS[name], label=label)
+        of_class = labels == name
+        if of_class.any():
+            label = f"{TITLES[name]} ({of_class.sum()})"
+            axes.plot(places[of_class, 0], places[of_class, 1], ".", markersize=7, color=COLOURS[name], label=label)
     for i in spread_out(places):
         picture = OffsetImage(frames[i], zoom=0.2, interpolation="nearest")
         frame = {"edgecolor": COLOURS[labels[i]], "linewidth": 1.5}
@@ -61,7 +61,7 @@ def draw_embedding(
 
 
 def spread_out(places: NDArray[np.float32]) -> list[int]:
-    """Of each cell of a grid the point nearest to its middle, in every second cell, so that points stay to be seen."""
+    """The point nearest to the middle of each cell of a grid, for every second cell, so that points can be seen."""
     cells = np.minimum((places * GRID).astype(int), GRID - 1)
     distance = np.abs(places * GRID - cells - 0.5).sum(axis=1)
     chosen = []

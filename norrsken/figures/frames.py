@@ -1,4 +1,4 @@
-"""Frames: as processed, samples, mistakes."""
+"""Figures of frames: how they are processed, samples, mistakes."""
 
 import os
 from collections.abc import Mapping, Sequence

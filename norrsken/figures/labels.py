@@ -1,4 +1,4 @@
-"""What the annotators said."""
+"""Figures of what the annotators said."""
 
 import os
 from itertools import combinations

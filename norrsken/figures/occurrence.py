@@ -1,4 +1,4 @@
-"""How often each class was seen."""
+"""Figures of how often each class was seen."""
 
 import os
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ KIRUNA = {
     15: 33, 16: 46, 17: 50, 18: 60, 19: 72, 20: 78, 21: 85, 22: 83, 23: 81, 0: 77, 1: 72, 2: 71, 3: 58, 4: 48, 5: 45,
 }  # fmt: skip
 
-#: The bins in the order in which they are drawn: nights and winters in one piece. Years as they come.
+#: The bins in the order in which they are drawn, so that nights and winters are in one piece; years stand as they come.
 ORDERS: dict[str, list[int]] = {
     "hour": [*range(12, 24), *range(12)],
     "mlt": [*range(12, 24), *range(12)],
     "month": [*range(7, 13), *range(1, 7)],
     "kp": list(range(10)),
 }
-#: What has a beginning and an end at the axis.
+#: The bins whose beginning and end are marked at the axis; others are marked in their middle.
 HOURS = ("hour", "mlt")
 AXES = {
     "hour": "universal time, h",
@@ -46,8 +46,8 @@ NIGHTS: HashableList[str] = ["nights", "nights", "nights"]
 def draw_occurrence(table: pd.DataFrame, by: str, path: str | os.PathLike[str], reference: bool) -> None:
     """Share of the observed time of aurora and of each class, with 95 % bands, and the hours observed.
 
-    table: as `tabulate_occurrence` makes it. by: hour, mlt, month, year or kp. reference: by hour, draw the share of
-    nights with aurora beside that of Kiruna 1985-1994.
+    table: as `tabulate_occurrence` makes it. by: hour, mlt, month, year or kp. reference: whether, by hour, the
+    share of nights with aurora is drawn beside that of Kiruna 1985-1994.
     """
     rows = table[table["by"] == by].astype({"value": int})
     aurora = rows[rows["label"] == AURORA].set_index("value")
@@ -78,8 +78,8 @@ def draw_occurrence(table: pd.DataFrame, by: str, path: str | os.PathLike[str], 
             axes.set_xlabel(AXES[by])
         if name in {line[0] for line in PANELS}:
             axes.set_ylabel("observed time, %")
-    said = "bands: 95 % interval, bootstrap over nights, where there are ten"
-    figure.suptitle(said + "; bars: 95 %, binomial" * compared, x=0.99, ha="right", fontsize=8)
+    bands = "bands: 95 % interval, bootstrap over nights, where there are ten"
+    figure.suptitle(bands + "; bars: 95 %, binomial" * compared, x=0.99, ha="right", fontsize=8)
     save(figure, path)
 
 
@@ -111,12 +111,12 @@ def _draw_nights(axes: Axes, rows: pd.DataFrame, order: Sequence[int]) -> None:
 
 
 def _places(order: Sequence[int], by: str) -> NDArray[np.float64]:
-    """Where bins are drawn: hours in their middle."""
+    """Where the bins are drawn: hours in the middle between their beginning and end."""
     return np.arange(len(order), dtype=np.float64) + (0.5 if by in HOURS else 0)
 
 
 def _mark(axes: Axes, order: Sequence[int], by: str) -> None:
-    """Name the bins: hours at their beginning."""
+    """Write the names of the bins at the axis: those of hours at their beginning."""
     names = [MONTHS[value - 1] if by == "month" else str(value) for value in order]
     if by in HOURS:
         names.append(str((order[-1] + 1) % 24))

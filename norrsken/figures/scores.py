@@ -1,4 +1,4 @@
-"""How well the classes are told apart."""
+"""Figures of how well the classes are told apart."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def draw_confusion(metrics: Sequence[Mapping[str, Any]], path: str | os.PathLike
 
 
 def draw_class_accuracy(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | os.PathLike[str]) -> None:
-    """Accuracy (recall) by class of some models beside each other, as the paper's Figure 7; bars of ± a deviation.
+    """Accuracy (recall) by class of some models beside each other, as the paper's Figure 7; with ± a deviation.
 
     runs: model → the `metrics.json` of its runs on one split.
     """

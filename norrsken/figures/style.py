@@ -31,7 +31,7 @@ def save(figure: Figure, png: str | os.PathLike[str], dpi: int = 150) -> None:
 
 
 def colour_classes(axes: Axes) -> None:
-    """Give the names of the classes at both axes, which are the first there, their colours."""
+    """Colour the names of the classes at both axes, where they are the first names."""
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         for label, name in zip(labels, CLASSES, strict=False):
             label.set_color(COLOURS[name])
@@ -43,8 +43,8 @@ def draw_counts(
 ) -> AxesImage:
     """A table of counts (rows, columns) as a heat map: per cent of the row, large, and the count, small.
 
-    names: of the rows, those of the classes first. size: of the large text, in points. columns: their names, where they
-    are others than those of the rows.
+    names: those of the rows, the classes first. size: that of the large text, in points. columns: the names of the
+    columns, where they are not those of the rows.
     """
     frames = counts.sum(axis=1, keepdims=True)
     share = 100 * np.divide(counts, frames, out=np.zeros_like(counts), where=frames > 0)
@@ -70,7 +70,7 @@ def without_frame(axes: Axes) -> None:
 
 
 def say(figure: Figure, sentence: str) -> None:
-    """A sentence in place of what cannot be drawn."""
+    """Write a sentence in place of what cannot be drawn."""
     for axes in figure.axes or [figure.subplots()]:
         axes.set_axis_off()
     figure.axes[0].text(0.5, 0.5, sentence, ha="center", transform=figure.axes[0].transAxes)

@@ -1,4 +1,4 @@
-"""How a training went."""
+"""Figures of how a training went."""
 
 import os
 from collections.abc import Sequence

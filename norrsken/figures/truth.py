@@ -1,4 +1,4 @@
-"""The catalogue of a simulated archive beside the truth."""
+"""Figures of the catalogue of a simulated archive beside the truth."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from norrsken.figures.style import draw_counts, save, without_frame
 
 
 def draw_confusion(frames: pd.DataFrame, path: Path) -> None:
-    """What the catalogue says (columns) of frames that truly are something (rows)."""
+    """Frames by their true label (rows) and by the label that the catalogue gives them (columns)."""
     counts = pd.crosstab(frames["true"], frames["label"]).reindex(index=LABELS, columns=CATALOGUE_LABELS, fill_value=0)
     figure = Figure(figsize=(7.2, 6), layout="constrained")
     axes = figure.subplots()
@@ -26,7 +26,7 @@ def draw_confusion(frames: pd.DataFrame, path: Path) -> None:
 
 
 def draw_occurrence(table: pd.DataFrame, path: Path) -> None:
-    """Share of each class by UT hour, found and true, around midnight."""
+    """Share of each class by UT hour around midnight, in the catalogue and in truth."""
     hours: NDArray[np.int64] = np.array([*range(12, 24), *range(12)])
     hours = hours[np.isin(hours, table["hour"])]
     figure = Figure(figsize=(9.6, 4.4), layout="constrained")

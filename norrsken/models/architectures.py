@@ -11,7 +11,7 @@ from norrsken.errors import NorrskenError
 
 
 class UnknownArchitecture(NorrskenError):
-    """torchvision has no such network, or none that can be trained here."""
+    """torchvision has no such network, or the network cannot be trained here."""
 
 
 def create(architecture: str) -> nn.Module:

@@ -1,7 +1,7 @@
 """Random changes of training frames that keep what defines the classes.
 
-East-west flips, small rotations and brightness; no 90° rotation, because arcs are east-west, and no change of hue,
-because of colored aurora.
+Frames are flipped east-west, turned by small angles and made brighter or darker. They are not turned by 90°, because
+arcs are east-west, and their hue is not changed, because of colored aurora.
 """
 
 import math
@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-#: Largest rotation, degrees: magnetic north wanders by less over the frame and from camera to camera.
+#: The largest rotation, in degrees: magnetic north wanders by less over the frame and from camera to camera.
 ROTATION = 10.0
 
 #: Brightness is changed by up to this share: exposures and transparency differ by more than that from night to night.
@@ -17,7 +17,7 @@ BRIGHTNESS = 0.1
 
 
 def augment(frames: Tensor, random: torch.Generator) -> Tensor:
-    """Half of the frames flipped, each turned and made brighter or darker. (n, 3, h, w) uint8 → float 0…255."""
+    """Flip half of the frames; turn each, and make it brighter or darker: (n, 3, h, w) uint8 → float 0…255."""
     n, device = len(frames), frames.device
     flip, turn, brightness = torch.rand(3, n, generator=random, device=device)
     sign = torch.where(flip < 0.5, -1.0, 1.0)

@@ -1,6 +1,7 @@
-"""Stopped trainings go on: weights, state of Adam and history after an epoch, in one safetensors file.
+"""Checkpoints, from which stopped trainings go on: weights, state of Adam and history after an epoch, in one file.
 
-Nothing else need be kept: learning rate, order and augmentation of an epoch follow from the seed and its number.
+The format is safetensors. Nothing else need be kept: learning rate, order and augmentation of an epoch follow from the
+seed and the epoch's number.
 """
 
 import json
@@ -22,7 +23,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """path: the file. fingerprint: of settings, seed, data and versions; a checkpoint of others is of no use."""
+    """The checkpoint of a training, in the file `path`.
+
+    fingerprint: a digest of settings, seed, data and versions; a file with another fingerprint is of no use.
+    """
 
     path: Path
     fingerprint: str
@@ -37,8 +41,8 @@ class Checkpoint:
         """Bring model and optimizer to the state of the file; return its history, empty where it is of no use."""
         try:
             with safe_open(self.path, "pt") as file:
-                about = json.loads(file.metadata()["norrsken"])
-                if about["fingerprint"] != self.fingerprint:
+                metadata = json.loads(file.metadata()["norrsken"])
+                if metadata["fingerprint"] != self.fingerprint:
                     log.info("%s is of another run: the training begins anew", self.path)
                     return []
             tensors = load_file(self.path)
@@ -52,25 +56,25 @@ class Checkpoint:
             start = f"adam.{i}."
             state = {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
             optimizer.state[parameter] = {name: _like(parameter, tensor) for name, tensor in state.items()}
-        history: list[dict[str, float]] = about["history"]
+        history: list[dict[str, float]] = metadata["history"]
         log.info("%s: the training goes on after epoch %d", self.path, len(history))
         return history
 
 
-def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-    """Write tensors as safetensors; raises `NorrskenError` where that is not possible, such as on a full disk."""
+def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    """Write tensors and what the file says of them; raises `NorrskenError` where it cannot, such as on a full disk."""
     plain = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
     size = sum(tensor.nbytes for tensor in plain.values())
     try:
         with written_aside(path) as temporary:
-            # One key: safetensors writes several in any order, and the same weights shall be the same file.
-            save_file(plain, temporary, {"norrsken": to_json(about)})
+            # There is one key: safetensors writes several in any order, and the same weights shall give the same file.
+            save_file(plain, temporary, {"norrsken": to_json(metadata)})
     except (OSError, SafetensorError) as error:
         raise NorrskenError(f"{path}: {size / 1e6:,.0f} MB cannot be written: {error}") from None
 
 
 def _like(parameter: Tensor, saved: Tensor) -> Tensor:
-    """A saved state of Adam on the parameter's device, in its order of memory, which Adam counts on."""
-    if saved.shape != parameter.shape:  # the number of steps
+    """A saved state of Adam on the parameter's device, in its order of memory, which Adam relies on."""
+    if saved.shape != parameter.shape:  # it is the number of steps
         return saved.to(parameter.device)
     return torch.empty_like(parameter, requires_grad=False).copy_(saved)

@@ -15,7 +15,7 @@ class ModelError(NorrskenError):
 
 
 def build(settings: Model, seed: int, width: int = 0) -> Classifier:
-    """An untrained classifier; width: number of features, for those on features.
+    """An untrained classifier. width: the number of features, for a classifier on features.
 
     Libraries are imported only for the kind that needs them: torch takes seconds.
     """
@@ -58,7 +58,7 @@ def load(path: str | Path) -> tuple[Classifier, Card]:
 
 
 def _read_card(path: Path) -> tuple[Card, int]:
-    """The card of a model's file, and the number of features that the model takes, where it takes some."""
+    """The card of a model's file, and the number of features of a linear model."""
     if path.suffix == ".skops":
         from norrsken.models.scikit import CARD
 

@@ -1,4 +1,4 @@
-"""Where torch computes, and that it computes the same again."""
+"""Where torch computes, and how it is made to compute the same again."""
 
 import os
 
@@ -6,17 +6,17 @@ import torch
 
 
 def prepare(threads: int) -> torch.device:
-    """The GPU where there is one, else the CPU with so many threads; deterministic algorithms on both."""
+    """The GPU where there is one, else the CPU with so many threads; torch is set to repeat its results on both."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats its results only with this
     torch.use_deterministic_algorithms(True, warn_only=True)
-    # Else all new memory is filled first, to show who reads it too early: 6 % of a small network's training.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a property of the module
+    # Else torch fills all new memory, to show who reads it too early: that takes 6 % of a small network's training.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a module's property
     torch.set_num_threads(threads)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def name(device: torch.device) -> str:
-    """For the record."""
+    """The name of a device, for the record."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 

@@ -15,7 +15,11 @@ from norrsken.config.site import FrameSource
 
 @dataclass(frozen=True)
 class Prediction:
-    """probabilities: (n, 7) float32 in class order, rows sum to 1. embeddings: (n, m) float32 before the last layer."""
+    """What a classifier says of n inputs.
+
+    probabilities: (n, 7) float32 in class order, rows sum to 1. embeddings: (n, m) float32, what enters the last layer;
+    None where the model has none.
+    """
 
     probabilities: NDArray[np.float32]
     embeddings: NDArray[np.float32] | None
@@ -24,7 +28,7 @@ class Prediction:
 class Card(Settings):
     """What a model's file says: enough to use it on other frames, and to refuse frames that do not fit it.
 
-    extractor: digest of the network that computes its features, where one does.
+    extractor: digest of the network that computes the model's features; None where no network does.
     """
 
     classes: list[str]
@@ -36,7 +40,7 @@ class Card(Settings):
     program_version: str
 
 
-#: A row an epoch: epoch, learning_rate, train_loss, validation_…, images_per_second, seconds.
+#: One row for each epoch: epoch, learning_rate, train_loss, validation_…, images_per_second, seconds.
 History = Sequence[dict[str, float]]
 
 
@@ -47,10 +51,10 @@ class Classifier(Protocol):
     """
 
     suffix: str
-    """Of the model's file: `.safetensors` or `.skops`."""
+    """The suffix of the model's file: `.safetensors` or `.skops`."""
 
     device: str
-    """Where it runs, for the record."""
+    """The name of the device on which it runs, for the record."""
 
     @property
     def parameters(self) -> int:
@@ -67,7 +71,7 @@ class Classifier(Protocol):
     def fit(self, inputs: NDArray[Any], labels: NDArray[np.int64], checkpoint: Path | None = None) -> History:
         """Train; return the history, empty where there are no epochs.
 
-        checkpoint: a file from which a stopped training goes on, and which it keeps up to date; removed by the caller.
+        checkpoint: a file from which a stopped training goes on, and which is kept up to date; the caller removes it.
         """
 
     def predict(self, inputs: NDArray[Any]) -> Prediction: ...
@@ -76,4 +80,4 @@ class Classifier(Protocol):
         """Write the trained model with its card."""
 
     def load(self, path: Path) -> None:
-        """Take what `save` has written."""
+        """Read the model from a file that `save` has written."""

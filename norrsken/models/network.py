@@ -34,7 +34,7 @@ from norrsken.models.interface import Card, Prediction
 
 log = logging.getLogger(__name__)
 
-#: Frames a step of prediction.
+#: Frames in a step of prediction.
 PREDICT_BATCH = 256
 
 #: Seconds of training that a killed run loses at most, beside the epoch it was in.
@@ -47,7 +47,7 @@ WARM_UP = 0.2
 #: probability of the true class is above 3/4 in the geometric mean.
 CONVERGED_LOSS = math.log(4 / 3)
 
-#: Inputs and labels.
+#: The inputs of frames and their labels.
 Labelled = tuple[NDArray[Any], NDArray[np.int64]]
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
@@ -60,7 +60,7 @@ class TrainingError(NorrskenError):
 class Normalised(nn.Module):
     """A network behind its normalisation, so that the model's file holds both.
 
-    Takes frames (n, 3, h, w) of 0…255, which are resampled to `size` pixels a side, or features (n, m).
+    Takes frames (n, 3, h, w) of 0…255, which are resampled to `size` pixels on a side, or features (n, m).
     """
 
     mean: Tensor
@@ -82,7 +82,7 @@ class Normalised(nn.Module):
 
 
 class TorchClassifier:
-    """A torch module as a `Classifier`. Weights, validation frames, order, augmentation come from the seed."""
+    """A torch module as a `Classifier`. Weights, validation frames, order and augmentation follow from the seed."""
 
     suffix = ".safetensors"
 
@@ -106,7 +106,7 @@ class TorchClassifier:
     def fit(
         self, inputs: NDArray[Any], labels: NDArray[np.int64], checkpoint: Path | None = None
     ) -> list[dict[str, float]]:
-        """Train for the set number of epochs; the validation frames only follow the training."""
+        """Train for the number of epochs in the settings; the validation frames only serve to follow the training."""
         chosen = held_out(labels, self.settings.validation_share, self.seed)
         train, validation = (inputs[~chosen], labels[~chosen]), (inputs[chosen], labels[chosen])
         if len(train[0]) < 2:
@@ -137,14 +137,14 @@ class TorchClassifier:
         settings = self.settings
         frames, targets = self._to_device(train[0]), torch.from_numpy(train[1]).to(self._device)
         optimizer = torch.optim.Adam(self._model.parameters(), settings.learning_rate, fused=True)
-        # Batches of equal size, so that none is too small for batch normalisation.
+        # The batches have equal sizes, so that none is too small for batch normalisation.
         batches = max(len(frames) // settings.batch_size, 1)
         history = checkpoint.restore(self._model, optimizer) if checkpoint else []
         saved = time.monotonic()
         for epoch in range(len(history) + 1, settings.epochs + 1):
             start = time.perf_counter()
-            about = Epoch(epoch, settings.epochs, batches, self.seed, settings.learning_rate)
-            loss = train_one_epoch(self._model, frames, targets, optimizer, about, self._augment)
+            this_epoch = Epoch(epoch, settings.epochs, batches, self.seed, settings.learning_rate)
+            loss = train_one_epoch(self._model, frames, targets, optimizer, this_epoch, self._augment)
             seconds = time.perf_counter() - start
             rate = float(optimizer.param_groups[0]["lr"])
             row: dict[str, float] = {"epoch": epoch, "learning_rate": rate, "train_loss": loss}
@@ -160,7 +160,7 @@ class TorchClassifier:
 
     def _set_normalisation(self, inputs: NDArray[Any]) -> None:
         """Mean and standard deviation of each colour, or of each feature, over the training frames."""
-        if inputs.dtype == np.uint8:  # from the histogram: exact and small
+        if inputs.dtype == np.uint8:  # computed from histograms, which are exact and small
             counts = np.stack([np.bincount(inputs[..., colour].ravel(), minlength=256) for colour in range(3)])
             weights, values = counts / counts.sum(axis=1, keepdims=True), np.arange(256)
             mean = weights @ values
@@ -174,8 +174,8 @@ class TorchClassifier:
     def _validate(self, inputs: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, float]:
         scores, _ = self._forward(inputs)
         loss = nn.functional.cross_entropy(scores, torch.from_numpy(labels)).item()
-        found = macro_scores(labels, scores.argmax(dim=1).numpy())
-        return {"validation_loss": loss, **{f"validation_{name}": score for name, score in found.items()}}
+        macro = macro_scores(labels, scores.argmax(dim=1).numpy())
+        return {"validation_loss": loss, **{f"validation_{name}": score for name, score in macro.items()}}
 
     @torch.inference_mode()
     def _forward(self, inputs: NDArray[Any]) -> tuple[Tensor, Tensor | None]:
@@ -200,19 +200,19 @@ class TorchClassifier:
         return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
 
     def _fingerprint(self, inputs: NDArray[Any], labels: NDArray[np.int64]) -> str:
-        """Of all that decides the weights."""
+        """A digest of all that decides the weights."""
         decides = [self.settings.plain(), self.seed, stages.TRAINING, torch.__version__, self.device]
         text = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
         for array in (labels, inputs):
             text.update(np.ascontiguousarray(array).data)
         return text.hexdigest()
 
-    def _out_of_memory(self, said: str) -> str:
+    def _out_of_memory(self, message: str) -> str:
         settings = self.settings
         size = f" or input_size (now {settings.input_size})" if isinstance(settings, Network) else ""
         return (
             f"{self.device}: out of memory; lower batch_size (now {settings.batch_size}){size} of the model, or ask "
-            f"for a node with more memory. {said.splitlines()[0]}"
+            f"for a node with more memory. {message.splitlines()[0]}"
         )
 
 
@@ -224,7 +224,7 @@ def network(settings: Network, seed: int) -> TorchClassifier:
 
 
 def linear(settings: Linear, seed: int, width: int) -> TorchClassifier:
-    """A linear classifier on so many features."""
+    """A linear classifier on `width` features."""
     torch.manual_seed(seed)
     model = Normalised(nn.Linear(width, len(CLASSES)), (width,))
     return TorchClassifier(model, settings, seed, lambda features, random: features)
@@ -234,7 +234,7 @@ def linear(settings: Linear, seed: int, width: int) -> TorchClassifier:
 class Epoch:
     """Which epoch of a training it is: all that decides its learning rates, order and augmentation.
 
-    number: from 1. batches: steps an epoch.
+    number: counts from 1. batches: the number of steps in an epoch.
     """
 
     number: int
@@ -258,8 +258,8 @@ def train_one_epoch(
     epoch: Epoch,
     augmentation: Augmentation,
 ) -> float:
-    """One pass over all training frames in a new order; the mean loss. Raises `TrainingError` if that is not finite."""
-    # Every epoch has a seed of its own, so that a training that goes on need not know how far the last one had drawn.
+    """Pass over all training frames in a new order; return the mean loss. Raises `TrainingError` if not finite."""
+    # Each epoch has its own seed: a training that goes on need not know how many numbers were drawn before it stopped.
     draws = int(np.random.SeedSequence([epoch.seed, epoch.number]).generate_state(1, np.uint64)[0] >> 1)
     torch.manual_seed(draws)  # dropout
     random = torch.Generator(frames.device).manual_seed(draws)

@@ -18,12 +18,12 @@ from norrsken.errors import NorrskenError
 from norrsken.models import device
 from norrsken.models.checkpoint import save_tensors
 
-#: Frames a step.
+#: Frames in a step.
 BATCH = 64
 
 
 class PretrainedError(NorrskenError):
-    """The weights are not to be had, or are not of that network."""
+    """The weights cannot be had, or they are not those of the network."""
 
 
 class PretrainedNetwork:
@@ -32,14 +32,14 @@ class PretrainedNetwork:
     def __init__(self, settings: Pretrained) -> None:
         self._device = device.prepare(settings.threads)
         self._network = _create(settings).eval().to(self._device).to(memory_format=torch.channels_last)
-        given = timm.data.resolve_model_data_config(self._network)
-        self._size = settings.input_size or int(given["input_size"][-1])
+        preprocessing = timm.data.resolve_model_data_config(self._network)
+        self._size = settings.input_size or int(preprocessing["input_size"][-1])
         self._mean, self._std = (
-            torch.tensor(given[key], device=self._device).view(1, 3, 1, 1) * 255 for key in ("mean", "std")
+            torch.tensor(preprocessing[key], device=self._device).view(1, 3, 1, 1) * 255 for key in ("mean", "std")
         )
 
     def about(self) -> dict[str, Any]:
-        """Number of its parameters, a digest of them, by which it is known again, and where it runs."""
+        """What is said of the network: its number of parameters, a digest by which it is known again, where it runs."""
         return {
             "parameters": sum(p.numel() for p in self._network.parameters()),
             "digest": _digest(self._network),
@@ -48,7 +48,7 @@ class PretrainedNetwork:
 
     @torch.inference_mode()
     def scores(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(n, 128, 128, 3) → (n, 1000)."""
+        """The scores of frames before the softmax: (n, 128, 128, 3) → (n, 1000)."""
         parts = []
         for start in range(0, len(frames), BATCH):
             batch = torch.from_numpy(frames[start : start + BATCH]).to(self._device).permute(0, 3, 1, 2).float()
@@ -59,7 +59,7 @@ class PretrainedNetwork:
 
 
 def download(network: str, path: Path) -> None:
-    """Fetch timm's weights of a network into a safetensors file, on a machine that has a way to the network."""
+    """Fetch timm's weights of a network into a safetensors file, on a machine with a way to the internet."""
     settings = Pretrained(kind="pretrained", network=network)
     save_tensors(path, _create(settings).state_dict(), {"network": network})
 
@@ -93,7 +93,7 @@ def _create(settings: Pretrained) -> nn.Module:
             f"weights: {weights} does not fit {name}: {len(wrong)} of {len(expected)} tensors are missing or of "
             f"another shape, the first is {wrong[0]}"
         )
-    network.load_state_dict(state, strict=False)  # it may hold more, such as a head that timm left out
+    network.load_state_dict(state, strict=False)  # the file may hold more, such as a head that timm left out
     return network
 
 

@@ -34,7 +34,7 @@ class ScikitClassifier:
         probabilities: Callable[[Any, NDArray[np.float32]], NDArray[Any]],
         parameters: Callable[[Any], int],
     ) -> None:
-        """probabilities: what gives (n, number of classes seen) from the estimator and the inputs."""
+        """Both functions are given the estimator, and `probabilities` the inputs too: → (n, number of classes seen)."""
         self.estimator, self._probabilities, self._parameters = estimator, probabilities, parameters
 
     @property
@@ -43,7 +43,7 @@ class ScikitClassifier:
 
     @property
     def converged(self) -> bool:
-        """scikit-learn stops at `max_iter` where it has not come to its end; neighbours need no training."""
+        """Whether scikit-learn ended before `max_iter`, where it stops in any case; neighbours need no training."""
         steps = getattr(self.estimator, "n_iter_", None)
         return steps is None or bool(np.max(steps) < self.estimator.max_iter)
 
@@ -55,9 +55,9 @@ class ScikitClassifier:
 
     def predict(self, inputs: NDArray[np.float32]) -> Prediction:
         # A class without a training frame has probability 0.
-        found = np.zeros((len(inputs), len(CLASSES)), np.float32)
-        found[:, self.estimator.classes_] = self._probabilities(self.estimator, inputs)
-        return Prediction(found, None)
+        probabilities = np.zeros((len(inputs), len(CLASSES)), np.float32)
+        probabilities[:, self.estimator.classes_] = self._probabilities(self.estimator, inputs)
+        return Prediction(probabilities, None)
 
     def save(self, path: Path, card: Card) -> None:
         with written_aside(path) as temporary:
@@ -71,15 +71,15 @@ class ScikitClassifier:
 
 
 def nearest_neighbours(settings: NearestNeighbours) -> ScikitClassifier:
-    """K nearest neighbours; the probability of a class is its share of the neighbours. No seed changes anything."""
+    """K nearest neighbours; the probability of a class is its share of the neighbours. They need no seed."""
     estimator = KNeighborsClassifier(settings.neighbours, n_jobs=settings.threads)
     return ScikitClassifier(estimator, lambda fitted, inputs: fitted.predict_proba(inputs), lambda fitted: 0)
 
 
 def linear_svm(settings: LinearSvm, seed: int) -> ScikitClassifier:
-    """A linear SVM for each class against the rest; the probabilities are the softmax of their distances.
+    """A linear SVM for each class against the rest; the probabilities are the softmax of the distances.
 
-    They order the classes as the machine does, but are not calibrated.
+    They order the classes as the SVMs do, but are not calibrated.
     """
     estimator = LinearSVC(C=settings.c, random_state=seed)
     return ScikitClassifier(estimator, _softmax, lambda fitted: int(fitted.coef_.size + fitted.intercept_.size))

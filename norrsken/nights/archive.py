@@ -1,7 +1,7 @@
-"""The archive on disk: leaf directories, the nights and months they hold, file names, frame ids.
+"""The archive on disk: its leaf directories, and the nights and months that they hold.
 
-Nights are found from directory names alone, so that ten years of minutes are listed in a moment. Only the standard
-library and trollsift are imported here: the Snakefile is parsed again for every job.
+Nights are known from the names of directories alone, so that ten years of minutes are listed in a moment. Only the
+standard library and trollsift are imported here: the Snakefile is parsed again for every job.
 """
 
 import os
@@ -18,7 +18,7 @@ from norrsken.nights.names import FrameName, NameReader
 
 
 def find_directories(root: str | os.PathLike[str], directories: str) -> list[LeafDirectory]:
-    """All leaf directories below `root`, by time. Only directories above the leaves are listed.
+    """All leaf directories below `root`, by time. Only the directories above them are listed, not their files.
 
     Raises `ConfigError` where the root is missing, nothing fits, or a link leads out of the root.
     """
@@ -26,10 +26,10 @@ def find_directories(root: str | os.PathLike[str], directories: str) -> list[Lea
     if not os.path.isdir(root):
         raise ConfigError(f"archive.root: the directory {os.fspath(root)!r} does not exist")
     inside = os.path.realpath(root)
-    found = [""]
+    paths = [""]
     for level in pattern.levels:
-        found = [path for above in found for path in _matching(root, inside, above, level)]
-    leaves = [leaf for path in found if (leaf := pattern.leaf(path)) is not None]
+        paths = [path for above in paths for path in _matching(root, inside, above, level)]
+    leaves = [leaf for path in paths if (leaf := pattern.leaf(path)) is not None]
     if not leaves:
         raise ConfigError(
             f"archive.root: {os.fspath(root)!r} has no directory like archive.directories, {directories!r}, "
@@ -78,7 +78,7 @@ def directories_by_month(leaves: Iterable[LeafDirectory], longitude: float) -> d
 
 
 def why_without_images(config: Config, leaves: Sequence[LeafDirectory]) -> str:
-    """Why no file of the archive is named like a frame; empty at the first that is."""
+    """A sentence that says why no file of the archive is named like a frame; empty where one is."""
     reader = NameReader(config.cameras)
     example, reason = None, ""
     for leaf in leaves:
@@ -88,13 +88,13 @@ def why_without_images(config: Config, leaves: Sequence[LeafDirectory]) -> str:
                 if isinstance(result, FrameName):
                     return ""
                 example, reason = example or entry.path, reason or result
-    found = f"found {example!r}: {reason}" if example else f"its {len(leaves)} directories are empty"
+    instead = f"found {example!r}: {reason}" if example else f"its {len(leaves)} directories are empty"
     patterns = ", ".join(repr(camera.pattern) for camera in config.cameras)
-    return f"archive.root: {config.archive.root!r} has no image named like {patterns}; {found}"
+    return f"archive.root: {config.archive.root!r} has no image named like {patterns}; {instead}"
 
 
 def years_without_data(years: Iterable[int], leaves: Iterable[LeafDirectory]) -> list[int]:
-    """Those of the years that no directory reaches into."""
+    """The years, of those given, that no directory reaches into."""
     covered = {
         year for leaf in leaves for year in range(leaf.start.year, (leaf.end - timedelta(microseconds=1)).year + 1)
     }
@@ -102,5 +102,5 @@ def years_without_data(years: Iterable[int], leaves: Iterable[LeafDirectory]) ->
 
 
 def truth_folder(root: str) -> Path:
-    """Where the truth of a simulated archive lies: beside it."""
+    """The folder of a simulated archive's truth, which lies beside the archive."""
     return Path(root).with_name(f"{Path(root).name}-truth")

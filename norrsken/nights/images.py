@@ -20,11 +20,11 @@ _COLOURSPACES = {"YCbCr": "RGB", "RGB": "RGB", "Gray": "GRAY", "CMYK": "CMYK", "
 
 
 class UnreadableImage(ValueError):
-    """Not a decodable JPEG: empty, without end marker, with a libjpeg warning, or something else altogether."""
+    """The file is no decodable JPEG: empty, without end marker, with a libjpeg warning, or something else."""
 
 
 class WrongGeometry(ValueError):
-    """A readable JPEG, but not of the camera's size, or not of three colours."""
+    """The file is a readable JPEG, but not of the camera's size, or not of three colours."""
 
 
 def read_frame(path: str | os.PathLike[str], camera: Camera, buffer: Image | None = None) -> Image:
@@ -64,11 +64,12 @@ def process(frame: Image, camera: Camera) -> Image:
     """The four steps: turn north up, 3 × 3 median, mean of blocks, crop. (height, width, 3) → (128, 128, 3) uint8.
 
     Median and block mean do not care about direction, so they work on the archived orientation and only on the
-    part that reaches the crop; the small result is turned at the end. Equal to the whole-frame computation to the bit.
+    part that reaches the crop; the small result is turned at the end. The result equals that of the
+    whole frame to the bit.
     """
     block = camera.block
     rows, columns = crop_in_archive(camera)
-    # One more pixel around for the median; at the frame's edge OpenCV replicates it, as the whole-frame filter would.
+    # The median needs one more pixel around; at the frame's edge OpenCV replicates it, as for the whole frame.
     top, left = max(rows.start - 1, 0), max(columns.start - 1, 0)
     part = cv2.medianBlur(frame[top : rows.stop + 1, left : columns.stop + 1], 3)
     part = part[rows.start - top :, columns.start - left :][: CROP * block, : CROP * block]

@@ -53,8 +53,8 @@ def ingest_month(
 ) -> Counter[str]:
     """Write a table and a keogram of each night of a month, and `unrecognised.csv`; return the frames by status.
 
-    root: of the archive; directories: the leaf directories, root included, that the month's nights reach into.
-    nights, keograms: the directories to write. workers: processes, each works on whole nights.
+    root: the archive's root. directories: the paths, root included, of the leaf directories that the month's nights
+    reach into. nights, keograms: the directories to write. workers: processes, each of which works on whole nights.
     """
     frames, unrecognised = list_frames(root, directories, month, settings)
     with directory_written_aside(keograms) as keogram_part, directory_written_aside(nights) as night_part:
@@ -76,7 +76,7 @@ def list_frames(
 ) -> tuple[dict[date, list[FrameFile]], list[tuple[str, str]]]:
     """The frames of each night of the month, by time and path, and the unrecognised files with the reason.
 
-    A directory that two months read is answered for by the later one.
+    Where two months read a directory, the later one lists its unrecognised files.
     """
     reader, pattern = NameReader(settings.cameras), DirectoryPattern(settings.directories)
     longitude = settings.site.longitude
@@ -87,7 +87,7 @@ def list_frames(
         if leaf is None or not is_inside(os.path.join(root, directory), root):
             raise ConfigError(f"{directory!r} is not a directory of the archive {root!r} like {settings.directories!r}")
         reading = months_of(leaf, longitude)
-        answers = month == reading[-1]
+        is_last = month == reading[-1]
         with os.scandir(os.path.join(root, directory)) as entries:
             for entry in entries:
                 path = f"{directory}/{entry.name}"
@@ -104,7 +104,7 @@ def list_frames(
                     if belongs_to in reading:
                         continue
                     reason = f"the time in the name does not belong in a directory named {directory}"
-                if answers:
+                if is_last:
                     unrecognised.append((printable(path), reason))
     for frames in nights.values():
         frames.sort(key=lambda frame: (frame.time, frame.path))
@@ -127,12 +127,12 @@ def ingest_night(
     cv2.setNumThreads(1)  # the nights are what runs in parallel
     times = np.array([frame.time for frame in frames], np.int64)
     sun, moon = sun_and_moon_altitude(times, settings.site)
-    shown = sun <= settings.keogram.sun_altitude_max
+    in_keogram = sun <= settings.keogram.sun_altitude_max
     rejected = np.select(
         [sun > settings.filter.sun_altitude_max, moon > settings.filter.moon_altitude_max], ["sun", "moon"], ""
     )
     buffers = [np.empty((camera.height, camera.width, 3), np.uint8) for camera in settings.cameras]
-    picture = Keogram(night_start(night, settings.site.longitude), times[shown])
+    picture = Keogram(night_start(night, settings.site.longitude), times[in_keogram])
     columns = _columns(night, frames, sun, moon)
     counts: Counter[str] = Counter()
     source = FrameSource(processing=stages.PROCESSING, cameras=settings.cameras)
@@ -143,7 +143,7 @@ def ingest_night(
             statuses: dict[int, str] = {}
             images: dict[int, Image] = {}
             for i in sorted(second, key=lambda i: frames[i].path):
-                if rejected[i] and not shown[i]:
+                if rejected[i] and not in_keogram[i]:
                     statuses[i] = str(rejected[i])
                     continue
                 image, status = _open(root, frames[i], settings, buffers)
@@ -154,7 +154,7 @@ def ingest_night(
                 elif image is not None:
                     images[i] = image
                 statuses[i] = status
-                if image is not None and shown[i] and status != "duplicate":
+                if image is not None and in_keogram[i] and status != "duplicate":
                     picture.add(frames[i].time, image)
             for i in second:
                 batch.add(statuses[i], images.get(i))

@@ -1,4 +1,4 @@
-"""Keograms: the column of each processed frame that begins at the zenith, north up, side by side over a night."""
+"""Keograms: of each processed frame the column that begins at the zenith, side by side over a night, north up."""
 
 import os
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from norrsken.config.site import CROP
 from norrsken.files import written_aside
 
-#: One column a minute, noon to noon.
+#: A keogram has one column for each minute, from noon to noon.
 MINUTES = 1440
 MS_PER_MINUTE = 60_000
 
@@ -18,7 +18,7 @@ MS_PER_MINUTE = 60_000
 _STRETCH = 2
 _LEFT, _TOP, _BOTTOM, _RIGHT = 64, 30, 44, 16
 
-#: Where in the picture the sky is, in pixels: for pages that draw over it.
+#: Where the sky is in the picture, in pixels: pages that draw over it need this.
 LAYOUT = {
     "left": _LEFT,
     "top": _TOP,
@@ -38,18 +38,18 @@ class Keogram:
         self.start = start
         self.columns = np.empty((CROP, MINUTES, 3), np.uint8)
         self.columns[:] = _GAP
-        self._seen = -1
+        self._last_minute = -1
         # A frame of a slow camera stands until the next is due, so that its night has no stripes of gaps. Frames more
-        # than a quarter of an hour apart are single ones.
+        # than a quarter of an hour apart stand alone.
         spacing = float(np.median(np.diff(times))) / MS_PER_MINUTE if len(times) > 1 else 1.0
         self._width = round(spacing) if 1 <= spacing <= 15 else 1
 
     def add(self, time: int, image: NDArray[np.uint8]) -> None:
         """Add a processed frame, in order of time (ms since 1970); of several in a minute the first is shown."""
         minute = int((time - self.start.timestamp() * 1000) // MS_PER_MINUTE)
-        if minute > self._seen:
+        if minute > self._last_minute:
             self.columns[:, minute : minute + self._width] = image[:, CROP // 2, None]
-            self._seen = minute
+            self._last_minute = minute
 
     def save(self, path: str | os.PathLike[str], title: str) -> None:
         """Draw the night with a time axis in UTC, north up, and write it as PNG. Gaps stay grey."""
@@ -58,7 +58,7 @@ class Keogram:
         draw = ImageDraw.Draw(picture)
         font, bottom = ImageFont.load_default(15), _TOP + CROP * _STRETCH
         draw.text((_LEFT, _TOP / 2), title, _INK, font, anchor="lm")
-        if self._seen < 0:
+        if self._last_minute < 0:
             draw.text((_LEFT + MINUTES / 2, _TOP + CROP), "no dark frame", _INK, font, anchor="mm")
         for text, row in (("N", 0.06), ("zenith", 0.5), ("S", 0.94)):
             draw.text((_LEFT - 8, _TOP + row * CROP * _STRETCH), text, _INK, font, anchor="rm")
@@ -74,5 +74,5 @@ class Keogram:
             picture.save(temporary, compress_level=1)
 
 
-#: Minutes between the altitudes of Sun and Moon that the page has; a straight line between them is 0.05° off at most.
+#: Minutes between the altitudes of Sun and Moon on the page; a straight line between two is 0.05° off at most.
 STEP = 30

@@ -1,4 +1,7 @@
-"""A night of an archive as a film: every frame turned north up, with its time, a second of film for twenty minutes."""
+"""A night of an archive as a film: every frame is turned north up and shows its time.
+
+A second of the film shows twenty minutes of a camera that takes one frame a minute.
+"""
 
 import os
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +17,7 @@ from norrsken.nights.archive import directories_by_month, find_directories
 from norrsken.nights.images import UnreadableImage, WrongGeometry, read_frame, turn
 from norrsken.nights.ingest import list_frames
 
+#: Frames in a second of the film.
 FRAMES_A_SECOND = 20
 
 #: Shorter side of the film in pixels.
@@ -33,17 +37,17 @@ def film_night(config: Config, night: date, output: Path) -> int:
     nights, _ = list_frames(config.archive.root, directories, month, settings)
     if night not in nights:
         raise NorrskenError(f"{config.archive.root}: no frame of the night {night}")
-    film, shown, last = None, 0, -1
+    film, written, last_second = None, 0, -1
     with written_aside(output) as temporary:
         for file in nights[night]:
             camera = settings.cameras[file.camera]
-            if file.time // 1000 == last:
+            if file.time // 1000 == last_second:
                 continue
             try:
                 image = turn(read_frame(Path(config.archive.root) / file.path, camera), camera)
             except (UnreadableImage, WrongGeometry):
                 continue
-            last = file.time // 1000
+            last_second = file.time // 1000
             height, width = image.shape[:2]
             size = (round(width * SIDE / min(width, height)), round(height * SIDE / min(width, height)))
             picture = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
@@ -53,8 +57,8 @@ def film_night(config: Config, night: date, output: Path) -> int:
             if film is None:
                 film = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"VP80"), FRAMES_A_SECOND, size)
             film.write(np.ascontiguousarray(picture[..., ::-1]))
-            shown += 1
+            written += 1
         if film is None:
             raise NorrskenError(f"{config.archive.root}: no readable frame of the night {night}")
         film.release()
-    return shown
+    return written

@@ -10,7 +10,7 @@ from norrsken.config.site import Camera
 
 
 class FrameName(NamedTuple):
-    """What a file name tells: the start of the exposure in UTC, its length if that is there, and whose frame it is."""
+    """What a file name tells: the start of the exposure in UTC, its length if it is there, and which camera it was."""
 
     time: datetime
     exposure_ms: int | None
@@ -40,12 +40,12 @@ class NameReader:
 
 
 def camera_in_force(cameras: Sequence[Camera], time: datetime) -> Camera | None:
-    """The camera of a time: the last whose `valid_from` has come. None before the first."""
+    """The camera in force at a time: the last one whose `valid_from` has come; None before the first."""
     return next((camera for camera in reversed(cameras) if camera.valid_from <= time.date()), None)
 
 
 def cameras_between(cameras: Sequence[Camera], start: datetime, end: datetime) -> list[Camera]:
-    """The cameras that were in force at some time in [start, end): a month's own part of the configuration."""
+    """The cameras that were in force at some time in [start, end): those that a month's settings need."""
     chosen = []
     for i, camera in enumerate(cameras):
         begins_in_time = camera.valid_from <= end.date()
@@ -56,7 +56,7 @@ def cameras_between(cameras: Sequence[Camera], start: datetime, end: datetime) -
 
 
 def frame_id(station: str, time: datetime) -> str:
-    """Station and UTC second, e.g. `KRN20150112T183000`."""
+    """The id of a frame: station and UTC second, e.g. `KRN20150112T183000`."""
     return f"{station}{time:%Y%m%dT%H%M%S}"
 
 

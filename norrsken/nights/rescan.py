@@ -19,9 +19,9 @@ def changed_directories(
 ) -> dict[str, list[str]]:
     """Leaf directories whose files differ from the night tables, with the paths that differ.
 
-    root: of the archive. months: month → the leaf directories below the root that its nights reach into. folders:
-    month → the directory of its night tables. Directories of months that are not made yet are passed over: the
-    workflow makes them anyway.
+    root: the archive's root. months: month → the leaf directories below the root that its nights reach into. folders:
+    month → the directory of its night tables. Directories of months that have no night tables yet are passed over,
+    since the workflow works on them anyway.
     """
     made = {month for month, folder in folders.items() if folder.is_dir()}
     recorded: dict[str, dict[str, int | None]] = defaultdict(dict)
@@ -39,7 +39,7 @@ def changed_directories(
 
 
 def _recorded(folder: Path) -> Iterator[tuple[str, int | None]]:
-    """The files that a month's tables name, with their sizes; None for unrecognised ones, whose size is not kept."""
+    """The files that a month's tables name, with their sizes; None for unrecognised files, whose size is not kept."""
     for table in folder.glob("*.parquet"):
         rows = tables.read(table, tables.NIGHT_TABLE, ["path", "bytes"])
         yield from zip(rows["path"].to_pylist(), rows["bytes"].to_pylist(), strict=True)

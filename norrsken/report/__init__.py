@@ -1,1 +1,5 @@
-"""The report of a release: `tables` are those of the paper, `page` is the page that shows everything."""
+"""The report of a release: `tables` makes those of the paper, `page` writes the page that shows everything.
+
+`runs` finds the best model, which `figures` shows; `cards` writes model cards; `census` counts frames, `resources` what
+the jobs took; `summary` says where the results come from.
+"""

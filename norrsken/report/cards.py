@@ -17,7 +17,7 @@ from norrsken.evaluation.scores import SCORE_NAMES, notes, read_metrics
 from norrsken.files import written_aside
 from norrsken.paper import model_title
 
-#: Confusions that a card names.
+#: How many confusions a card names.
 CONFUSIONS = 5
 
 
@@ -35,15 +35,15 @@ def write_card(
     settings: ReportSettings,
     output: str | os.PathLike[str],
 ) -> None:
-    """Write the card of a model, Markdown.
+    """Write the card of a model, in Markdown.
 
     metrics, predictions: the `metrics.json` and the `predictions.parquet` of the model's runs on all splits, in the
-    same order. table2: for the intervals.
+    same order. table2: `table2.csv`, which has the intervals.
     """
-    scores, every = pd.read_csv(table2), read_metrics(metrics)
-    first = every[0]
+    scores, all_metrics = pd.read_csv(table2), read_metrics(metrics)
+    first = all_metrics[0]
     runs: dict[str, Runs] = defaultdict(lambda: Runs([], []))
-    for run, path in zip(every, predictions, strict=True):
+    for run, path in zip(all_metrics, predictions, strict=True):
         runs[run["split"]].metrics.append(run)
         runs[run["split"]].predictions.append(path)
     environment = jinja2.Environment(
@@ -56,10 +56,10 @@ def write_card(
         title=model_title(first["model"]),
         settings=settings,
         version=__version__,
-        seeds=len({run["seed"] for run in every}),
-        note=notes(every),
+        seeds=len({run["seed"] for run in all_metrics}),
+        note=notes(all_metrics),
         parameters=f"{first['parameters']:,}",
-        devices=" and ".join(sorted({run["device"] for run in every})),
+        devices=" and ".join(sorted({run["device"] for run in all_metrics})),
         model_settings=sorted(first["settings"]["model"].items()),
         versions=", ".join(f"{name} {version}" for name, version in first["versions"].items()),
         splits=[_split(runs[split], scores, settings) for split in settings.splits],

@@ -16,14 +16,14 @@ def count_frames(months: Iterable[str], years: Sequence[int]) -> pd.DataFrame:
     counts = pd.DataFrame(0, index=pd.Index(years, name="year"), columns=list(tables.STATUSES))
     for path in tables.night_tables(months):
         rows = tables.read(path, tables.NIGHT_TABLE, ["time", "status"]).to_pandas()
-        found = pd.crosstab(rows["time"].dt.year, rows["status"].astype(str))
-        counts = counts.add(found.reindex(index=counts.index, columns=counts.columns, fill_value=0))
+        of_night = pd.crosstab(rows["time"].dt.year, rows["status"].astype(str))
+        counts = counts.add(of_night.reindex(index=counts.index, columns=counts.columns, fill_value=0))
     counts.insert(0, "frames", counts.sum(axis=1))
     return counts.reset_index()
 
 
 def count_selections(path: str | None, longitude: float) -> pd.DataFrame:
-    """What was chosen from keograms, one row: nights looked at, nights with a chosen time, hours chosen by anybody.
+    """What was chosen from keograms, in one row: nights looked at, nights with a chosen time, hours that anybody chose.
 
     path: the table of selections; None: every kept frame counts, and the table has no row.
     """

@@ -21,17 +21,17 @@ from norrsken.nights.names import camera_in_force
 from norrsken.paper import model_title
 from norrsken.report.runs import Best, mistakes
 
-#: Misclassified frames that are shown.
+#: How many misclassified frames are shown.
 MISTAKES = 12
 
-#: Frames of each class that are shown (Figure 3).
+#: How many frames of each class are shown (Figure 3).
 EACH = 4
 
 
 def draw_figure(
     figure: str, dataset: str | None, table2: str | None, settings: FigureSettings, path: str | os.PathLike[str]
 ) -> None:
-    """Draw one of the figures of the report, as PNG and as PDF. dataset, table2: where the figure needs them."""
+    """Draw one of the figures of the report, as PNG and as PDF. dataset, table2: None where it needs none."""
     if figure == "response":
         draw_response(settings.responses, path)
     elif dataset is not None and figure == "samples":
@@ -49,8 +49,8 @@ def _draw_of_best(figure: str, dataset: str | None, best: Best, path: str | os.P
     runs, network = best.any, best.network or best.any
     title = f"{model_title(network.model)}, split “{network.split}”"
     if figure == "class-accuracy":
-        shown = [run for run in (best.rival, runs) if run is not None]
-        draw_class_accuracy({run.model: run.metrics() for run in shown}, path)
+        compared = [run for run in (best.rival, runs) if run is not None]
+        draw_class_accuracy({run.model: run.metrics() for run in compared}, path)
     elif figure == "precision-recall":
         draw_precision_recall(runs.predictions(), path)
     elif figure == "reliability":
@@ -58,9 +58,9 @@ def _draw_of_best(figure: str, dataset: str | None, best: Best, path: str | os.P
     elif figure == "curves":
         draw_curves(network.histories(), title, path)
     elif figure == "mistakes" and dataset is not None:
-        found = mistakes(runs.predictions(), MISTAKES)
-        images = read_images(dataset, [frame for frame, *_ in found])
-        draw_mistakes([(image, *mistake[1:]) for image, mistake in zip(images, found, strict=True)], path)
+        wrong = mistakes(runs.predictions(), MISTAKES)
+        images = read_images(dataset, [frame for frame, *_ in wrong])
+        draw_mistakes([(image, *mistake[1:]) for image, mistake in zip(images, wrong, strict=True)], path)
     elif figure == "embedding" and dataset is not None:
         first = network.predictions()[0]
         labels, frames = first["label"].to_numpy(str), read_images(dataset, first["frame_id"].tolist())
@@ -72,7 +72,7 @@ def _draw_of_best(figure: str, dataset: str | None, best: Best, path: str | os.P
 
 
 def _draw_processing(dataset: str, settings: FigureSettings, path: str | os.PathLike[str]) -> None:
-    """With a frame of middle brightness of the first class of which one is still in the archive."""
+    """Draw a frame of middle brightness, of the first class of which such a frame is still in the archive."""
     rows = tables.read_without_images(dataset).set_index("frame_id")
     for frame, *_ in sample_frames(dataset, 1).values():
         night, time = rows["night"][frame], pd.Timestamp(rows["time"][frame])

@@ -1,4 +1,4 @@
-"""The report of a release: one self-contained HTML page, to be laid beside the paper."""
+"""The report of a release: one self-contained HTML page, to compare with the paper."""
 
 import io
 import json
@@ -35,17 +35,17 @@ def write_report(
 
     tables_shown: `table1`, `table2`, `agreement`, `consistency`, `course`, `resources` and, where the archive's frames
     were counted, `frames` and `selection`: name → CSV file. people: figures of what the annotators said, name → path.
-    confusions: the figures of all models. figures: title, caption and path of each other one. summary: `summary.json`.
+    confusions: the figures of all models. figures: title, caption and path of the others. summary: `summary.json`.
     sources: what people said (`Plan.label_sources`), read only to say how far the release has drifted from it.
     """
     scores = pd.read_csv(tables_shown["table2"]).fillna({"note": ""})
     methods = {name: split.method for name, split in settings.splits.items()}
-    shown = ("frames", "selection", "table1", "agreement", "consistency", "resources")
+    tabulated = ("frames", "selection", "table1", "agreement", "consistency", "resources")
     page = {
         "settings": settings,
         "best": best_row(scores, methods),
         "test_frames": _test_frames(dataset, settings),
-        **{name: csv_records(tables_shown[name]) if name in tables_shown else [] for name in shown},
+        **{name: csv_records(tables_shown[name]) if name in tables_shown else [] for name in tabulated},
         "table2": [row for _, row in scores.groupby("split", sort=False)],
         "by_split": _by_split(scores),
         "course": not pd.read_csv(tables_shown["course"]).empty,
@@ -64,7 +64,7 @@ def write_report(
 
 
 def _by_split(scores: pd.DataFrame) -> list[dict[str, Any]]:
-    """Macro F1 of each model on each split, side by side: the splits, then a row a model."""
+    """Macro F1 of each model on all splits, side by side: one row for each model."""
     table = scores.pivot_table(index="model", columns="split", values="f1_mean", sort=False)
     return [{"model": model, "f1": row.to_dict()} for model, row in table.iterrows()]
 

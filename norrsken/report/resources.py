@@ -9,19 +9,19 @@ import pandas as pd
 from norrsken import tables
 from norrsken.training.features import NETWORK_KEY
 
-#: Seconds, threads (only with benchmark-extended, as the profiles have it), highest resident memory in MB.
+#: Columns of a benchmark: seconds; threads, only with benchmark-extended, which the profiles set; peak memory in MB.
 COLUMNS = ["s", "threads", "max_rss"]
 
 
 def tabulate_resources(
     benchmarks: Mapping[str, Sequence[str]], features: Sequence[str], metrics: Sequence[str]
 ) -> pd.DataFrame:
-    """A row a rule that the release's runs stand on: rule, jobs, core_hours, gpu_hours, peak_memory_mb.
+    """One row for each rule that the release's runs stand on: rule, jobs, core_hours, gpu_hours, peak_memory_mb.
 
-    benchmarks: rule → Snakemake's benchmark files of its jobs, those of `extract_features` and `train_run` in the order
-    of features and metrics, the files that these jobs made, which name the device. A job whose benchmark is not there
-    is left out. The files tell only of the attempt that succeeded. core_hours: time × threads that the job held.
-    gpu_hours: time of the jobs that computed on a GPU.
+    benchmarks: rule → Snakemake's benchmark files of its jobs. features, metrics: the files that the jobs of
+    `extract_features` and `train_run` made, in the order of their benchmarks; they name the device. A job whose
+    benchmark is not there is left out. A benchmark tells only of the attempt that succeeded. core_hours: time × threads
+    that the job held. gpu_hours: time of the jobs that computed on a GPU.
     """
     devices = {
         "extract_features": [tables.about(path)[NETWORK_KEY].get("device", "cpu") for path in features],

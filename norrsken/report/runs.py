@@ -1,4 +1,4 @@
-"""The best model of a release, which the figures show, and what its runs left."""
+"""The best model of a release, which the figures show, and the files of its runs."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,9 @@ from norrsken.evaluation.scores import read_metrics
 
 
 def best_row(scores: pd.DataFrame, methods: Mapping[str, str], models: Sequence[str] | None = None) -> dict[Any, Any]:
-    """The row of `table2.csv` with the highest F1: on nights that it has never seen, where a split tells that.
+    """The row of `table2.csv` with the highest F1; where a split is by night, on nights that the model has never seen.
 
-    methods: of the splits, by name. models: those that are eligible; None: all.
+    methods: the methods of the splits, by name. models: those that are eligible; None: all.
     """
     by_night = [name for name, method in methods.items() if method == "night"]
     eligible = scores[scores["split"].isin(by_night)] if by_night else scores
@@ -60,21 +60,21 @@ class Best:
         row = best_row(scores, settings.methods)
         self.any = Runs(folder, row["split"], row["model"], settings.seeds)
         networks = [model for model, kind in settings.kinds.items() if kind == "network"]
-        #: None where the configuration has none.
+        #: The best network; None where the configuration has no network.
         self.network = None
         if networks:
             row = best_row(scores, settings.methods, networks)
             self.network = Runs(folder, row["split"], row["model"], settings.seeds)
         neighbours = [model for model, kind in settings.kinds.items() if kind == "nearest-neighbours"]
         rival = next((model for model in neighbours if model != self.any.model), None)
-        #: 3NN in the paper's Figure 7; None where there are no nearest neighbours beside the best.
+        #: The rival, 3NN in the paper's Figure 7; None where no nearest neighbours stand beside the best model.
         self.rival = None if rival is None else Runs(folder, self.any.split, rival, settings.seeds)
 
 
 def mistakes(predictions: Sequence[pd.DataFrame], number: int) -> list[tuple[str, str, str, float]]:
-    """Of the frames that the runs together take for something else those of which they are most sure.
+    """The frames that the runs together misclassify, those first of which they are most sure.
 
-    Returns frame id, agreed label, prediction and its probability, mean over the runs.
+    Returns at most `number` of them: frame id, agreed label, prediction, and its mean probability over the runs.
     """
     probabilities = mean_probabilities(predictions)
     predicted: NDArray[np.str_] = np.array(CLASSES)[probabilities.argmax(axis=1)]

@@ -25,7 +25,7 @@ def write_summary(
     """Write `summary.json`.
 
     sources: the tables that people made; those that are gone are null. metrics: the `metrics.json` of all runs. What
-    differs between two runs of the same thing stands under `times`, and nowhere else.
+    differs when the same work is done again stands under `times`, and nowhere else.
     """
     scores = pd.read_csv(table2)
     summary = {
@@ -46,7 +46,7 @@ def write_summary(
 
 
 def _commit() -> str | None:
-    """The commit of the clone that the program runs from; None where it is no clone or git is not there."""
+    """The commit of the clone from which the program runs; None where there is no clone or no git."""
     git = shutil.which("git")
     if git is None:
         return None
@@ -64,9 +64,9 @@ def _of(metrics: Sequence[Mapping[str, Any]], model: str, key: str) -> list[str]
 
 
 def _same(versions: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
-    """The versions that the runs were made with, more than one where they differ."""
-    found: dict[str, set[str]] = {}
+    """The versions of packages with which the runs were made; more than one where they differ."""
+    packages: dict[str, set[str]] = {}
     for run in versions:
         for name, version in run.items():
-            found.setdefault(name, set()).add(version)
-    return {name: sorted(found[name]) for name in sorted(found)}
+            packages.setdefault(name, set()).add(version)
+    return {name: sorted(packages[name]) for name in sorted(packages)}

@@ -1,4 +1,4 @@
-"""Tables 1 and 2 as the paper sets them, in Markdown and LaTeX, ours beside the paper's."""
+"""Tables 1 and 2 of the paper: our numbers beside the paper's, also in Markdown and LaTeX as the paper sets them."""
 
 import os
 from collections import defaultdict
@@ -72,7 +72,7 @@ def _interval(low: float, high: float) -> str:
 def table1(labelled: pd.DataFrame, dataset: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
     """The counts of the paper's Table 1: by UTC year (its left half) and by label with train and test (its right half).
 
-    labelled: `time`, `verdict`, `label`; dataset: `label`, the `split_{split}` columns. years: none where the frames'
+    labelled: `time`, `verdict`, `label`; dataset: `label`, the `split_{split}` columns. years: empty where the frames'
     times are not known.
     """
     outcome = labelled["label"].fillna(labelled["verdict"])

@@ -51,7 +51,7 @@ try {
   request.onupgradeneeded = () => request.result.createObjectStore("kept");
   database = await result(request);
 } catch (error) {
-  say(`This browser keeps nothing (${error.message}): export before you close the page.`);
+  say(`This browser cannot keep what you do (${error.message}). Export before you close the page.`);
 }
 
 /** Values by key that outlive the page. A change is on the disk at once, so that a crash takes nothing. */
@@ -88,7 +88,7 @@ class Kept {
     for (const [key, value] of pairs)
       if (value === undefined) store.delete([...this.scope, key]);
       else store.put(value, [...this.scope, key]);
-    transaction.onabort = () => say(`Not kept (${transaction.error?.message}): export before you close the page.`);
+    transaction.onabort = () => say(`The last change was not kept (${transaction.error?.message}). Export before you close the page.`);
   }
 }
 

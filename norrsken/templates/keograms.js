@@ -292,7 +292,7 @@ byId("export").addEventListener("click", () => {
 function take(row, found) {
   const i = index.get(row.night);
   if (i === undefined) return `there is no night ${row.night}`;
-  if (row.annotator !== name()) return `it is of ${row.annotator || "nobody"}, not of ${name()}`;
+  if (row.annotator !== name()) return `it belongs to ${row.annotator || "nobody"}, not to ${name()}`;
   const chosen = found.get(i) ?? [];
   if (row.start || row.end) {
     const [a, b] = [row.start, row.end].map((text) => Date.parse(/Z|[+-]\d\d:?\d\d$/.test(text) ? text : text + "Z") / 60000);

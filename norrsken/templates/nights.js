@@ -1,4 +1,4 @@
-// A month of nights. PAGE: see `norrsken.catalogue.pages._script`. All of a night has one axis: minutes from noon.
+// A month of nights. PAGE: see `norrsken.catalogue.night_pages._script`. All of a night has one axis: minutes from noon.
 
 const { left: LEFT, width: WIDTH, minutes: MINUTES, sky: SKY } = PAGE.layout;
 const TOP = 4; // the sky of the keogram, and below it: classes, confidence, altitudes, hours

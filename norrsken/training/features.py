@@ -1,4 +1,4 @@
-"""Features of the clean frames that are not learnt from them, computed once a release and shared by all runs."""
+"""Features of the clean frames that are not learnt from them: all runs of a release share them."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from skimage.feature import hog
 from norrsken import tables
 from norrsken.config.models import Features, Hog, Pretrained
 
-#: What `features.parquet` says of the network that made it, in `tables.about`.
+#: The key in `tables.about` under which `features.parquet` says which network made it.
 NETWORK_KEY = "network"
 
 
@@ -35,15 +35,18 @@ def histogram_of_gradients(image: NDArray[np.uint8], settings: Hog) -> NDArray[n
 
 
 class Extractor:
-    """Computes the features of processed frames. about: of the network that does it, where one does."""
+    """Computes the features of processed frames. about: what the network says of itself, where there is one."""
 
-    def __init__(self, settings: Features) -> None:
-        """Load the network, where there is one. Raises `PretrainedError` where its weights cannot be had."""
+    def __init__(self, settings: Features, workers: int | None = None) -> None:
+        """Load the network, where there is one. Raises `PretrainedError` where its weights cannot be had.
+
+        workers: processes that compute histograms; None is as many as the settings have threads.
+        """
         self.about: dict[str, Any] = {}
         self._compute: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
         match settings:
             case Hog():
-                self._compute = partial(_histograms, settings=settings)
+                self._compute = partial(_histograms, settings=settings, workers=workers or settings.threads)
             case Pretrained():
                 from norrsken.models.pretrained import PretrainedNetwork
 
@@ -51,24 +54,24 @@ class Extractor:
                 self._compute, self.about = network.scores, network.about()
 
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(n, 128, 128, 3) → (n, m)."""
+        """The features of frames: (n, 128, 128, 3) → (n, m)."""
         return self._compute(frames)
 
 
-def _histograms(frames: NDArray[np.uint8], settings: Hog) -> NDArray[np.float32]:
-    rows = joblib.Parallel(n_jobs=settings.threads, batch_size=64)(
+def _histograms(frames: NDArray[np.uint8], settings: Hog, workers: int) -> NDArray[np.float32]:
+    rows = joblib.Parallel(n_jobs=workers, batch_size=64)(
         joblib.delayed(histogram_of_gradients)(frame, settings) for frame in frames
     )
     return np.array(list(rows), np.float32)
 
 
-def extract_features(dataset: str, settings: Features, output: str) -> None:
-    """Write the features of every frame of `dataset.parquet`, in its order."""
-    extractor = Extractor(settings)
+def extract_features(dataset: str, settings: Features, output: str, workers: int | None = None) -> None:
+    """Write the features of every frame of `dataset.parquet`, in its order. workers: as in `Extractor`."""
+    extractor = Extractor(settings, workers)
     table = tables.read(dataset, tables.dataset_table([]), ["frame_id", "image"])
     features = extractor(tables.images(table["image"]))
-    found = pa.table({"frame_id": table["frame_id"], "features": pa.array(list(features), pa.list_(pa.float32()))})
-    tables.write(output, found, tables.FEATURES_TABLE, settings.plain(), **{NETWORK_KEY: extractor.about})
+    rows = pa.table({"frame_id": table["frame_id"], "features": pa.array(list(features), pa.list_(pa.float32()))})
+    tables.write(output, rows, tables.FEATURES_TABLE, settings.plain(), **{NETWORK_KEY: extractor.about})
 
 
 def read_features(path: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.float32]:

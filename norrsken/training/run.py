@@ -37,7 +37,7 @@ HISTORY_COLUMNS = (
 )
 LIBRARIES = ("numpy", "scikit-image", "scikit-learn", "timm", "torch", "torchvision")
 
-#: What is said of scores that must not be taken for more than they are.
+#: Notes on scores that must not be taken for more than they are.
 RANDOM_FEATURES, NOT_CONVERGED = "random features", "not trained to convergence"
 
 
@@ -62,12 +62,12 @@ def train_run(
     train_inputs, test_inputs = read_inputs([train, test], features)
     classifier = classifiers.build(settings.model, seed, width=train_inputs.shape[-1])
     folder = Path(metrics).parent
-    for earlier in folder.glob("model.*"):  # of other settings: Snakemake does not know them
+    for earlier in folder.glob("model.*"):  # it is of other settings; Snakemake does not know it
         earlier.unlink()
     checkpoint = folder / "checkpoint.safetensors"
     start = time.perf_counter()
     rows = classifier.fit(train_inputs, train.labels, checkpoint)
-    # Of a run that goes on, the seconds before it was stopped count too.
+    # Where a stopped run goes on, the seconds before count too.
     seconds = sum(row["seconds"] for row in rows) if rows else time.perf_counter() - start
     prediction = classifier.predict(test_inputs)
     predicted = prediction.probabilities.argmax(axis=1)
@@ -129,7 +129,7 @@ def _notes(settings: RunSettings, classifier: Classifier) -> list[str]:
 
 
 def _speed(rows: History, frames: int, seconds: float) -> float:
-    """Images a second of training: the median over the epochs, which a busy moment does not change."""
+    """Images per second of training: the median over the epochs, which a busy moment does not change."""
     return float(np.median([row["images_per_second"] for row in rows])) if rows else frames / max(seconds, 1e-6)
 
 

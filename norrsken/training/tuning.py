@@ -29,7 +29,7 @@ def tune(
     A fifth of the split's training frames is kept out for the scores, divided as the split itself is: by night where
     the split is by night, so that frames a minute apart do not stand on both sides.
 
-    split: by its name; None is the first of the release. dataset: the release's `dataset.parquet`. features: the file
+    split: its name; None: the first of the release. dataset: the release's `dataset.parquet`. features: the file
     of the features that the model needs; None where it needs none. Raises `ConfigError` for a split that is not there.
     """
     splits = config.releases[config.release].splits
@@ -46,7 +46,7 @@ def tune(
     for values in product(*tries.values()):
         chosen = dict(zip(tries, values, strict=True))
         settings = _with(config, model, chosen)
-        found = []
+        results = []
         for seed in range(seeds):
             classifier = classifiers.build(settings, seed, inputs.shape[-1])
             classifier.fit(inputs[~validation], train.labels[~validation])
@@ -54,11 +54,11 @@ def tune(
             truth = train.labels[validation]
             likely = probabilities[np.arange(len(truth)), truth]
             loss = -np.log(np.maximum(likely, 1e-6)).mean()
-            found.append((macro_scores(truth, probabilities.argmax(axis=1))["f1"], loss))
-        f1, losses = np.array(found).T
+            results.append((macro_scores(truth, probabilities.argmax(axis=1))["f1"], loss))
+        f1, losses = np.array(results).T
         spread = f" ± {f1.std(ddof=1):.3f}" if seeds > 1 else ""
-        shown = ", ".join(f"{key} {value}" for key, value in chosen.items())
-        yield f"{shown:50s} {f'{f1.mean():.3f}{spread}':>16s} {losses.mean():8.3f}"
+        description = ", ".join(f"{key} {value}" for key, value in chosen.items())
+        yield f"{description:50s} {f'{f1.mean():.3f}{spread}':>16s} {losses.mean():8.3f}"
 
 
 def _with(config: Config, model: str, chosen: Mapping[str, str]) -> Model:

@@ -12,6 +12,8 @@ rule write_keogram_page:
         "results/logs/write_keogram_page/all.log",
     benchmark:
         "results/benchmarks/write_keogram_page/all.tsv"
+    # Seconds of work on small files: done where Snakemake runs.
+    localrule: True
     conda:
         "../../envs/norrsken.yaml"
     threads: 1

@@ -25,6 +25,8 @@ rule draw_annotators:
         "results/logs/draw_annotators/{release}.log",
     benchmark:
         "results/benchmarks/draw_annotators/{release}.tsv"
+    # Seconds of work on small files: done where Snakemake runs.
+    localrule: True
     conda:
         "../../envs/norrsken.yaml"
     threads: 1
@@ -53,6 +55,8 @@ rule draw_confusion:
         "results/logs/draw_confusion/{release}/{split}_{model}.log",
     benchmark:
         "results/benchmarks/draw_confusion/{release}/{split}_{model}.tsv"
+    # Seconds of work on small files: done where Snakemake runs.
+    localrule: True
     conda:
         "../../envs/norrsken.yaml"
     threads: 1
@@ -77,6 +81,8 @@ rule draw_history:
         "results/logs/draw_history/{release}/{split}_{model}.log",
     benchmark:
         "results/benchmarks/draw_history/{release}/{split}_{model}.tsv"
+    # Seconds of work on small files: done where Snakemake runs.
+    localrule: True
     conda:
         "../../envs/norrsken.yaml"
     threads: 1

@@ -103,6 +103,8 @@ rule tabulate_scores:
         "results/logs/tabulate_scores/{release}.log",
     benchmark:
         "results/benchmarks/tabulate_scores/{release}.tsv"
+    # Seconds of work on small files: done where Snakemake runs.
+    localrule: True
     conda:
         "../../envs/norrsken.yaml"
     threads: 1
@@ -131,6 +133,8 @@ rule tabulate_resources:
         "results/logs/tabulate_resources/{release}.log",
     benchmark:
         "results/benchmarks/tabulate_resources/{release}.tsv"
+    # Seconds of work on small files: done where Snakemake runs.
+    localrule: True
     conda:
         "../../envs/norrsken.yaml"
     threads: 1
@@ -161,6 +165,8 @@ rule write_card:
         "results/logs/write_card/{release}/{model}.log",
     benchmark:
         "results/benchmarks/write_card/{release}/{model}.tsv"
+    # Seconds of work on small files: done where Snakemake runs.
+    localrule: True
     conda:
         "../../envs/norrsken.yaml"
     threads: 1
@@ -186,6 +192,8 @@ rule write_summary:
         "results/logs/write_summary/{release}.log",
     benchmark:
         "results/benchmarks/write_summary/{release}.tsv"
+    # Seconds of work on small files: done where Snakemake runs.
+    localrule: True
     conda:
         "../../envs/norrsken.yaml"
     threads: 1

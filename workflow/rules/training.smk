@@ -64,6 +64,8 @@ rule collect_scores:
         "results/logs/collect_scores/{release}/{split}/{model}.log",
     benchmark:
         "results/benchmarks/collect_scores/{release}/{split}/{model}.tsv"
+    # Seconds of work on small files: done where Snakemake runs.
+    localrule: True
     conda:
         "../../envs/norrsken.yaml"
     threads: 1

@@ -11,4 +11,5 @@ with log_to(snakemake.log[0]):
         dataset=snakemake.input.dataset,
         settings=TypeAdapter(Features).validate_python(snakemake.params.settings),
         output=snakemake.output[0],
+        workers=snakemake.threads,
     )

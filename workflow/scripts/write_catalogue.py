@@ -5,18 +5,18 @@ from norrsken.config.jobs import ReportSettings
 from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):
-    given = snakemake.input
+    inputs = snakemake.input
     write_overview(
-        months=given.months,
-        classifier=given.classifier,
-        condition=given.condition,
+        months=inputs.months,
+        classifier=inputs.classifier,
+        condition=inputs.condition,
         tables_shown={
-            "untrained": given.untrained,
-            "occurrence": given.occurrence,
-            "events": given.events,
-            "onsets": given.onsets,
+            "untrained": inputs.untrained,
+            "occurrence": inputs.occurrence,
+            "events": inputs.events,
+            "onsets": inputs.onsets,
         },
-        figures=dict(zip(snakemake.params.titles, given.figures, strict=True)),
+        figures=dict(zip(snakemake.params.titles, inputs.figures, strict=True)),
         truth=snakemake.params.truth,
         settings=ReportSettings.model_validate(snakemake.params.settings),
         output=snakemake.output[0],

@@ -9,27 +9,27 @@ from norrsken.report.page import write_report
 CAPTIONS = Path(snakemake.scriptdir, "../captions")
 
 with log_to(snakemake.log[0]):
-    given = snakemake.input
-    counted = {name: given.get(name) for name in ("frames", "selection") if given.get(name)}
+    inputs = snakemake.input
+    counted = {name: inputs.get(name) for name in ("frames", "selection") if inputs.get(name)}
     write_report(
-        labelled=given.labelled,
-        dataset=given.dataset,
+        labelled=inputs.labelled,
+        dataset=inputs.dataset,
         tables_shown={
-            "table1": given.table1,
-            "table2": given.table2,
-            "agreement": given.agreement,
-            "consistency": given.consistency,
-            "course": given.course,
-            "resources": given.resources,
+            "table1": inputs.table1,
+            "table2": inputs.table2,
+            "agreement": inputs.agreement,
+            "consistency": inputs.consistency,
+            "course": inputs.course,
+            "resources": inputs.resources,
             **counted,
         },
-        people={"annotators": given.annotators, "course": given.course_figure},
-        confusions=given.confusions,
+        people={"annotators": inputs.annotators, "course": inputs.course_figure},
+        confusions=inputs.confusions,
         figures=[
             (title, (CAPTIONS / f"{name}.rst").read_text(encoding="utf-8"), path)
-            for (name, title), path in zip(snakemake.params.figures.items(), given.figures, strict=True)
+            for (name, title), path in zip(snakemake.params.figures.items(), inputs.figures, strict=True)
         ],
-        summary=given.summary,
+        summary=inputs.summary,
         sources=snakemake.params.sources,
         settings=ReportSettings.model_validate(snakemake.params.settings),
         output=snakemake.output[0],

@@ -1,0 +1,162 @@
+"""Snakemake and the scripts of its jobs in forks of a process that has imported everything.
+
+A start of Snakemake takes 1.5 s and that of a script 1 to 5 s, nearly all of it imports, and a run of the small project
+has forty jobs. Here the same command line and the same scripts are run, only not by a new interpreter each. Tests of
+what happens to processes – kills, signals, SLURM, a fresh clone – start real ones.
+"""
+
+import importlib
+import json
+import os
+import pkgutil
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+#: What the package imports inside functions, or Snakemake when it first needs it.
+LAZY = (
+    "PyIRI.sh_library",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
+    "pyarrow.dataset",
+    "sklearn.manifold",
+    "sklearn.metrics",
+    "snakemake.cli",
+    "snakemake.executors.local",
+    "snakemake.script",
+    "timm",
+    "torchvision",
+)
+
+
+class Warm:
+    """The client: what runs in a fork, and the process that forks."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    @contextmanager
+    def running(self, **request: Any) -> Iterator[tuple[int, Callable[[], int]]]:
+        """Run `snakemake` or `script` in a fork: its process id, and what waits for its exit status."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(self.address)
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            answers = connection.makefile()
+            # A process that was killed says no status.
+            yield int(answers.readline()), lambda: int(answers.readline() or -signal.SIGKILL)
+
+    def snakemake(self, arguments: list[str], folder: Path, output: Path) -> int:
+        """Run Snakemake in a folder, return its exit status; all that it and its jobs print goes to `output`."""
+        where = {"folder": str(folder), "environment": dict(os.environ), "output": str(output)}
+        with self.running(kind="snakemake", arguments=arguments, **where) as (_, status):
+            return status()
+
+
+@cache
+def started() -> Warm:
+    """The server of this process, which ends with it."""
+    address = f"{tempfile.mkdtemp()}/socket"
+    command = [sys.executable, __file__, address]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parent)
+    assert server.stdout is not None
+    assert server.stdout.readline() == b"ready\n"
+    return Warm(address)
+
+
+def serve(address: str) -> None:
+    """Import everything, then fork for each request until the client has gone."""
+    import norrsken
+
+    for module in pkgutil.walk_packages(norrsken.__path__, "norrsken."):
+        if module.name != "norrsken.__main__":
+            importlib.import_module(module.name)
+    for name in LAZY:
+        importlib.import_module(name)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen()
+    print("ready", flush=True)
+    if os.fork() == 0:
+        sys.stdin.read()  # ends when the client has gone
+        os.kill(os.getppid(), signal.SIGTERM)
+        os._exit(0)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks: they tell their status themselves
+    while True:
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            sys.exit(answer(connection, Warm(address)))
+        connection.close()
+
+
+def answer(connection: socket.socket, server: Warm) -> int:
+    """Do what a request asks for, in a fork; tell and return the exit status."""
+    request = json.loads(connection.makefile().readline())
+    connection.sendall(b"%d\n" % os.getpid())
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    output = os.open(request["output"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    for standard in (1, 2):
+        os.dup2(output, standard)
+    status: object = 0
+    try:
+        if request["kind"] == "script":
+            run_script(request["path"])
+        else:
+            run_snakemake(request["arguments"], server, request["output"])
+    except SystemExit as end:
+        status = end.code
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    code = status if isinstance(status, int) else int(status is not None)
+    connection.sendall(b"%d\n" % code)
+    return code
+
+
+def run_snakemake(arguments: list[str], server: Warm, output: str) -> None:
+    """Snakemake's own entry; the scripts of its jobs go back to the server."""
+    from snakemake.benchmark import benchmarked
+    from snakemake.cli import main
+    from snakemake.script import PythonScript
+
+    def execute_script(self: Any, fname: str, edit: bool = False) -> None:
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # as Snakemake's shell sets them
+        environment = {**os.environ, **dict.fromkeys(names, str(self.threads))}
+        where = {"folder": os.getcwd(), "environment": environment, "output": output}
+        with (
+            server.running(kind="script", path=fname, **where) as (pid, status),
+            benchmarked(pid, self.bench_record) if self.bench_record is not None else nullcontext(),
+        ):
+            code = status()
+        if code:
+            raise subprocess.CalledProcessError(code, fname)
+
+    PythonScript.execute_script = execute_script
+    sys.argv = ["snakemake", *arguments]
+    main(arguments)
+
+
+def run_script(path: str) -> None:
+    """A script as `python PATH` runs it."""
+    from threadpoolctl import threadpool_limits
+
+    sys.argv, sys.path[0] = [path], str(Path(path).parent)
+    with threadpool_limits(int(os.environ["OMP_NUM_THREADS"])):
+        runpy.run_path(path, run_name="__main__")
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
