@@ -19,6 +19,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -139,12 +140,13 @@ class Bench:
         for found in (*row, *self.lines[before:]):
             print("       ", " | ".join(found), file=sys.stderr, flush=True)
         if ON_GPU:
-            torch.cuda.empty_cache()
+            with suppress(RuntimeError):  # after some errors nothing works on the GPU any more
+                torch.cuda.empty_cache()
 
     def one(self, wanted: str) -> str:
-        """The network on which a part is measured: the wanted one, where it is among the models, or else another."""
+        """The network on which a part is measured: the wanted one, or else the first network among the models."""
         networks = [name for name in self.names if isinstance(CONFIG.models[name], Network)]
-        return wanted if wanted in networks else networks[0]
+        return wanted if wanted in networks or not networks else networks[0]
 
 
 def made_up(n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -359,7 +361,8 @@ def graph(bench: Bench) -> None:
         torch.autograd.backward(loss)
         adam.step()
 
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # warmed up on a stream of its own, as torch's notes on CUDA graphs ask
+    # The step is warmed up on a stream of its own, as torch's notes on CUDA graphs ask.
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(3):

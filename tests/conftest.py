@@ -135,12 +135,12 @@ class Project:
     def save(self) -> None:
         (self.folder / "config.yaml").write_text(yaml.safe_dump(self.config, sort_keys=False))
 
-    def arguments(self, *arguments: str) -> list[str]:
-        return ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(self.folder), "--cores", "2", *arguments]
+    def arguments(self, *arguments: str, root: Path = ROOT) -> list[str]:
+        return ["--snakefile", str(root / "Snakefile"), "--directory", str(self.folder), "--cores", "2", *arguments]
 
-    def command(self, *arguments: str) -> list[str]:
-        """A process of its own that runs Snakemake."""
-        return [sys.executable, "-m", "snakemake", *self.arguments(*arguments)]
+    def command(self, *arguments: str, root: Path = ROOT) -> list[str]:
+        """A process of its own that runs Snakemake. root: of the clone that it runs from."""
+        return [sys.executable, "-m", "snakemake", *self.arguments(*arguments, root=root)]
 
     def snakemake(self, *arguments: str, check: bool = True) -> str:
         """Run Snakemake; return what it printed. check: whether it shall end well; otherwise it shall not."""

@@ -20,6 +20,8 @@ from conftest import CONFIG_OF_ALL_KINDS, EVENINGS, write_evening
 from norrsken import stages, tables
 from norrsken.classes import CLASSES
 from norrsken.classify import frames as classifying
+from norrsken.classify.model import FrameClassifier
+from norrsken.classify.table import ClassifiedFrames
 from norrsken.cli import main
 from norrsken.config.config import Config
 from norrsken.config.site import FrameSource
@@ -164,7 +166,7 @@ def test_two_processes_do_not_add_to_one_file(
 ) -> None:
     csv, model = tmp_path / "frames.csv", model_file(project, "3nn")
     arguments = ["classify", str(model), str(project / "archive"), "--csv", str(csv)]
-    with classifying.ClassifiedFrames(csv, classifying.FrameClassifier(model)):
+    with ClassifiedFrames(csv, FrameClassifier(model)):
         command = [sys.executable, "-m", "norrsken", *arguments]
         other = subprocess.run(command, capture_output=True, text=True, check=False)
         assert other.returncode == 1
@@ -210,7 +212,7 @@ def test_a_folder_is_followed_as_it_fills(
         assert sum(broken.name in text for text in said) == named
         come()
 
-    monkeypatch.setattr(classifying, "time", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr("norrsken.classify.table.time", SimpleNamespace(sleep=sleep))
     model = str(model_file(project, "3nn"))
     assert main(["classify", model, str(folder), "--csv", str(csv), "--follow", "0.5"]) == 0
     assert not looks

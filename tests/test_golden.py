@@ -29,9 +29,9 @@ from norrsken.config.releases import EventSettings, Split
 from norrsken.dataset.agreement import agreement
 from norrsken.dataset.labels import Given, outcome
 from norrsken.dataset.splits import divide
-from norrsken.evaluation import scores
 from norrsken.models import classifiers
 from norrsken.nights import ingest as nights
+from norrsken.report.tables import table2
 from norrsken.training.features import histogram_of_gradients
 
 CONFIGURATION = Config.model_validate(CONFIG)
@@ -132,7 +132,7 @@ def test_report() -> None:
     labelled = pd.DataFrame(given)
     fields = {"model": "3nn", "split": "random", "parameters": 0, "stock_parameters": None, "notes": []}
     runs = [{**fields, "seed": i, "precision": i / 7, "recall": i / 9, "f1": i / 8} for i in range(3)]
-    tables_made = [agreement(labelled), scores.table2(runs)]
+    tables_made = [agreement(labelled), table2(runs)]
     check("report", [table.to_csv(index=False, float_format="%.4g") for table in tables_made])
 
 

@@ -5,6 +5,8 @@ has forty jobs. Here the same command line and the same scripts are run, only no
 what happens to processes – kills, signals, SLURM, a fresh clone – start real ones.
 """
 
+import atexit
+import gc
 import importlib
 import json
 import os
@@ -80,6 +82,7 @@ def serve(address: str) -> None:
             importlib.import_module(module.name)
     for name in LAZY:
         importlib.import_module(name)
+    gc.freeze()  # forks share what is imported only while their garbage collection leaves it alone
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen()
@@ -94,12 +97,12 @@ def serve(address: str) -> None:
         if os.fork() == 0:
             listener.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            sys.exit(answer(connection, Warm(address)))
+            answer(connection, Warm(address))
         connection.close()
 
 
-def answer(connection: socket.socket, server: Warm) -> int:
-    """Do what a request asks for, in a fork; tell and return the exit status."""
+def answer(connection: socket.socket, server: Warm) -> None:
+    """Do what a request asks for, in a fork, tell the exit status and end."""
     request = json.loads(connection.makefile().readline())
     connection.sendall(b"%d\n" % os.getpid())
     os.chdir(request["folder"])
@@ -121,9 +124,10 @@ def answer(connection: socket.socket, server: Warm) -> int:
         status = 1
     sys.stdout.flush()
     sys.stderr.flush()
+    atexit._run_exitfuncs()
     code = status if isinstance(status, int) else int(status is not None)
     connection.sendall(b"%d\n" % code)
-    return code
+    os._exit(code)  # an interpreter that takes itself down touches every page that it shares with the server
 
 
 def run_snakemake(arguments: list[str], server: Warm, output: str) -> None:

@@ -21,7 +21,7 @@ from norrsken.classes import CLASSES
 from norrsken.classify.model import TINY, Classifier, FrameClassifier, Judgement, Member, averaged, tempered
 from norrsken.dataset.splits import held_out, read_images, read_split
 from norrsken.errors import NorrskenError
-from norrsken.evaluation.bootstrap import interval, redrawn
+from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
 from norrsken.evaluation.calibration import expected_calibration_error
 from norrsken.evaluation.scores import macro_scores, read_metrics
 from norrsken.files import written_aside
@@ -74,7 +74,7 @@ def make_classifier(
 def calibrate(metrics: Sequence[str], dataset: str, precision: float, output: str) -> None:
     """Write `classifier.json` for the runs of one model on one split.
 
-    metrics: the `metrics.json` of the runs, beside which their models lie. precision: the one to be reached on the
+    metrics: the `metrics.json` of the runs, beside which their models lie. precision: what must be reached on the
     frames that the runs kept out. A model that keeps none out is used as it is, and every frame gets a class.
     """
     runs = read_metrics(metrics)
@@ -124,7 +124,7 @@ def fit_temperature(probabilities: NDArray[np.float64], labels: NDArray[np.int64
 
 
 def least_confidence(probabilities: NDArray[np.float64], labels: NDArray[np.int64], precision: float) -> float:
-    """The lowest confidence from which on the asked share of the frames is right; 1 where there is none."""
+    """The lowest confidence such that the asked share of the frames with it or more is right; 1 where there is none."""
     confidence = probabilities.max(axis=1)
     order = np.argsort(-confidence, kind="stable")
     right = (probabilities.argmax(axis=1) == labels)[order]
@@ -140,8 +140,6 @@ def judge(
     probabilities: NDArray[np.float64], labels: NDArray[np.int64], nights: NDArray[np.datetime64], least: float
 ) -> Judgement:
     """How right the classifier is. probabilities: (n, 7); labels: codes (n,); nights: (n,), NaT where not known."""
-    from norrsken.evaluation.bootstrap import MIN_UNITS
-
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     classified, right = confidence >= least, predicted == labels
     units, codes = np.unique(nights, return_inverse=True)

@@ -30,7 +30,7 @@ ONSET_QUIET = 600.0
 
 
 def find_events(months: Iterable[str], settings: EventSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Times in which a class lasted, by start, one row an event; and the onsets of breakups, by time.
+    """Times in which a class lasted, by start, one row for each; and the onsets of breakups, by time.
 
     months: directories of the nights' tables, which are read once for both. An event of a class begins at a clear frame
     that is labelled so with at least the probability `settings.begins`, and lasts while its probability is at least
@@ -60,8 +60,8 @@ def find_events(months: Iterable[str], settings: EventSettings) -> tuple[pd.Data
 def monthly_frames(months: Iterable[str], more: Sequence[str] = ()) -> Iterator[pd.DataFrame]:
     """The frames of each month that has any, by time: time, night, mlt, condition, label, and the columns `more`.
 
-    Besides: `step`, seconds to the next frame of the night, infinite for the last one. A month is read at a time, while
-    the one before is worked on.
+    Besides, `step`: seconds to the next frame of the night, infinite for the last one. One month is read while the one
+    before is worked on.
     """
     yield from ahead(_months(months, more))
 
@@ -78,7 +78,7 @@ def _months(months: Iterable[str], more: Sequence[str]) -> Iterator[pd.DataFrame
 
 
 def cadence(frames: pd.DataFrame, longest: float) -> pd.Series:
-    """The median step of each frame's night, of the steps up to `longest`; nan where there is none. Seconds."""
+    """The median step of each frame's night, in seconds, of the steps up to `longest`; nan where there is none."""
     steps = frames["step"].where(frames["step"] <= longest)
     medians: pd.Series = steps.groupby(frames["night"]).transform("median")
     return medians

@@ -65,7 +65,7 @@ def read_frames(months: Iterable[str], truth: str) -> pd.DataFrame:
 
 
 def score(frames: pd.DataFrame) -> pd.DataFrame:
-    """Precision, recall and F1 of each class by weather, over nights that are new and others, of all frames.
+    """Precision, recall and F1 of each class by weather, over new nights and nights trained on, of all frames.
 
     A frame without a class of the seven, in truth or in the catalogue, counts as such: precision is the share of right
     ones among all frames that got the class, recall that among all that are of it. Columns: nights, weather, label,

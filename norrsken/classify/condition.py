@@ -55,7 +55,7 @@ MEASURES = (
     "unevenly",  # deviation of the root of that share of stars between blocks of 32 pixels
 )
 
-#: The levels by which a star at least stands out from its surroundings.
+#: A star stands out from its surroundings by at least this many levels.
 STAR = 18
 
 #: A frame is black when hardly any pixel is brighter than the first level (a real one of Longyearbyen reaches 10, dark

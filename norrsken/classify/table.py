@@ -26,8 +26,8 @@ COLUMNS = ("frame", "time", "label", *(f"p_{name}" for name in CLASSES), "model"
 class ClassifiedFrames:
     """A CSV file to which classified frames are added, never twice and always whole rows, by one process at a time.
 
-    done: the frames that it has. Times are ISO 8601 in UTC, probabilities have four decimals. Used in a `with` block,
-    at whose end another process may go on.
+    done: the frames that it has. Times are ISO 8601 in UTC, probabilities have four decimals. It is used in a `with`
+    block, at whose end another process may go on.
     """
 
     def __init__(self, path: Path, model: FrameModel) -> None:

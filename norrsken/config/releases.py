@@ -148,7 +148,7 @@ class PublishedRelease(Settings):
 
     @property
     def years(self) -> list[int]:
-        """It has no years of the archive. With this and the rest a plan need not ask what kind of release it has."""
+        """None of the archive's. This and the next properties let a plan treat all releases alike."""
         return []
 
     @property

@@ -39,7 +39,10 @@ def agreement(labelled: pd.DataFrame) -> pd.DataFrame:
 
 
 def consistency(labelled: pd.DataFrame) -> pd.DataFrame:
-    """How far each annotator agrees with their own earlier label, where a frame was shown again."""
+    """How far each annotator agrees with their own earlier label, where a frame was shown again.
+
+    The columns `MEASURES` are as in `agreement`.
+    """
     rows = []
     for name in annotators(labelled):
         if f"repeat_{name}" in labelled:

@@ -43,7 +43,7 @@ class PublishedError(NorrskenError):
 
 
 class Published(NamedTuple):
-    """A file of the data set. part: train or test. label: the integer in its name. time: in its name, or None."""
+    """A file of the data set. part: train or test. label: the integer in its name. time: in the name, or None."""
 
     path: Path
     part: str

@@ -37,7 +37,7 @@ class Selections:
 
 
 def read_selections(path: str | os.PathLike[str], longitude: float) -> Selections:
-    """Read `selections.csv`: night, start, end, annotator. In a night without them nothing was chosen.
+    """Read `selections.csv`: night, start, end, annotator. A row without times says that nothing was chosen.
 
     longitude: the site's, in degrees east; it decides when a night begins and ends. Raises `SelectionError` for spans
     that end before they begin, reach out of their night, or overlap another one of the same annotator.

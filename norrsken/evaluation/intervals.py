@@ -56,7 +56,7 @@ def intervals(
 def read_counts(paths: Sequence[str | os.PathLike[str]], nights: pd.Series) -> NDArray[np.float64]:
     """Confusion matrices of each night's frames, or of each frame where nights are not known: (units, runs, 7, 7).
 
-    paths: the predictions of the runs of one model on one split. nights: by frame id.
+    paths: the predictions of the runs of one model on one split. nights: the night of each frame id.
     """
     columns = ["frame_id", "label", "predicted"]
     predictions = [

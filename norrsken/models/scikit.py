@@ -34,7 +34,10 @@ class ScikitClassifier:
         probabilities: Callable[[Any, NDArray[np.float32]], NDArray[Any]],
         parameters: Callable[[Any], int],
     ) -> None:
-        """Both functions are given the estimator, and `probabilities` the inputs too: → (n, number of classes seen)."""
+        """A classifier of this estimator.
+
+        probabilities: (estimator, inputs) → (n, number of classes seen). parameters: estimator → how many it has.
+        """
         self.estimator, self._probabilities, self._parameters = estimator, probabilities, parameters
 
     @property

@@ -18,7 +18,7 @@ from norrsken.nights.names import FrameName, NameReader
 
 
 def find_directories(root: str | os.PathLike[str], directories: str) -> list[LeafDirectory]:
-    """All leaf directories below `root`, by time. Only the directories above them are listed, not their files.
+    """All leaf directories below `root`, by time. Only the directories above the leaves are listed.
 
     Raises `ConfigError` where the root is missing, nothing fits, or a link leads out of the root.
     """

@@ -31,7 +31,7 @@ EACH = 4
 def draw_figure(
     figure: str, dataset: str | None, table2: str | None, settings: FigureSettings, path: str | os.PathLike[str]
 ) -> None:
-    """Draw one of the figures of the report, as PNG and as PDF. dataset, table2: None where it needs none."""
+    """Draw one of the figures of the report, as PNG and as PDF. dataset, table2: None where not needed."""
     if figure == "response":
         draw_response(settings.responses, path)
     elif dataset is not None and figure == "samples":

@@ -1,7 +1,7 @@
 """Two simulated annotators, who see what the truth measures, but not exactly, and not alike (section 2.2).
 
-The first works in order of time: his eye follows the last frames, and his habits drift over the years. The second
-takes the frames at random: each judgement is by itself. What they differ in most is whether a frame fits a class at
+The first works in order of time: the eye is led by the last frames, and the habits drift over the years. The second
+takes the frames at random, so that each judgement is by itself. They differ most in whether a frame fits a class at
 all, as in the paper, where 46 % of the labels disagree, but only 5 % of those that both took to fit a class.
 """
 
@@ -24,9 +24,9 @@ Series = NDArray[np.float64]
 class Habit:
     """How an annotator works.
 
-    blur: deviation of the logarithm of each measure as the eye takes it. strict: how
-    much more than even odds a class must have to be given, in logits. mood: deviation of that from frame to frame, and
-    drift: over the years. cloud: the cloud that makes him reject a frame.
+    blur: deviation of the logarithm of each measure as the eye takes it. strict: how much more than even odds a class
+    must have to be given, in logits. mood, drift: deviation of `strict` from frame to frame, and over the years. cloud:
+    the share of light, taken away by clouds, above which a frame is rejected.
     """
 
     blur: float
@@ -41,17 +41,17 @@ HABITS = (
     Habit(blur=0.18, strict=1.65, mood=2.2, drift=0.0, cloud=0.21),
 )
 
-#: Frames that are labelled in an evening, and the first of these evenings.
+#: How many frames are labelled in an evening, and when the first of these evenings begins.
 _SESSION, _EVENING = 600, np.datetime64("2019-11-04T18:00:00")
 
-#: Frames over which the eye of somebody who works in order of time remembers.
+#: How many frames the eye of somebody who works in order of time remembers.
 _MEMORY = 8
 
 
 def annotate(truth: pd.DataFrame, annotator: int, order: Order, seed: int, again: bool = False) -> NDArray[np.str_]:
     """The labels that an annotator (0, 1, …) gives to the frames of a night, in order of time: (n,).
 
-    order: in which they are seen. again: what would be said when they are seen a second time.
+    order: the order in which they are seen. again: whether they are seen a second time.
     """
     habit = HABITS[annotator % len(HABITS)]
     random = np.random.default_rng([seed, annotator, int(truth["time"].iloc[0].timestamp()), *([1] if again else [])])
@@ -70,11 +70,11 @@ def annotate(truth: pd.DataFrame, annotator: int, order: Order, seed: int, again
 
 
 def record(
-    frame_ids: Sequence[str], said: Sequence[Sequence[str]], shown: Sequence[Shown], annotator: int, seed: int
+    frame_ids: Sequence[str], answers: Sequence[Sequence[str]], shown: Sequence[Shown], annotator: int, seed: int
 ) -> pd.DataFrame:
     """The table that the labelling page would export: frames in the order in which they were shown, some twice.
 
-    said: the labels of the frames, those of the first and those of the second time.
+    answers: the labels of the frames, those of the first and those of the second time.
     """
     pace, doubt = np.random.default_rng([seed, annotator]).spawn(2)
     seconds = pace.lognormal(np.log(1.8), 0.5, len(shown)).round(2)
@@ -83,7 +83,7 @@ def record(
     return pd.DataFrame(
         {
             "frame_id": [frame_ids[frame] for frame, _ in shown],
-            "label": [said[repeat][frame] for frame, repeat in shown],
+            "label": [answers[repeat][frame] for frame, repeat in shown],
             "order": range(1, len(shown) + 1),
             "session": sessions + 1,
             "seconds": seconds,

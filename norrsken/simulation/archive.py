@@ -1,6 +1,6 @@
-"""Writes simulated nights as an archive, their truth beside it, and the tables of the annotators.
+"""Write simulated nights as an archive, their truth beside it, and the tables of the annotators.
 
-A night is decided by the seed and its date alone: nights can be added, and a killed simulation goes on.
+The seed and its date alone decide a night, so that nights can be added and a killed simulation can go on.
 """
 
 import logging
@@ -35,16 +35,16 @@ from norrsken.simulation.truth import MEASURES, TRUTH_TABLE, class_weights, labe
 
 log = logging.getLogger(__name__)
 
-#: Raised when the same seed gives other frames than before.
+#: This number is raised when the same seed gives other frames than before.
 VERSION = 1
 
-#: What is wrong with some files of every archive, each night a few of them.
+#: What is wrong with some files of every archive; each night has a few of them.
 FLAWS = ("cut off", "empty", "HTML", "wrong size", "doubled", "stray file")
 
 #: Frames worth labelling that are no farther apart are chosen as one span.
 SAME_SPAN = timedelta(minutes=5)
 
-#: Cloud that the truth calls `rejected`.
+#: A frame in which clouds take away more than this share of the light is `rejected` in truth.
 REJECTING_CLOUD = 0.3
 
 
@@ -54,16 +54,16 @@ def simulate(config: Config, nights: Iterable[date], seed: int, workers: int) ->
     Returns the number of new frames. The same seed gives the same bytes. Nights that are there already are left alone.
     Raises `NorrskenError` where the archive or a table was not made by a simulation, or by one with other settings.
     """
-    beside = truth_folder(config.archive.root)
+    truths = truth_folder(config.archive.root)
     settings = _settings(config, seed)
-    _refuse_what_is_not_simulated(config, beside, settings)
-    missing = sorted(night for night in set(nights) if not _truth_file(beside, night).exists())
+    _refuse_what_is_not_simulated(config, truths, settings)
+    missing = sorted(night for night in set(nights) if not _truth_file(truths, night).exists())
     frames = 0
     work = (joblib.delayed(_simulate_night)(config, night, seed, settings) for night in missing)
     for night, count in zip(missing, joblib.Parallel(n_jobs=workers, return_as="generator")(work), strict=True):
         log.info("%s: %d frames", night, count)
         frames += count
-    _write_labels(config, beside, seed)
+    _write_labels(config, truths, seed)
     return frames
 
 
@@ -82,14 +82,14 @@ def _settings(config: Config, seed: int) -> dict[str, Any]:
     }
 
 
-def _refuse_what_is_not_simulated(config: Config, beside: Path, settings: dict[str, Any]) -> None:
-    made = sorted(beside.glob("*.parquet"))
+def _refuse_what_is_not_simulated(config: Config, truths: Path, settings: dict[str, Any]) -> None:
+    made = sorted(truths.glob("*.parquet"))
     if not made:
         release = config.releases[config.release]
         for path in filter(None, (config.archive.root, release.selections, *release.labels)):
             if Path(path).exists():
                 raise NorrskenError(
-                    f"{path} exists, and {beside} does not say that it is simulated: nothing is written. "
+                    f"{path} exists, and {truths} does not say that it is simulated: nothing is written. "
                     "Give the configuration another archive.root and labels, or remove them"
                 )
         return
@@ -98,7 +98,7 @@ def _refuse_what_is_not_simulated(config: Config, beside: Path, settings: dict[s
         if before.get(key) != value:
             raise NorrskenError(
                 f"{made[0]} was simulated with {key} = {before.get(key)}, not {value}; remove "
-                f"{config.archive.root} and {beside} to begin anew"
+                f"{config.archive.root} and {truths} to begin anew"
             )
 
 
@@ -112,12 +112,12 @@ def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, 
         camera = camera_in_force(config.cameras, time)
         if camera is None:
             raise ConfigError(f"no camera of the configuration was in force at {time:%Y-%m-%d}")
-        shown = scene(sky, minute, camera)
-        name = _name(camera, time, shown.exposure_ms)
+        view = scene(sky, minute, camera)
+        name = _name(camera, time, view.exposure_ms)
         path = Path(config.archive.root) / time.strftime(config.archive.directories) / name
         with written_aside(path) as temporary:
-            temporary.write_bytes(encode(shown.photograph()))
-        doubles.append(_name(camera, time, shown.exposure_ms + 1))
+            temporary.write_bytes(encode(view.photograph()))
+        doubles.append(_name(camera, time, view.exposure_ms + 1))
         rows.append(
             {
                 "frame_id": frame_id(config.site.station, time),
@@ -126,8 +126,8 @@ def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, 
                 "path": path.relative_to(config.archive.root).as_posix(),
                 "sun_altitude": sky.heavens.sun_altitude[minute],
                 "moon_altitude": sky.heavens.moon_altitude[minute],
-                **asdict(shown.shares),
-                "spoilt": shown.spoilt,
+                **asdict(view.shares),
+                "spoilt": view.spoilt,
             }
         )
     truth = pd.DataFrame(rows, columns=[*TRUTH_TABLE.names])
@@ -152,7 +152,7 @@ def _name(camera: Camera, time: datetime, exposure_ms: int) -> str:
 def _spoil_files(
     config: Config, paths: Sequence[str], doubles: Sequence[str], random: np.random.Generator
 ) -> list[str | None]:
-    """What every archive has: files cut off, empty, of another size, HTML named as an image, doubles, strays.
+    """Spoil some files as in every archive: cut off, empty, of another size, HTML named as an image, doubled, stray.
 
     doubles: the name of a second file of the same second. Returns what is wrong with each file, or None.
     """
@@ -176,27 +176,27 @@ def _spoil_files(
     return flaws
 
 
-def _write_labels(config: Config, beside: Path, seed: int) -> None:
-    """The selections and the label tables of the release, as the pages of `norrsken.curation` would give them."""
+def _write_labels(config: Config, truths: Path, seed: int) -> None:
+    """Write the selections and the label tables of the release, as the pages of `norrsken.curation` would give them."""
     release, settings = config.releases[config.release], config.labelling_settings(config.release)
-    offered = list(_offered(beside))
+    offered = list(_offered(truths))
     if release.selections is not None:
-        write_csv(_selections(beside, next(iter(settings.orders))), release.selections)
+        write_csv(_selections(truths, next(iter(settings.orders))), release.selections)
     frames = [name for truth in offered for name in truth["frame_id"]]
     for annotator, path in enumerate(release.labels):
         order = settings.orders[Path(path).stem]
-        said = [
+        answers = [
             [label for truth in offered for label in annotators.annotate(truth, annotator, order, seed, again)]
             for again in (False, True)
         ]
         shown = sequence(len(frames), Path(path).stem, order, settings)
-        write_csv(annotators.record(frames, said, shown, annotator, seed), path)
+        write_csv(annotators.record(frames, answers, shown, annotator, seed), path)
 
 
-def _selections(beside: Path, annotator: str) -> pd.DataFrame:
-    """The spans of the frames that are worth labelling; nights without any are looked at in vain."""
+def _selections(truths: Path, annotator: str) -> pd.DataFrame:
+    """The spans of the frames that are worth labelling; a night without any has a row that says so."""
     rows = []
-    for path in sorted(beside.glob("*.parquet")):
+    for path in sorted(truths.glob("*.parquet")):
         truth = tables.read(path, TRUTH_TABLE, ["time", "offered"]).to_pandas()
         times = truth["time"][truth["offered"]]
         spans = times.groupby((times.diff() > SAME_SPAN).cumsum()).agg(["min", "max"])
@@ -206,9 +206,9 @@ def _selections(beside: Path, annotator: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*COLUMNS])
 
 
-def _offered(beside: Path) -> Iterator[pd.DataFrame]:
+def _offered(truths: Path) -> Iterator[pd.DataFrame]:
     """The frames of each simulated night that annotators were given, in order of time."""
-    for path in sorted(beside.glob("*.parquet")):
+    for path in sorted(truths.glob("*.parquet")):
         truth = tables.read(path, TRUTH_TABLE).to_pandas()
         if truth["offered"].any():
             yield truth[truth["offered"]]

@@ -25,7 +25,7 @@ MAP_CELLS, MAP_REACH, MAP_STRETCH = 320, 700.0, 80.0
 MAP_EDGE = np.arcsinh(MAP_REACH / MAP_STRETCH)
 _COARSE = MAP_CELLS // 4  # for what varies slowly
 
-#: Heights (km), peak and scale height of the light: 557.7 nm; 427.8 nm, a little lower; 427.8 nm and the red bands of
+#: Heights, peak and scale height (km) of the light: 557.7 nm; 427.8 nm, a little lower; 427.8 nm and the red bands of
 #: molecular nitrogen below the lower border, from electrons of more than 10 keV; 630.0 nm, quenched below 180 km.
 _HEIGHTS = {
     "green": (np.arange(98.0, 164.0, 6.0), 112, 11),
@@ -39,12 +39,12 @@ _HEIGHTS = {
 def flux(aurora: Aurora, seed: int, minute: int) -> dict[str, Field]:
     """Light of the green line in kR that each form in `FORMS` sends down a vertical: maps (320, 320) float32.
 
-    aurora: of that minute. seed: of the random shapes. Rows go northward, columns eastward. Forms that are absent are
-    left out.
+    aurora: that of the minute. seed: that of the random shapes. Rows go northward, columns eastward. Forms that are
+    absent are left out.
     """
     x, y = _coordinates()
     xc, yc = x[2::4, 2::4], y[2::4, 2::4]
-    # Folds and curls: the sheets are bent together, so one displacement serves all forms.
+    # Folds and curls bend all sheets together, so that one displacement is enough for all forms.
     bend_x = _fine(sample(changing(seed, 40, minute / 14), xc * 0.7, yc * 0.9, -1.5 * minute, 90))
     bend_y = _fine(sample(changing(seed + 2, 30, minute / 11), xc * 0.55, yc * 0.9, -2.5 * minute))
     xf = x + 1.4 * aurora.folds * bend_x
@@ -83,7 +83,7 @@ def lines(aurora: Aurora, maps: dict[str, Field], lens: Lens) -> Field:
 
 
 def seen_at(light: Field, lens: Lens, height: float) -> Field:
-    """A map as lines of sight meet it at one height in km, without the slant: (231, 231) float32."""
+    """A map as it is seen at one height in km, without the slant of the lines of sight: (231, 231) float32."""
     return _looked_up(light, _layer(lens, height, len(light), 1))
 
 
@@ -95,8 +95,8 @@ def _looked_up(light: Field, layer: tuple[Field, Field, Field]) -> Field:
 def _raised(light: Field, lens: Lens, line: str) -> Field:
     """The map's light from all heights of a line, with the slant path through each layer: (231, 231) float32.
 
-    The eye and JPEG see colour less sharply than brightness: all lines but the green one are looked up on every second
-    cell.
+    The eye and JPEG see colour less sharply than brightness, so that all lines but the green one are looked up on every
+    second cell only.
     """
     heights, peak, scale = _HEIGHTS[line]
     z = (heights - peak) / scale
@@ -111,9 +111,9 @@ def _raised(light: Field, lens: Lens, line: str) -> Field:
 
 @cache
 def _layer(lens: Lens, height: float, cells: int, step: int) -> tuple[Field, Field, Field]:
-    """Where lines of sight meet a height: column and row of the field line's foot on a map of so many cells, slant.
+    """Where lines of sight meet a height: column and row of the field line's foot on a map of so many cells, and slant.
 
-    step: 2 for a grid of half as many cells.
+    step: 1 for all cells of the grid, 2 for half as many on a side.
     """
     grid = lens.grid if step == 1 else lens.directions(CELLS // step)
     zenith = grid.zenith.astype(np.float64)
@@ -140,7 +140,7 @@ def _fine(coarse: Field) -> Field:
 
 
 def _rays(aurora: Aurora, seed: int, minute: int, x: Field, y: Field) -> Field:
-    """Fine structure along the sheets; raised along the field, each spot is a ray."""
+    """Fine structure along the sheets, of which each spot becomes a ray when it is raised along the field."""
     fine = sample(changing(seed + 4, 5, minute / 1.5, 1.5), x * 0.45, y * 0.08)
     return np.asarray(np.clip(1 + 0.65 * aurora.rays * fine, 0.08, 2.5), np.float32)
 

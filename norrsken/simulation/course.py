@@ -16,16 +16,16 @@ from norrsken.simulation.textures import wander
 
 Series = NDArray[np.floating[Any]]
 
-#: One value a minute, from the local noon that opens the night.
+#: A night has one value for each minute, from the local noon that opens it.
 MINUTES = 1440
 
-#: Share of clear nights with aurora over Kiruna by hour of UT, 1985–1994, from the hour that begins at 15 UT. Before
-#: and after it is continued by hand.
+#: Share of clear nights with aurora over Kiruna by hour of UT, 1985–1994, from the hour that begins at 15 UT. The first
+#: and the last value continue it by hand.
 OCCURRENCE = (0.20, 0.33, 0.46, 0.50, 0.60, 0.72, 0.78, 0.85, 0.83, 0.81, 0.77, 0.72, 0.71, 0.58, 0.48, 0.45, 0.30)
 _OCCURRENCE_HOURS = np.arange(len(OCCURRENCE)) + 14.5
 KIRUNA_LONGITUDE = 20.42
 
-#: Arcs that can stand in the sky at once.
+#: How many arcs can stand in the sky at once.
 ARCS = 4
 
 
@@ -33,10 +33,10 @@ ARCS = 4
 class Aurora:
     """The aurora over the site: of one minute, or of a night's 1,440 minutes on the last axis of each field.
 
-    Lengths in km of the magnetic east and north from the zenith, at 110 km height. Brightness in kR of the line
-    557.7 nm. arc_…: (4,) or (4, 1440), from the most equatorward arc. folds: displacement of sheets. rays: their
-    contrast. breakup_…: the region that it fills. discrete_turn: direction of the pieces, radians. red, purple: light
-    of 630.0 nm, and of the lower border, as shares of the green.
+    Lengths are in km to magnetic east and north from the zenith, at 110 km height, brightness in kR of the line 557.7
+    nm. arc_…: (4,) or (4, 1440), from the most equatorward arc. folds: displacement of sheets. rays: their contrast.
+    breakup_…: the region that the breakup fills. discrete_turn: direction of the pieces, radians. red, purple: light of
+    630.0 nm, and of the lower border, as shares of the green.
     """
 
     arc_north: Series
@@ -65,8 +65,10 @@ class Aurora:
 
 @dataclass(frozen=True)
 class Course:
-    """A night. seed: of its random shapes. activity: (1440,), aurora is seen while it is above 0. onsets: minutes at
-    which breakups begin.
+    """The course of a night.
+
+    seed: that of its random shapes. activity: (1440,), aurora is seen while it is above 0. onsets: minutes at which
+    breakups begin.
     """
 
     seed: int
@@ -86,8 +88,8 @@ def course_of(night: date, noon_hour: float, longitude: float, random: np.random
 def _activity(night: date, hour: Series, random: np.random.Generator) -> Series:
     """Above zero there is aurora somewhere in the sky; the share of nights in which it is, by hour, is `OCCURRENCE`.
 
-    A normal deviate, in part the same all night, against a threshold by hour; shifted by season (more at the
-    equinoxes, Russell & McPherron 1973) and solar cycle (most in the declining phase, 2015).
+    It is a normal deviate, in part the same all night, against a threshold by hour. Season (more at the equinoxes,
+    Russell & McPherron 1973) and solar cycle (most in the declining phase, 2015) shift it.
     """
     threshold = [NormalDist().inv_cdf(share) for share in OCCURRENCE]
     year = night.year + night.timetuple().tm_yday / 365.25
@@ -159,12 +161,12 @@ def _aurora(activity: Series, hour: Series, onsets: NDArray[np.int64], random: n
 
 
 def _smooth(random: np.random.Generator, minutes: float, rows: int | None = None) -> Any:
-    """Noise that changes over so many minutes: (1440,), or (rows, 1440)."""
+    """Random noise that changes over so many minutes: (1440,), or (rows, 1440)."""
     return wander(random, MINUTES if rows is None else (rows, MINUTES), minutes)
 
 
 def _episodes(random: np.random.Generator, nightly: float, minutes: tuple[float, float]) -> Series:
-    """So many episodes a night on average, each of a length between two: (1440,), 0…1."""
+    """Episodes, `nightly` of them on average, each with a length between the two of `minutes`: (1440,), 0…1."""
     series = np.zeros(MINUTES)
     for _ in range(random.poisson(nightly)):
         age = np.arange(MINUTES) - random.uniform(300, 1150)
@@ -173,7 +175,7 @@ def _episodes(random: np.random.Generator, nightly: float, minutes: tuple[float,
 
 
 def _pulse(age: Series, delay: float, rise: float, length: Series | float) -> Series:
-    """0…1: rises over `rise` minutes after `delay`, lasts for `length`, then falls off."""
+    """A pulse, 0…1: it rises over `rise` minutes after `delay`, lasts for `length`, then falls off."""
     t = ((age - delay) / rise).clip(0, 1)
     fall = np.exp(-(age - delay - rise - length).clip(0) / (0.35 * length + 3))
     return np.asarray(t * t * (3 - 2 * t) * fall)

@@ -15,23 +15,23 @@ from norrsken.simulation.sky import Points
 Field = NDArray[np.float32]
 Image = NDArray[np.uint8]
 
-#: What red, green and blue pixels see of 427.8, 557.7 and 630.0 nm. The largest of each line is the paper's (figure 1:
-#: 0.65, 0.90, 0.45 of the peak); the rest is read off aurora in frames of a like camera.
+#: What red, green and blue pixels see of 427.8, 557.7 and 630.0 nm. The largest value of each line is the paper's
+#: (figure 1: 0.65, 0.90, 0.45 of the peak); the rest is read off aurora in frames of a similar camera.
 RESPONSE = np.array([[0.14, 0.22, 0.45], [0.10, 0.90, 0.05], [0.65, 0.07, 0.03]], np.float32)
 
 #: Light of 1 kR in 6 s, in units of what fills a pixel.
 KILORAYLEIGH = np.float32(0.02)
 
-#: Full exposure, in ms, and shorter ones in twilight: the least Sun altitude of each.
+#: The full exposure, in ms, and the shorter ones in twilight, each with the altitude above which the Sun must be.
 FULL_EXPOSURE = 6000
 _EXPOSURES = ((-9.0, 1000), (-11.0, 2000), (-13.0, 3000), (-15.0, 4000))
 
-#: Standard deviation of the noise against the level of a pixel (0…255), before JPEG; measured in real frames.
+#: Standard deviation of the noise by the level of a pixel (0…255), before JPEG, as measured in real frames.
 _NOISE_LEVELS, _NOISE = (0, 10, 45, 70, 140, 255), (0.8, 1.2, 4.9, 3.6, 2.4, 1.4)
 _BLACK = (3.5, 1.0, 3.5)
 QUALITY = 95
 
-_SHIFTS = 64  # ways in each direction to lay the noise over a frame
+_SHIFTS = 64  # in so many ways, in each direction, the noise can be laid over a frame
 
 
 def exposure_ms(sun_altitude: float) -> int:
@@ -40,7 +40,7 @@ def exposure_ms(sun_altitude: float) -> int:
 
 
 def seen_by_camera(lines: Field) -> Field:
-    """The camera's red, green and blue of light in three lines, kR: (n, m, 3) → (n, m, 3)."""
+    """The red, green and blue that the camera sees of light in three lines, kR: (n, m, 3) → (n, m, 3)."""
     return np.asarray((lines.reshape(-1, 3) @ (RESPONSE.T * KILORAYLEIGH)).reshape(lines.shape), np.float32)
 
 
@@ -77,7 +77,7 @@ def _tone(light: Field) -> Field:
 
 
 def _add_stars(level: Field, stars: Points, factor: np.float32, lens: Lens) -> None:
-    """Stars are round spots of about a pixel; the light of each is shared among four pixels."""
+    """Add the stars, round spots of about a pixel, by sharing the light of each among four pixels."""
     rows, columns = lens.window
     x, y = stars.column - columns.start, stars.row - rows.start
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
@@ -94,7 +94,7 @@ def _add_stars(level: Field, stars: Points, factor: np.float32, lens: Lens) -> N
 
 @cache
 def _vignetting(lens: Lens) -> Field:
-    """The lens passes less light towards the edge."""
+    """The share of the light that the lens lets pass, which is less towards the edge: (231, 231)."""
     return np.asarray(1 - 0.35 * np.minimum(lens.grid.radius, 1) ** 2, np.float32)
 
 

@@ -13,20 +13,20 @@ Field = NDArray[np.float32]
 #: r = f sin(αθ): the projection of the Nikkor 8 mm f/2.8.
 ALPHA = 0.475
 
-#: Kiruna's horizon circle in the frame as archived, as shares of width and height, and its radius as one of the height.
+#: Kiruna's horizon circle in the archived frame: its centre in shares of width and height, its radius in the height's.
 CENTRE, RADIUS = (360.5 / 720, 240.5 / 479), 230 / 479
 
-#: The sky is drawn on a grid of this many cells a side over the horizon circle: half of Kiruna's pixels, so that the
+#: The sky is drawn on a grid of so many cells on a side over the horizon circle: half of Kiruna's pixels, so that the
 #: crop has as many as the processed frame. Stars, noise and edges are drawn on the camera's own pixels.
 CELLS = 231
 
-#: The frame's up is magnetic north, which at Kiruna lies so many degrees west of true north.
+#: The frame's up is magnetic north; this is its azimuth at Kiruna, in degrees from true north by east.
 UP_AZIMUTH = -9.5
 
 
 @dataclass(frozen=True)
 class Lens:
-    """The horizon circle in a frame that was turned north up: its centre and radius in pixels of that frame."""
+    """The horizon circle in a frame that is turned north up: its centre and radius in pixels of that frame."""
 
     width: int
     height: int
@@ -52,11 +52,11 @@ class Lens:
 
     @cached_property
     def grid(self) -> "Directions":
-        """Where the cells of the grid over the window look."""
+        """The directions in which the cells of the grid over the window look."""
         return self.directions(CELLS)
 
     def directions(self, cells: int) -> "Directions":
-        """Where `cells` × `cells` equal cells over the window look."""
+        """The directions in which `cells` × `cells` equal cells over the window look."""
         rows, columns = self.window
         step = self.side / cells
         at = (np.arange(cells) + 0.5) * step - 0.5  # pixel centres have whole coordinates

@@ -20,7 +20,7 @@ SUN_BELOW = -9.0
 
 @dataclass(frozen=True)
 class Night:
-    """All that is decided of a night before the first frame is drawn."""
+    """All that is decided about a night before its first frame is drawn."""
 
     start: datetime
     seed: int
@@ -46,7 +46,7 @@ class Night:
         )
 
     def minutes(self) -> list[int]:
-        """The minutes of which there is a frame."""
+        """The minutes in which a frame is taken."""
         there = (self.heavens.sun_altitude < SUN_BELOW) & (self.weather.outage == 0)
         return np.flatnonzero(there).tolist()
 
@@ -63,8 +63,8 @@ class Night:
 class Scene:
     """What is before the lens in one minute.
 
-    seed: of the sensor's noise. light: (231, 231, 3), in units of what fills a pixel in 6 s. spoilt: nobody would want
-    to label the frame.
+    seed: that of the sensor's noise. light: (231, 231, 3), in units of what fills a pixel in 6 s. spoilt: whether
+    nobody would want to label the frame.
     """
 
     camera: Camera

@@ -34,7 +34,7 @@ class Points:
     colour: Field
 
     def dimmed(self, share: Field, lens: Lens) -> "Points":
-        """Seen through clouds that let so much light pass: (231, 231), 0…1."""
+        """The points seen through clouds. share: how much light the clouds let pass, (231, 231), 0…1."""
         rows, columns = lens.window
         scale = len(share) / (rows.stop - rows.start)
         cell = (
@@ -63,13 +63,13 @@ def background(heavens: Heavens, at: int, airglow: float, lens: Lens) -> Field:
 
 
 def moonlight(heavens: Heavens, at: int) -> float:
-    """Light of the sky under the Moon; 0 below the horizon. A half Moon gives a tenth of a full one."""
+    """Light of the sky under the Moon; 0 while it is below the horizon. A half Moon gives a tenth of a full one."""
     sine = np.sin(np.radians(heavens.moon_altitude[at]))
     return float(0.05 * heavens.moon_phase[at] ** 3 * max(sine, 0) ** 0.7)
 
 
 def twilight(sun_altitude: float) -> float:
-    """Light of the zenith: a tenth for every 2.6° that the Sun sinks, between 18° and 6° below the horizon."""
+    """Light of the zenith: for every 2.6° that the Sun sinks, from 6° to 18° below the horizon, it falls to a tenth."""
     return float(0.0005 * np.exp(0.88 * min(sun_altitude + 18, 8.5)))
 
 
@@ -91,7 +91,7 @@ def extinction(lens: Lens) -> Field:
 
 @cache
 def _slant(lens: Lens) -> Field:
-    """The way through the air, 1 at the zenith."""
+    """The length of the way through the air, 1 at the zenith."""
     return np.asarray(1 / np.maximum(np.cos(lens.grid.zenith), 0.1), np.float32)
 
 
@@ -131,12 +131,12 @@ def _twilight(sun_altitude: float, sun_azimuth: float, lens: Lens) -> Field:
 
 
 def _towards(azimuth: float, lens: Lens) -> Field:
-    """`Directions.towards` an azimuth from true north, degrees."""
+    """The same as `Directions.towards`, for an azimuth from true north in degrees."""
     return lens.grid.towards(np.radians(azimuth - UP_AZIMUTH)).astype(np.float32)
 
 
 def _cos_angle(altitude: float, azimuth: float, lens: Lens) -> Field:
-    """Cosine of the angle between the cells' directions and one of the sky, degrees."""
+    """Cosine of the angle between the cells' directions and one of the sky, which is given in degrees."""
     height = np.radians(altitude)
     zenith = lens.grid.zenith
     across = np.sin(zenith) * np.cos(height) * _towards(azimuth, lens)

@@ -1,4 +1,4 @@
-"""Randomness that is smooth: textures for clouds, patches and folds, seamless and changing without a jump; series."""
+"""Smooth randomness: textures for clouds, patches and folds, seamless and changing without a jump; and series."""
 
 from functools import lru_cache
 
@@ -13,12 +13,12 @@ Field = NDArray[np.float32]
 SIDE = 512
 
 
-@lru_cache(maxsize=64)  # a night has 24
+@lru_cache(maxsize=64)  # a night needs 24
 def texture(seed: int, finest: float, slope: float = 3.0) -> Field:
     """A seamless random field (512, 512) of mean 0 and deviation 1.
 
-    finest: the shortest wavelength, in pixels; the longest is a quarter of the side. slope: of the power spectrum,
-    power ~ k^-slope; clouds and auroral patches have about 3 (the same over all scales looks like either).
+    finest: the shortest wavelength, in pixels; the longest is a quarter of the side. slope: that of the power
+    spectrum, power ~ k^-slope; clouds and auroral patches have about 3 (the same over all scales looks like either).
     """
     k = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE))
     amplitude = np.zeros_like(k)
@@ -30,7 +30,7 @@ def texture(seed: int, finest: float, slope: float = 3.0) -> Field:
 
 
 def changing(seed: int, finest: float, phase: float, slope: float = 3.0) -> Field:
-    """A texture that turns into another and back: of deviation 1 at every phase (radians)."""
+    """A texture that turns into another and back; its deviation is 1 at every phase (radians)."""
     return np.asarray(
         cv2.addWeighted(
             texture(seed, finest, slope),
@@ -45,7 +45,7 @@ def changing(seed: int, finest: float, phase: float, slope: float = 3.0) -> Fiel
 
 def sample(field: Field, x: Field, y: Field, right: float = 0.0, down: float = 0.0) -> Field:
     """The field at positions (pixels) of two arrays of one shape, moved by so many pixels: (n, m) float32."""
-    # Whole tiles are left out: OpenCV holds positions in 16 bits.
+    # Movements by whole tiles are left out, since OpenCV holds positions in 16 bits.
     moved = (x + np.float32(right % SIDE), y + np.float32(down % SIDE))
     return np.asarray(cv2.remap(field, *moved, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float32)
 
@@ -59,4 +59,4 @@ def smoothstep(value: Field, low: float, high: float) -> Field:
 def wander(random: np.random.Generator, shape: int | tuple[int, ...], steps: float) -> NDArray[np.float64]:
     """Normal noise of deviation 1 that changes over so many steps of the last axis."""
     noise = gaussian_filter1d(random.standard_normal(shape), steps / 2, axis=-1, mode="wrap")
-    return np.asarray(noise * np.sqrt(np.sqrt(np.pi) * steps))  # undoes what the filter takes from the deviation
+    return np.asarray(noise * np.sqrt(np.sqrt(np.pi) * steps))  # the filter has lowered the deviation

@@ -22,16 +22,17 @@ Series = NDArray[np.float64]
 #: What is measured in each frame, in this order.
 MEASURES = (*FORMS, "colored", "bright", "central", "span", "cloud")
 
-#: Aurora is visible above this, in kR, and where it adds so much of the sky's own light; bright above that.
+#: Aurora is visible above `VISIBLE`, in kR, where it adds more than the share `CONTRAST` to the sky's own light. It is
+#: bright above `BRIGHT`, in kR.
 VISIBLE, CONTRAST, BRIGHT = 0.5, 0.25, 9.0
 
-#: Minutes over which somebody who looks at a keogram judges.
+#: Minutes that somebody who looks at a keogram judges together.
 SPAN = 31
 
-#: A pixel is coloured when red or blue is more than so much of green.
+#: A pixel is coloured when red or blue is more than this share of green.
 COLORED = 0.75
 
-#: The schema of the truth beside a simulated archive: one row a frame.
+#: The schema of the truth beside a simulated archive: one row for each frame.
 TRUTH_TABLE = pa.schema(
     [
         FRAME_ID,
@@ -59,7 +60,7 @@ TRUTH_TABLE = pa.schema(
 
 @dataclass(frozen=True)
 class Shares:
-    """What is measured in a frame, shares from 0 to 1; `TRUTH_TABLE` says of what."""
+    """What is measured in a frame: shares from 0 to 1, as `TRUTH_TABLE` describes them."""
 
     breakup: float
     arcs: float
@@ -80,7 +81,7 @@ def measure(maps: dict[str, Field], aurora: Field, sky: Field, cloud: Field, cam
     strongest = light.max(axis=2)
     visible = (strongest > VISIBLE * KILORAYLEIGH) & (strongest > CONTRAST * behind)
     stack = np.array([seen_at(maps[f], lens, 116.0)[crop] if f in maps else np.zeros_like(green) for f in FORMS])
-    stack[-1] *= 0.7  # sheets stand out before diffuse patches
+    stack[-1] *= 0.7  # sheets stand out from diffuse patches
     form = np.where(visible, stack.argmax(axis=0), len(FORMS))
     shares = [float((form == k).mean()) for k in range(len(FORMS))]
     tinted = visible & (np.maximum(light[..., 0], light[..., 2]) > COLORED * green)
@@ -98,12 +99,12 @@ def measure(maps: dict[str, Field], aurora: Field, sky: Field, cloud: Field, cam
 def class_weights(m: dict[str, Series]) -> Series:
     """How much of each class there is in frames, (n, 7) in class order, sum at most 1; m: `MEASURES` → (n,).
 
-    The paper's definitions, from the highest priority to the lowest; each passes on what it does not claim.
+    These are the paper's definitions, from the highest priority to the lowest; each passes on what it does not claim.
     """
     visible = m["breakup"] + m["arcs"] + m["discrete"] + m["patchy"]
-    some = np.maximum(visible, 1e-6)
+    aurora = np.maximum(visible, 1e-6)
     crossing = _sigmoid((m["span"] - 0.75) / 0.1)
-    sheets = (m["breakup"] + m["discrete"]) / some
+    sheets = (m["breakup"] + m["discrete"]) / aurora
     claims = {
         "breakup": _sigmoid((m["bright"] - 0.42) / 0.07),
         "colored": _sigmoid((m["colored"] - 0.12) / 0.035),
@@ -117,9 +118,9 @@ def class_weights(m: dict[str, Series]) -> Series:
         left = left - weights[name]
     # Sheets stand out: a third of the pixels weighs as much as patches or glow in all of them.
     shape = {
-        "arcs": 3 * m["arcs"] / some * crossing,
-        "discrete": 3 * (sheets + m["arcs"] / some * (1 - crossing)),
-        "patchy": m["patchy"] / some,
+        "arcs": 3 * m["arcs"] / aurora * crossing,
+        "discrete": 3 * (sheets + m["arcs"] / aurora * (1 - crossing)),
+        "patchy": m["patchy"] / aurora,
     }
     large = _sigmoid((visible - 0.25) / 0.06)  # "cover large portions of the image"; smaller patches fit no class
     total = sum(v**1.4 for v in shape.values())
@@ -130,7 +131,7 @@ def class_weights(m: dict[str, Series]) -> Series:
 
 
 def labels(weights: Series, rejected: NDArray[np.bool_], least: Series | float = 0.6) -> NDArray[np.str_]:
-    """The dominant class; `unknown` where none has the least weight; `rejected` before all."""
+    """The labels of frames: the dominant class, `unknown` where none has the least weight; `rejected` before all."""
     unknown, reject = EXCLUSIONS
     best = np.array(CLASSES)[weights.argmax(axis=1)]
     return np.where(rejected, reject, np.where(weights.max(axis=1) >= least, best, unknown))
@@ -139,8 +140,8 @@ def labels(weights: Series, rejected: NDArray[np.bool_], least: Series | float =
 def worth_labelling(truth: pd.DataFrame, dark: pd.Series, span: int = SPAN) -> pd.Series:
     """The frames of a night that somebody who looks at its keogram would mark (section 2.1): spans of likely aurora.
 
-    truth: `MEASURES` by frame, in order of time. dark: frames that Sun and Moon do not reject. span: frames over which
-    the eye judges.
+    truth: `MEASURES` by frame, in order of time. dark: the frames that Sun and Moon do not reject. span: how many
+    frames are judged together.
     """
     smooth = truth[[*FORMS, "cloud"]].where(dark).rolling(span, center=True, min_periods=1).mean()
     return dark & (smooth[list(FORMS)].sum(axis=1) > 0.06) & (smooth["cloud"] < 0.25)

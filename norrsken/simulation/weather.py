@@ -16,17 +16,17 @@ Field = NDArray[np.float32]
 Series = NDArray[np.float64]
 
 
-#: What spoils a frame, so that nobody would want to label it: above these values.
+#: What spoils a frame, so that nobody would want to label it, when it is above these values.
 SPOILING = {"black": 0.0, "snow": 0.15, "laser": 0.0, "headlight": 0.0}
 
 
 @dataclass(frozen=True)
 class Weather:
-    """A night's weather, an array of 1,440 minutes each.
+    """A night's weather: each field but the seed is an array over its 1,440 minutes.
 
     cover: 0 clear … 1 overcast. thickness: optical depth of the clouds. haze: optical depth of thin cloud everywhere.
     snow: share of the dome under snow. wind: where the clouds have drifted to, pixels of their texture.
-    laser, headlight: strength of the light, 0 where there is none. black: the camera saw nothing. outage: no frame.
+    laser, headlight: strength of the light, 0 where there is none. black: the camera sees nothing. outage: no frame.
     """
 
     seed: int
@@ -42,8 +42,8 @@ class Weather:
 
     def spoilt(self, what: str) -> NDArray[np.bool_]:
         """The minutes in which one of `SPOILING` spoils the frame: (1440,)."""
-        found: NDArray[np.bool_] = getattr(self, what) > SPOILING[what]
-        return found
+        too_much: NDArray[np.bool_] = getattr(self, what) > SPOILING[what]
+        return too_much
 
 
 def weather_of(random: np.random.Generator) -> Weather:
@@ -103,7 +103,7 @@ def _lit_clouds(lens: Lens) -> Field:
 
 
 def snow_on_dome(light: Field, weather: Weather, at: int) -> Field:
-    """Snow lets through a blurred, dimmed sky."""
+    """The light under snow on the dome, which lets through a blurred, dimmed sky."""
     share = float(weather.snow[at])
     if share <= 0.02:
         return light
@@ -133,7 +133,7 @@ def stray_light(weather: Weather, at: int, lens: Lens) -> Field | None:
 
 
 def _events(random: np.random.Generator, nights: float, length: tuple[int, int]) -> Series:
-    """A light that comes on in such a share of nights, for minutes between two lengths: its strength, or 0."""
+    """What comes `nights` times a night on average, for minutes between two lengths: its strength, else 0, (1440,)."""
     strength = np.zeros(MINUTES)
     for _ in range(random.poisson(nights)):
         start = random.integers(240, 1200)

@@ -1,4 +1,4 @@
-"""Features of the clean frames that are not learnt from them: all runs of a release share them."""
+"""Features of the clean frames that are not learnt from them: computed once for each release, used by all runs."""
 
 import os
 from collections.abc import Callable, Sequence

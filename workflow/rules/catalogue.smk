@@ -2,7 +2,7 @@
 
 
 rule calibrate_classifier:
-    """Which model classifies the archive, how sure it may be, and when it says no class."""
+    """Choose the model that classifies the archive, how sure it may be, and when it gives no class."""
     input:
         dataset=paths.DATASET,
         metrics=plan.metrics(plan.candidates, [plan.catalogue_split]),
@@ -28,7 +28,7 @@ rule calibrate_classifier:
 
 
 rule choose_condition:
-    """How cloud is told from clear sky: as the simulated weather has it, or the release's rejected frames."""
+    """Choose how cloud is told from clear sky: by the simulated weather, or by the release's rejected frames."""
     input:
         paths.LABELLED,
     output:
@@ -37,7 +37,7 @@ rule choose_condition:
         "results/logs/choose_condition/{release}.log",
     benchmark:
         "results/benchmarks/choose_condition/{release}.tsv"
-    # Seconds of work on small files: done where Snakemake runs.
+    # This is seconds of work on small files, so it is done where Snakemake runs.
     localrule: True
     conda:
         "../../envs/norrsken.yaml"
@@ -78,7 +78,7 @@ rule classify_month:
 
 
 rule judge_untrained:
-    """What the classifier says of frames that it was never trained on."""
+    """Tabulate what the classifier says of frames that it was never trained on."""
     input:
         labelled=paths.LABELLED,
         dataset=paths.DATASET,
@@ -109,7 +109,7 @@ rule judge_untrained:
 
 
 rule find_events:
-    """Runs of a class over time, and breakup onsets."""
+    """Find the times in which a class lasted, and the onsets of breakups."""
     input:
         plan.all_months(paths.CATALOGUE),
     output:
@@ -119,7 +119,7 @@ rule find_events:
         "results/logs/find_events/{release}.log",
     benchmark:
         "results/benchmarks/find_events/{release}.tsv"
-    # Seconds of work on small files: done where Snakemake runs.
+    # This is seconds of work on small files, so it is done where Snakemake runs.
     localrule: True
     conda:
         "../../envs/norrsken.yaml"
@@ -135,7 +135,7 @@ rule find_events:
 
 
 rule tabulate_occurrence:
-    """How often each class was seen of the time that was observed, and figures of it."""
+    """Tabulate and draw in how much of the observed time each class was seen."""
     input:
         months=plan.all_months(paths.CATALOGUE),
         kp=[plan.catalogue.kp] if plan.catalogue.kp else [],
@@ -162,7 +162,7 @@ rule tabulate_occurrence:
         "results/logs/tabulate_occurrence/{release}.log",
     benchmark:
         "results/benchmarks/tabulate_occurrence/{release}.tsv"
-    # Seconds of work on small files: done where Snakemake runs.
+    # This is seconds of work on small files, so it is done where Snakemake runs.
     localrule: True
     conda:
         "../../envs/norrsken.yaml"
@@ -172,7 +172,7 @@ rule tabulate_occurrence:
         runtime=more_each_time(20),
     params:
         by=plan.occurrence_by,
-        # Where the curve of Kiruna 1985–1994 can be compared with.
+        # Whether the site can be compared with the curve of Kiruna 1985–1994.
         kiruna=plan.near_kiruna,
         version=stages.CATALOGUE,
     script:
@@ -180,7 +180,7 @@ rule tabulate_occurrence:
 
 
 rule write_night_pages:
-    """Each night at a glance: a calendar, and a page a month."""
+    """Show each night at a glance: a calendar, and a page for each month."""
     input:
         catalogue=plan.all_months(paths.CATALOGUE),
         nights=plan.all_months(paths.NIGHTS),
@@ -206,7 +206,7 @@ rule write_night_pages:
 
 
 rule write_export:
-    """The catalogue as CSV and NetCDF, ready to be published."""
+    """Write the catalogue as CSV and NetCDF, ready to be published."""
     input:
         catalogue=plan.all_months(paths.CATALOGUE),
         classifier=paths.CLASSIFIER,
@@ -231,7 +231,7 @@ rule write_export:
 
 
 rule write_catalogue:
-    """One page that says what was classified, how far to trust it, and what the sky did."""
+    """Write one page that says what was classified, how far to trust it, and what the sky did."""
     input:
         months=plan.all_months(paths.CATALOGUE),
         classifier=paths.CLASSIFIER,
@@ -254,7 +254,7 @@ rule write_catalogue:
         "results/logs/write_catalogue/{release}.log",
     benchmark:
         "results/benchmarks/write_catalogue/{release}.tsv"
-    # Seconds of work on small files: done where Snakemake runs.
+    # This is seconds of work on small files, so it is done where Snakemake runs.
     localrule: True
     conda:
         "../../envs/norrsken.yaml"
@@ -274,7 +274,7 @@ rule write_catalogue:
 if plan.truth:
 
     rule compare_with_truth:
-        """What only a simulated archive can offer: the catalogue beside the truth."""
+        """Compare the catalogue with the truth, which only a simulated archive has."""
         input:
             months=plan.all_months(paths.CATALOGUE),
             dataset=paths.DATASET,
@@ -291,7 +291,7 @@ if plan.truth:
             mem_mb=more_each_time(2000),
             runtime=more_each_time(20),
         params:
-            # No input on purpose: the truth lies beside the archive, and the catalogue stands on the same nights.
+            # It is no input on purpose: the truth lies beside the archive, and the catalogue has the same nights.
             truth=plan.truth,
             split=plan.catalogue_split,
             settings=plan.config.report_settings(plan.name).plain(),

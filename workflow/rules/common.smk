@@ -18,7 +18,7 @@ if workflow.is_main_process:
         logger.warning(warning)
 
 
-# A dry run may look at directories that wait for their images; a run may not.
+# A dry run may be made while the directories still wait for their images; a run may not.
 onstart:
     if plan.without_images:
         raise WorkflowError(plan.without_images)

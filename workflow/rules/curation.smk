@@ -2,7 +2,7 @@
 
 
 rule write_keogram_page:
-    """The page of all keograms, on which times are chosen."""
+    """Write the page of all keograms, on which times are chosen."""
     input:
         nights=plan.all_months(paths.NIGHTS),
         keograms=plan.all_months(paths.KEOGRAMS),
@@ -30,7 +30,7 @@ rule write_keogram_page:
 if not plan.published:
 
     rule write_labelling_pages:
-        """A page for each annotator of the release, with the frames that were kept and chosen."""
+        """Write a page for each annotator of the release, with the frames that were kept and chosen."""
         input:
             months=plan.release_months,
             selections=plan.selections,
@@ -54,7 +54,7 @@ if not plan.published:
 
 
 rule write_disagreement_page:
-    """The frames that the annotators labelled differently, to discuss and to settle."""
+    """Show the frames that the annotators labelled differently, to discuss and to settle them."""
     input:
         paths.LABELLED,
     output:

@@ -28,7 +28,7 @@ if plan.published:
 elif not plan.frozen:
 
     rule merge_labels:
-        """Merge what the annotators saw and put it beside the frames."""
+        """Merge the labels of the annotators and put them beside the frames."""
         input:
             labels=plan.release.labels,
             adjudicated=plan.adjudicated,

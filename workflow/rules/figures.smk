@@ -2,7 +2,7 @@
 
 
 rule draw_annotators:
-    """What one annotator takes for what another one sees, and how each went on."""
+    """Draw the labels of one annotator by those of another, and how those of each change with time."""
     input:
         labelled=paths.LABELLED,
         course=paths.COURSE,
@@ -40,7 +40,7 @@ rule draw_annotators:
 
 
 rule draw_confusion:
-    """Confusion matrix of a model, mean over its runs: Figure 4 of the paper."""
+    """Draw the confusion matrix of a model, mean over its runs: Figure 4 of the paper."""
     input:
         lambda wildcards: plan.metrics([wildcards.model], [wildcards.split]),
     output:
@@ -70,7 +70,7 @@ rule draw_confusion:
 
 
 rule draw_history:
-    """How the trainings of a model went on a split: every run, epoch by epoch."""
+    """Draw how the trainings of a model went on a split: every run, epoch by epoch."""
     input:
         histories=lambda wildcards: plan.histories([wildcards.model], [wildcards.split]),
         metrics=lambda wildcards: plan.metrics([wildcards.model], [wildcards.split]),
@@ -95,13 +95,13 @@ rule draw_history:
         "../scripts/draw_history.py"
 
 
-# What these figures show of single runs (metrics, predictions, histories) is no input: which runs that are is known only
-# when Table 2 is there, and it stands for all of them. Of "processing" the night table and the archived file are no
-# input either: a frozen release keeps its figure when they change.
+# What these figures show of single runs (metrics, predictions, histories) is no input: only Table 2 tells which runs
+# these are, and it stands for all runs. The night table and the archived file that "processing" shows are no input
+# either: a frozen release keeps its figure when they change.
 for name in plan.figures:
 
     rule:
-        """One figure of the report."""
+        """Draw one figure of the report."""
         name:
             f"draw_{name.replace('-', '_')}"
         input:
@@ -120,7 +120,7 @@ for name in plan.figures:
             f"results/logs/draw_{name}/{{release}}.log",
         benchmark:
             f"results/benchmarks/draw_{name}/{{release}}.tsv"
-        # Seconds of work on small files: done where Snakemake runs.
+        # This is seconds of work on small files, so it is done where Snakemake runs.
         localrule: True
         conda:
             "../../envs/norrsken.yaml"

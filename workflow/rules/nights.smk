@@ -1,4 +1,4 @@
-"""Archive → night tables and keograms, a month a job."""
+"""Archive → night tables and keograms; a job works on a month."""
 
 
 rule ingest_month:

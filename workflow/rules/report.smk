@@ -2,7 +2,7 @@
 
 
 rule tabulate_labels:
-    """Table 1 of the paper, how far the annotators agree, and how they went on."""
+    """Make Table 1 of the paper, and tables of how far the annotators agree and how their labels change with time."""
     input:
         labelled=paths.LABELLED,
         dataset=paths.DATASET,
@@ -50,11 +50,11 @@ rule tabulate_labels:
         "../scripts/tabulate_labels.py"
 
 
-# A frozen release keeps the counts that it was frozen with.
+# A frozen release keeps the counts with which it was frozen.
 if not plan.published and not plan.frozen:
 
     rule count_frames:
-        """What the filters kept of the archive, and what people chose of it."""
+        """Count what the filters kept of the archive, and what people chose of it."""
         input:
             months=plan.release_months,
             selections=plan.selections,
@@ -85,7 +85,7 @@ if not plan.published and not plan.frozen:
 
 
 rule tabulate_scores:
-    """Table 2 of the paper: mean and deviation over the runs of every model, and intervals over the test frames."""
+    """Make Table 2 of the paper: mean and deviation over the runs of every model, intervals over the test frames."""
     input:
         dataset=paths.DATASET,
         metrics=plan.metrics(plan.config.models),
@@ -118,7 +118,7 @@ rule tabulate_scores:
 
 
 rule tabulate_resources:
-    """What the jobs took, by rule."""
+    """Add up the resources that the jobs took, by rule."""
     input:
         features=plan.features(plan.config.models),
         metrics=plan.metrics(plan.config.models),
@@ -149,7 +149,7 @@ rule tabulate_resources:
 
 
 rule write_card:
-    """The model card of a model: what it is, how well it does, what it must not be used for."""
+    """Write the card of a model: what it is, how well it does, and what it must not be used for."""
     input:
         metrics=lambda wildcards: plan.metrics([wildcards.model]),
         predictions=lambda wildcards: plan.predictions([wildcards.model]),
@@ -181,7 +181,7 @@ rule write_card:
 
 
 rule write_summary:
-    """Where the release's results come from, for programs."""
+    """Write for programs where the release's results come from."""
     input:
         dataset=paths.DATASET,
         metrics=plan.metrics(plan.config.models),
@@ -209,7 +209,7 @@ rule write_summary:
 
 
 rule write_report:
-    """One self-contained page to lay beside the paper."""
+    """Write one self-contained page to compare with the paper."""
     input:
         **plan.counts,
         labelled=paths.LABELLED,
@@ -244,8 +244,8 @@ rule write_report:
         runtime=more_each_time(30),
     params:
         settings=plan.config.report_settings(plan.name).plain(),
-        # No input on purpose: to say how far a frozen release has drifted from what people said and from the night
-        # tables, these are read as they are. As inputs they would make the report, and what it stands on, anew.
+        # They are no input on purpose: the report reads them as they are, to say how far a frozen release has drifted
+        # from what people said and from the night tables. As inputs they would remake it and what it stands on.
         sources=plan.label_sources,
         figures={name: FIGURES[name].title for name in plan.figures},
         version=stages.REPORT,

@@ -1,4 +1,4 @@
-"""Data set → features that are not learnt from it, trained models and their scores, a run a job."""
+"""Data set → features that are not learnt from it, trained models and their scores; a job trains one run."""
 
 
 rule extract_features:
