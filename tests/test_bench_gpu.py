@@ -22,7 +22,7 @@ def rows(printed: str, cells: int) -> list[list[str]]:
 
 def test_the_tables_hold_what_was_asked_for(gpu: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     names = ["3nn", "clausen-nickisch", "resnet18"]
-    status = gpu.main(["--tiny", "--models", *names, "--parts", "models", "processes"])
+    status = gpu.main(["--tiny", "--models", *names, "--parts", "models"])
     printed = capsys.readouterr()
     assert status == 0, printed.err
     models = {name: cells for name, *cells in rows(printed.out, 9)}
@@ -31,7 +31,6 @@ def test_the_tables_hold_what_was_asked_for(gpu: ModuleType, capsys: pytest.Capt
     assert float(models["resnet18"][4].strip("*")) > 0
     assert float(models["resnet18"][6].replace(",", "")) > 0
     measured = {what: found for what, _, found in rows(printed.out, 3)}
-    assert measured["predictions of two processes that train resnet18 are equal to the bit"] == "yes"
     assert any("30 runs of 3 models" in what for what in measured)
 
 

@@ -131,22 +131,16 @@ def wait_for(jobs: Callable[[], list[Job]], what: str) -> None:
     wait_until(lambda: bool(jobs()), 120, what)
 
 
-def test_a_few_jobs_go_to_their_partitions(new: ClusterProject) -> None:
-    sent = new.submit("results/small/random/3nn/0/metrics.json", "results/small/random/shufflenet/0/metrics.json")
-    assert sent == {"ingest_month": 2, "merge_labels": 1, "split_dataset": 1, "extract_features": 1, "train_run": 2}
-    assert {job.state for job in new.jobs()} == {"COMPLETED"}
-    (network,) = new.jobs("shufflenet")
-    assert (network.partition, len(network.gpus)) == ("gpu", 1)
-    for job in new.jobs():
-        if job != network:
-            assert (job.partition, job.gpus) == ("cpu", frozenset())
-
-
 @pytest.mark.cluster
 def test_everything_is_as_without_a_cluster_and_only_what_is_new_is_sent(new: ClusterProject, finished: Path) -> None:
     sent = new.submit()
-    assert sent["ingest_month"] == 2
-    assert sent["train_run"] == 6
+    assert sent.items() >= {
+        "ingest_month": 2, "merge_labels": 1, "split_dataset": 1, "extract_features": 1, "train_run": 6,
+    }.items()  # fmt: skip
+    assert {job.state for job in new.jobs()} == {"COMPLETED"}
+    for job in new.jobs():
+        network = "shufflenet" in job.comment
+        assert (job.partition, len(job.gpus)) == (("gpu", 1) if network else ("cpu", 0)), job.comment
     same(new.path("results"), finished / "results")
     assert new.submit() == {}
 

@@ -178,7 +178,7 @@ def test_a_failed_month_is_repeated_from_the_labels_target(project: Project) -> 
 
 def test_a_killed_run_leaves_no_half_written_file_and_goes_on(new_project: Project, finished: Path) -> None:
     for moment in ("results/nights/.part-*", "results/logs/train_run/small/random/*/0.log"):
-        process = new_project.start()
+        process = new_project.start("train_shufflenet")
         while process.poll() is None and not list(new_project.folder.glob(moment)):
             time.sleep(0.01)
         assert process.poll() is None, new_project.path("killed.log").read_text()

@@ -119,7 +119,10 @@ def test_the_same_seed_saves_the_same_weights_to_the_byte(dataset: Path, tmp_pat
 
 def test_a_network_learns(dataset: Path, tmp_path: Path) -> None:
     settings = RunSettings.model_validate(
-        {"name": "net", "model": {"kind": "network", "architecture": "resnet18", "epochs": 10, "batch_size": 16}}
+        {
+            "name": "net",
+            "model": {"kind": "network", "architecture": "resnet18", "epochs": 10, "batch_size": 16, "input_size": 64},
+        }
     )
     metrics = run(dataset, tmp_path, "net", settings=settings)
     assert metrics["f1"] > 0.8

@@ -264,7 +264,7 @@ def test_labels_follow_the_papers_definitions(given: dict[str, float], label: st
 def offered() -> pd.DataFrame:
     """Frames of likely aurora in some nights, an hour apart."""
     random, rows = np.random.default_rng(3), []
-    while len({row["night"] for row in rows}) < 36:
+    while len({row["night"] for row in rows}) < 27:
         night = date(2010, 1, 1) + timedelta(days=int(random.integers(3652)))
         drawn = Night.of(night, CONFIG.site, seed=0)
         for minute in drawn.minutes()[::60]:

@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
@@ -124,6 +125,7 @@ def answer(connection: socket.socket, server: Warm) -> None:
         status = 1
     sys.stdout.flush()
     sys.stderr.flush()
+    threading._shutdown()  # type: ignore[attr-defined]  # pools of processes end here
     atexit._run_exitfuncs()
     code = status if isinstance(status, int) else int(status is not None)
     connection.sendall(b"%d\n" % code)

@@ -17,6 +17,9 @@ from norrsken.config.models import Features, Hog, Pretrained
 #: The key in `tables.about` under which `features.parquet` says which network made it.
 NETWORK_KEY = "network"
 
+#: Frames whose histograms a process computes at a time.
+HOG_BATCH = 64
+
 
 def histogram_of_gradients(image: NDArray[np.uint8], settings: Hog) -> NDArray[np.float32]:
     """Histogram of oriented gradients (Dalal & Triggs 2005) of a processed frame (128, 128, 3), as one vector.
@@ -59,7 +62,8 @@ class Extractor:
 
 
 def _histograms(frames: NDArray[np.uint8], settings: Hog, workers: int) -> NDArray[np.float32]:
-    rows = joblib.Parallel(n_jobs=workers, batch_size=64)(
+    processes = min(workers, -(-len(frames) // HOG_BATCH))  # a process that gets no frames would only take its start
+    rows = joblib.Parallel(n_jobs=max(processes, 1), batch_size=HOG_BATCH)(
         joblib.delayed(histogram_of_gradients)(frame, settings) for frame in frames
     )
     return np.array(list(rows), np.float32)
