@@ -146,7 +146,7 @@ class Project:
         """Run Snakemake; return what it printed. check: whether it shall end well; otherwise it shall not."""
         output = self.path("output.log")
         output.unlink(missing_ok=True)
-        status = warm.started().snakemake(self.arguments(*arguments), self.folder, output)
+        status = warm.server().snakemake(self.arguments(*arguments), self.folder, output)
         printed = output.read_text()
         if check and status:
             logs = "\n".join(f"{p}:\n{p.read_text()[-2000:]}" for p in self.folder.glob("results/logs/**/*.log"))
@@ -194,6 +194,11 @@ def jobs(output: str) -> dict[str, int]:
     found = {rule: int(count) for rule, count in re.findall(r"^(\S+)\s+(\d+)\s*$", table, re.MULTILINE)}
     targets = {"all", "nights", "labels", "dataset", "train", "report"}
     return {rule: n for rule, n in found.items() if rule not in targets and not re.match(r"train_(?!run$)", rule)}
+
+
+def pytest_configure() -> None:
+    """The workers of this test run, which inherit its environment, have one server together."""
+    warm.start()
 
 
 @pytest.fixture(scope="session")

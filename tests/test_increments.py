@@ -187,8 +187,8 @@ def test_a_killed_run_leaves_no_half_written_file_and_goes_on(new_project: Proje
         for path in new_project.folder.glob("results/**/*.parquet"):
             if not any(part.startswith(".part-") for part in path.parts):
                 pq.read_table(path)
-    new_project.run()
-    assert new_project.run() == {}
+    new_project.run("train")
+    assert new_project.run("train") == {}
     assert not list(new_project.folder.glob("results/**/.part-*"))
     for name in ("nights/2015-01/2015-01-15.parquet", "small/dataset.parquet", "small/features/hog.parquet"):
         assert pq.read_table(new_project.path("results") / name) == pq.read_table(finished / "results" / name)

@@ -1,10 +1,9 @@
 """A training that is stopped at any moment ends with the weights of one that was not."""
 
 import json
+import os
 import resource
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import warm
 from conftest import picture
+from slurm_cluster import wait_until
 
 from norrsken.classes import CLASSES
 from norrsken.config.models import Network
@@ -24,20 +25,18 @@ SETTINGS = {"kind": "network", "epochs": 5, "batch_size": 8, "input_size": 64, "
 IMAGES = np.stack([picture(CLASSES[i % 7], i)[:256:2, :256:2] for i in range(42)])
 LABELS = np.arange(42) % 7
 
-#: Trains as a job does; what it prints comes while it trains.
+#: Trains as a job does, in the folder where it is run.
 CODE = """
-import sys, numpy as np
+import json
 from pathlib import Path
+import numpy as np
 from norrsken.config.models import Network
-from norrsken.models import classifiers
-from norrsken.models import network
+from norrsken.models import classifiers, network
 network.CHECKPOINT_SECONDS = 0
-folder = Path(sys.argv[1])
-given = np.load(folder / "given.npz")
-classifier = classifiers.build(Network.model_validate_json(sys.argv[2]), 3)
-print("ready", flush=True)
-classifier.fit(given["images"], given["labels"], folder / "checkpoint.safetensors")
-np.save(folder / "probabilities.npy", classifier.predict(given["images"]).probabilities)
+given = np.load("given.npz")
+classifier = classifiers.build(Network.model_validate_json(Path("settings.json").read_text()), 3)
+classifier.fit(given["images"], given["labels"], Path("checkpoint.safetensors"))
+np.save("probabilities.npy", classifier.predict(given["images"]).probabilities)
 """
 
 
@@ -85,23 +84,30 @@ def test_a_stopped_training_ends_with_the_same_weights(
     assert [row["train_loss"] for row in again] == [row["train_loss"] for row in history]
 
 
+def saved_at(checkpoint: Path) -> int:
+    """When a checkpoint was saved; 0 where it was not."""
+    return checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+
+
 def test_a_killed_training_ends_with_the_same_weights(tmp_path: Path) -> None:
     np.savez(tmp_path / "given.npz", images=IMAGES, labels=LABELS)
-    settings = {**SETTINGS, "architecture": "shufflenet_v2_x0_5", "epochs": 12}
-    command = [sys.executable, "-c", CODE, str(tmp_path), json.dumps(settings)]
+    settings = {**SETTINGS, "architecture": "shufflenet_v2_x0_5", "epochs": 30}
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    (tmp_path / "train.py").write_text(CODE)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    where = {"folder": str(tmp_path), "environment": environment, "output": str(tmp_path / "printed.log")}
     checkpoint = tmp_path / "checkpoint.safetensors"
     for wait in (0.0, 0.3):
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-            while process.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before):
-                time.sleep(0.01)
+        before = saved_at(checkpoint)
+        with warm.server().running(kind="script", path=str(tmp_path / "train.py"), **where) as (process, status):
+            wait_until(lambda before=before: saved_at(checkpoint) > before, 60, "the training has saved a checkpoint")
             time.sleep(wait)
-            process.send_signal(signal.SIGKILL)
+            os.kill(process, signal.SIGKILL)
+            assert status() == -signal.SIGKILL
         assert not (tmp_path / "probabilities.npy").exists()
-    subprocess.run(command, check=True)
-    undisturbed, _ = train(None, epochs=12)
+    with warm.server().running(kind="script", path=str(tmp_path / "train.py"), **where) as (_, status):
+        assert status() == 0, (tmp_path / "printed.log").read_text()
+    undisturbed, _ = train(None, epochs=30)
     np.testing.assert_array_equal(np.load(tmp_path / "probabilities.npy"), probabilities(undisturbed))
 
 

@@ -20,7 +20,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,10 @@ LAZY = (
     "timm",
     "torchvision",
 )
+
+
+#: The environment variable that names the server's socket.
+ADDRESS = "NORRSKEN_TESTS_WARM"
 
 
 class Warm:
@@ -63,19 +66,47 @@ class Warm:
             return status()
 
 
-@cache
-def started() -> Warm:
-    """The server of this process, which ends with it."""
-    address = f"{tempfile.mkdtemp()}/socket"
-    command = [sys.executable, __file__, address]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parent)
-    assert server.stdout is not None
-    assert server.stdout.readline() == b"ready\n"
-    return Warm(address)
+def start() -> None:
+    """Start the server of this process and of those that it starts; it ends with this one."""
+    if ADDRESS not in os.environ:
+        os.environ[ADDRESS] = f"{tempfile.mkdtemp()}/socket"
+        command = [sys.executable, __file__, os.environ[ADDRESS]]
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parent)
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"listens\n"
+
+
+def server() -> Warm:
+    """The server that `start` has started."""
+    return Warm(os.environ[ADDRESS])
 
 
 def serve(address: str) -> None:
-    """Import everything, then fork for each request until the client has gone."""
+    """Fork for each request until the client has gone; before the first one, import everything."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen()
+    print("listens", flush=True)
+    if os.fork() == 0:
+        sys.stdin.read()  # ends when the client has gone
+        os.kill(os.getppid(), signal.SIGTERM)
+        os._exit(0)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks: they tell their status themselves
+    imported = False
+    while True:
+        connection, _ = listener.accept()
+        if not imported:
+            import_everything()
+            imported = True
+        if os.fork() == 0:
+            listener.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            answer(connection, Warm(address))
+        connection.close()
+
+
+def import_everything() -> None:
+    """All modules of the package, and what they import later."""
     import norrsken
 
     for module in pkgutil.walk_packages(norrsken.__path__, "norrsken."):
@@ -84,22 +115,6 @@ def serve(address: str) -> None:
     for name in LAZY:
         importlib.import_module(name)
     gc.freeze()  # forks share what is imported only while their garbage collection leaves it alone
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
-    listener.listen()
-    print("ready", flush=True)
-    if os.fork() == 0:
-        sys.stdin.read()  # ends when the client has gone
-        os.kill(os.getppid(), signal.SIGTERM)
-        os._exit(0)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks: they tell their status themselves
-    while True:
-        connection, _ = listener.accept()
-        if os.fork() == 0:
-            listener.close()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            answer(connection, Warm(address))
-        connection.close()
 
 
 def answer(connection: socket.socket, server: Warm) -> None:
