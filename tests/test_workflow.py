@@ -33,6 +33,8 @@ def test_a_whole_run_makes_every_file_of_the_layout(finished: Path) -> None:
     for model in CONFIG["models"]:
         with (release / "random" / model / "scores.csv").open() as file:
             assert [row["seed"] for row in csv.DictReader(file)] == ["0", "1"]
+    trained_by_epochs = {path.parent.name for path in release.glob("random/*/history.png")}
+    assert trained_by_epochs == {path.parent.name for path in release.glob("random/*/history.pdf")} == {"shufflenet"}
     assert {p.name for p in (release / "report").iterdir()} == {
         "agreement.csv",
         "cards",
