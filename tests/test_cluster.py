@@ -277,6 +277,8 @@ def test_a_killed_snakemake_is_started_again_while_its_jobs_go_on(new: ClusterPr
         assert new.start("--unlock").wait() == 0
     new.submit("train_shufflenet")
     wait_until(lambda: all(job.state != "RUNNING" for job in new.cluster.jobs()), 60, "old jobs have ended")
-    for part in ("nights", "keograms", "small/random/shufflenet"):
+    runs = "small/random/shufflenet"  # beside them the whole run has drawn their history
+    for part in ("nights", "keograms", f"{runs}/0", f"{runs}/1"):
         same(new.path("results") / part, finished / "results" / part)
+    assert _content(new.path("results") / runs / "scores.csv") == _content(finished / "results" / runs / "scores.csv")
     assert new.submit("train_shufflenet") == {}
