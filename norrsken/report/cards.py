@@ -21,7 +21,7 @@ from norrsken.paper import model_title
 CONFUSIONS = 5
 
 
-class Runs(NamedTuple):
+class SplitRuns(NamedTuple):
     """The runs of a model on one split: their `metrics.json` as read, and the paths of their predictions."""
 
     metrics: list[dict[str, Any]]
@@ -42,7 +42,7 @@ def write_card(
     """
     scores, all_metrics = pd.read_csv(table2), read_metrics(metrics)
     first = all_metrics[0]
-    runs: dict[str, Runs] = defaultdict(lambda: Runs([], []))
+    runs: dict[str, SplitRuns] = defaultdict(lambda: SplitRuns([], []))
     for run, path in zip(all_metrics, predictions, strict=True):
         runs[run["split"]].metrics.append(run)
         runs[run["split"]].predictions.append(path)
@@ -68,7 +68,7 @@ def write_card(
         temporary.write_text(text, encoding="utf-8")
 
 
-def _split(runs: Runs, scores: pd.DataFrame, settings: ReportSettings) -> dict[str, Any]:
+def _split(runs: SplitRuns, scores: pd.DataFrame, settings: ReportSettings) -> dict[str, Any]:
     """What the card says of the runs on one split."""
     metrics = runs.metrics
     split, model = metrics[0]["split"], metrics[0]["model"]
