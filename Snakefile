@@ -45,7 +45,7 @@ rule nights:
         plan.up_to("nights"),
 
 
-if not plan.published:
+if not plan.sources:
 
     rule labelling:
         """The pages on which the annotators label the release's frames; no label table is needed yet."""

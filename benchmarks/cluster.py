@@ -25,7 +25,7 @@ from ingest import jpegs, settings, write_night
 from planning import decade as nights
 from slurm_cluster import Cluster, running
 
-from norrsken.classes import CLASSES
+from norrsken.paper import CLASSES
 
 ROOT = Path(__file__).parent.parent
 

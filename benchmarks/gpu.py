@@ -47,7 +47,6 @@ try:
     from PyIRI import sh_library  # noqa: F401  # norrsken imports it late: better to miss it here than after minutes
     from training import CONFIG, DEVICE, ON_GPU, epochs, forward_passes, measure, seconds, start, write_night
 
-    from norrsken.classes import CLASSES
     from norrsken.config.models import Linear, Model, Network, Pretrained, Training
     from norrsken.models import (
         classifiers,
@@ -55,6 +54,7 @@ try:
         scikit,  # noqa: F401  # imported late, too
     )
     from norrsken.models.pretrained import BATCH
+    from norrsken.paper import CLASSES
     from norrsken.training.features import Extractor
 except ModuleNotFoundError as error:
     absent = [package for module, package in PACKAGES.items() if importlib.util.find_spec(module) is None]
@@ -224,7 +224,7 @@ def fit(name: str, bench: Bench) -> Fit:
     if isinstance(settings, Training):
         settings = settings.model_copy(update={"epochs": 2})
     begun = time.perf_counter()
-    classifier = classifiers.build(settings, CONFIG.seeds[0], width=inputs.shape[-1])
+    classifier = classifiers.build(settings, CONFIG.seeds[0], len(CLASSES), width=inputs.shape[-1])
     rows = classifier.fit(inputs[:n], bench.labels[:n])
     said = classifier.predict(inputs[n:])
     taken = time.perf_counter() - begun

@@ -22,13 +22,15 @@ from pages import CONFIG, random_image
 from planning import decade
 from playwright.sync_api import Browser, sync_playwright
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.catalogue.night_pages import write_night_pages
-from norrsken.classes import CLASSES, CONDITIONS, NOT_CLASSIFIED
+from norrsken.classes import CONDITIONS, NOT_CLASSIFIED
 from norrsken.nights.keogram import LAYOUT
+from norrsken.paper import CLASSES
 
 FRAMES = 600
 KINDS = np.array([*CLASSES, NOT_CLASSIFIED])
+SCHEMA = schemas.catalogue_table(CLASSES)
 
 
 def schema_of(schema: pa.Schema, columns: dict[str, object]) -> pa.Table:
@@ -45,25 +47,32 @@ def write_night(folder: Path, night: date, random: np.random.Generator) -> list[
     cloud = random.choice([0, 1], spell.max() // 8 + 1, p=[0.6, 0.4])[spell // 8]
     common: dict[str, object] = {"frame_id": ids, "time": times, "night": [night] * FRAMES}
     altitudes = {name: np.zeros(FRAMES, np.float32) for name in ("sun_altitude", "moon_altitude")}
-    image = np.zeros(tables.IMAGE_SHAPE, np.uint8).tobytes()
+    image = np.zeros(schemas.IMAGE_SHAPE, np.uint8).tobytes()
     columns = {"path": ids, "bytes": np.zeros(FRAMES, int), "status": ["kept"] * FRAMES, "image": [image] * FRAMES}
     path = Path(f"{night:%Y-%m}") / f"{night}.parquet"
     tables.write(
         folder / "nights" / path,
-        schema_of(tables.NIGHT_TABLE, common | altitudes | columns),
-        tables.NIGHT_TABLE,
+        schema_of(schemas.NIGHT_TABLE, common | altitudes | columns),
+        schemas.NIGHT_TABLE,
         {},
     )
     confidence = np.clip(0.85 + np.cumsum(random.normal(0, 0.02, FRAMES)), 0.3, 1).astype(np.float32)
     columns = {
-        **{field.name: np.zeros(FRAMES, np.float32) for field in tables.CATALOGUE_TABLE if field.type == pa.float32()},
+        **{
+            field.name: np.zeros(FRAMES, np.float32)
+            for field in schemas.catalogue_table(CLASSES)
+            if field.type == pa.float32()
+        },
         "condition": [CONDITIONS[i] for i in cloud],
         "label": KINDS[kind],
         "confidence": confidence,
         "model": ["night/resnet18"] * FRAMES,
     }
     tables.write(
-        folder / "catalogue" / path, schema_of(tables.CATALOGUE_TABLE, common | columns), tables.CATALOGUE_TABLE, {}
+        folder / "catalogue" / path,
+        schema_of(schemas.catalogue_table(CLASSES), common | columns),
+        schemas.catalogue_table(CLASSES),
+        {},
     )
     first = np.flatnonzero(np.diff(spell, prepend=-1))
     return [
@@ -115,7 +124,10 @@ def main() -> None:
         output = Path(sys.argv[1]) if len(sys.argv) > 1 else folder / "pages"
         before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
         write_night_pages(
-            **months, events=str(folder / "events.csv"), settings=CONFIG.keogram_page_settings(), output=str(output)
+            **months,
+            events=str(folder / "events.csv"),
+            settings=CONFIG.night_page_settings(CONFIG.release),
+            output=str(output),
         )
         seconds, memory = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         print(f"{len(nights)} nights, {len(months['nights'])} months written in {seconds:.0f} s")

@@ -19,13 +19,16 @@ import pyarrow as pa
 from planning import decade
 from scipy.ndimage import gaussian_filter1d
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.catalogue.events import find_events
 from norrsken.catalogue.occurrence import tabulate_occurrence
-from norrsken.classes import CLASSES, CONDITIONS, NOT_CLASSIFIED
+from norrsken.classes import CONDITIONS, NOT_CLASSIFIED
+from norrsken.config.label_set import DEFAULT, read_label_set
 from norrsken.config.releases import EventSettings
+from norrsken.paper import CLASSES
 
 FRAMES = 240
+PAPER = read_label_set(DEFAULT)
 
 
 def night_table(night: date, random: np.random.Generator) -> pa.Table:
@@ -59,7 +62,7 @@ def write_decade(folder: Path) -> None:
     random = np.random.default_rng(0)
     for night in decade():
         path = folder / "catalogue" / f"{night:%Y-%m}" / f"{night}.parquet"
-        tables.write(path, night_table(night, random), tables.CATALOGUE_TABLE, {})
+        tables.write(path, night_table(night, random), schemas.catalogue_table(CLASSES), {})
     starts = pd.date_range("2010-01-01", "2020-01-01", freq="3h")
     kp = pd.DataFrame({"time": starts.strftime("%Y-%m-%dT%H:%MZ"), "kp": random.integers(0, 28, len(starts)) / 3})
     kp.to_csv(folder / "kp.csv", index=False, float_format="%.2f")
@@ -69,8 +72,8 @@ def measure(folder: Path) -> None:
     """What this process, which has done nothing else, needs for the statistics."""
     months = [str(path) for path in (folder / "catalogue").iterdir()]
     works: dict[str, Callable[[], pd.DataFrame]] = {
-        "events and onsets": lambda: pd.concat(find_events(months, EventSettings())),
-        "rows of occurrence": lambda: tabulate_occurrence(months, str(folder / "kp.csv")),
+        "events and onsets": lambda: pd.concat(find_events(months, EventSettings(), CLASSES, PAPER.onset)),
+        "rows of occurrence": lambda: tabulate_occurrence(months, str(folder / "kp.csv"), PAPER),
     }
     start, cpu = time.perf_counter(), time.process_time()
     for name, work in works.items():

@@ -16,7 +16,7 @@ from PIL import Image
 from planning import decade
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.config.config import load
 from norrsken.curation.keograms import write_keogram_page
 from norrsken.curation.labelling import write_labelling_page
@@ -68,7 +68,7 @@ def write_nights(folder: Path) -> Path:
         for name in ("nights", "keograms"):
             (folder / "results" / name / month).mkdir(parents=True, exist_ok=True)
         path = folder / "results/nights" / month / f"{night}.parquet"
-        tables.write(path, tables.NIGHT_TABLE.empty_table(), tables.NIGHT_TABLE, {})
+        tables.write(path, schemas.NIGHT_TABLE.empty_table(), schemas.NIGHT_TABLE, {})
         shutil.copy(picture, folder / "results/keograms" / month / f"{night}.png")
     months = sorted({f"{night:%Y-%m}" for night in nights})
     tables_of, keograms = (

@@ -21,24 +21,26 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from norrsken import stages, tables
-from norrsken.classes import CLASSES
+from norrsken import schemas, stages, tables
 from norrsken.config.config import load
-from norrsken.config.releases import Order, Split
+from norrsken.config.releases import Order
 from norrsken.config.site import FrameSource
+from norrsken.config.splits import Split
 from norrsken.dataset.splits import divide
 from norrsken.evaluation.scores import read_metrics
 from norrsken.nights.images import process
 from norrsken.nights.names import frame_id
+from norrsken.paper import CLASSES
 from norrsken.report.tables import table2
 from norrsken.simulation import annotators
 from norrsken.simulation.night import Night, scene
-from norrsken.simulation.truth import SPAN, worth_labelling
+from norrsken.simulation.truth import SPAN, simulated_by, worth_labelling
 from norrsken.training.features import extract_features
 from norrsken.training.run import train_run
 
 CONFIG = load(Path(__file__).parent.parent / "config.yaml")
 CAMERA = CONFIG.cameras[0]
+SIMULATED = simulated_by(CONFIG.label_set(CONFIG.release))
 SEED, EVERY, SEEDS = 0, 4, (0, 1, 2)
 NIGHTS, TRAIN, TEST = 680, 3000, 846
 ORDERS: tuple[Order, ...] = ("time", "random")
@@ -59,7 +61,7 @@ def label_night(night: date) -> tuple[pd.DataFrame, NDArray[np.uint8]] | None:
     truth = truth[worth_labelling(truth, pd.Series(True, truth.index), SPAN // EVERY)]
     if truth.empty:
         return None
-    one, two = (annotators.annotate(truth, k, order, SEED) for k, order in enumerate(ORDERS))
+    one, two = (annotators.annotate(truth, k, order, SEED, SIMULATED) for k, order in enumerate(ORDERS))
     truth = truth.assign(one=one, two=two, clean=(one == two) & np.isin(one, CLASSES))
     images = [process(scenes[i].photograph(), CAMERA) for i in truth.index[truth["clean"]]]
     return truth, np.array(images, np.uint8).reshape(-1, 128, 128, 3)
@@ -79,7 +81,7 @@ def draw(path: Path) -> None:
     clean, images = clean.iloc[few], images[few]
     labels = clean["one"].to_numpy().astype(str)
     split = Split(method="night", test_share=TEST / (TRAIN + TEST), seed=SEED)
-    test = divide(labels, clean["night"].to_numpy().astype("datetime64[D]"), split)
+    test = divide(labels, clean["night"].to_numpy().astype("datetime64[D]"), split, CLASSES)
     table = pa.table(
         {
             "frame_id": [frame_id(CONFIG.site.station, time) for time in clean["time"]],
@@ -91,7 +93,7 @@ def draw(path: Path) -> None:
         }
     )
     source = FrameSource(processing=stages.PROCESSING, cameras=CONFIG.cameras).plain()
-    tables.write(path, table, tables.dataset_table(["night"]), {"night": split.plain()}, frames=source)
+    tables.write(path, table, schemas.dataset_table(["night"]), {"night": split.plain()}, frames=source)
 
 
 def report_labels(labelled: pd.DataFrame) -> None:
@@ -135,7 +137,7 @@ def main() -> None:
         train(folder, model, int(epochs) if epochs else None)
     metrics = read_metrics(sorted(folder.glob("*/*/metrics.json")))
     if metrics:
-        print(table2(metrics).to_string(index=False, float_format="{:.3f}".format))
+        print(table2(metrics, CLASSES).to_string(index=False, float_format="{:.3f}".format))
     for model in dict.fromkeys(run["model"] for run in metrics):
         print(f"{model}, mean over the runs; rows truth, columns predicted: {', '.join(CLASSES)}")
         print(np.mean([run["confusion"] for run in metrics if run["model"] == model], axis=0).round(1))

@@ -17,8 +17,7 @@ import pyarrow as pa
 import torch
 from torch import nn
 
-from norrsken import __version__, stages, tables
-from norrsken.classes import CLASSES
+from norrsken import __version__, schemas, stages, tables
 from norrsken.classify.frames import classify
 from norrsken.classify.model import FrameClassifier
 from norrsken.config.config import load
@@ -29,6 +28,7 @@ from norrsken.models import architectures, classifiers, device
 from norrsken.models.augmentation import augment
 from norrsken.models.interface import Card
 from norrsken.models.network import PREDICT_BATCH, Augmentation, Epoch, Normalised, train_one_epoch
+from norrsken.paper import CLASSES
 
 CONFIG = load(Path(__file__).parent.parent / "config.yaml")
 THREADS = torch.get_num_threads()
@@ -89,9 +89,9 @@ def epochs(settings: Network | Linear, batches: int) -> tuple[Callable[[], None]
         inputs = torch.randint(0, 256, (size * batches, 128, 128, 3), dtype=torch.uint8, device=DEVICE)
         inputs, side = inputs.permute(0, 3, 1, 2), settings.input_size
         ready = torch.randn(size, 3, side, side, device=DEVICE).to(memory_format=torch.channels_last)
-        ours = Normalised(architectures.create(settings.architecture), (3, 1, 1), side)
+        ours = Normalised(architectures.create(settings.architecture, len(CLASSES)), (3, 1, 1), side)
         ours.mean.fill_(127.5), ours.std.fill_(73.9)  # of these frames
-        bare, augmentation = architectures.create(settings.architecture), augment
+        bare, augmentation = architectures.create(settings.architecture, len(CLASSES)), augment
     else:
         inputs, ready = (torch.randn(n, FEATURES, device=DEVICE) for n in (size * batches, size))
         ours, bare = Normalised(nn.Linear(FEATURES, len(CLASSES)), (FEATURES,)), nn.Linear(FEATURES, len(CLASSES))
@@ -136,7 +136,7 @@ def write_night(path: Path, n: int) -> None:
         "status": ["kept"] * n,
         "image": tables.image_column(frames),
     }
-    tables.write(path, pa.table(rows), tables.NIGHT_TABLE, {}, frames=SOURCE.plain())
+    tables.write(path, pa.table(rows), schemas.NIGHT_TABLE, {}, frames=SOURCE.plain())
 
 
 def write_model(name: str, path: Path) -> None:
@@ -151,12 +151,12 @@ def write_model(name: str, path: Path) -> None:
         extractor=None,
         program_version=__version__,
     )
-    classifiers.build(settings, 0).save(path, card)
+    classifiers.build(settings, 0, len(CLASSES)).save(path, card)
 
 
 def forward_passes(name: str, n: int) -> Callable[[], None]:
     """Bare forward passes of n frames in all, on tensors that lie ready."""
-    bare = architectures.create(name).to(DEVICE).to(memory_format=torch.channels_last).eval()
+    bare = architectures.create(name, len(CLASSES)).to(DEVICE).to(memory_format=torch.channels_last).eval()
     batch = min(n, PREDICT_BATCH)
     ready = torch.randn(batch, 3, 128, 128, device=DEVICE).to(memory_format=torch.channels_last)
 
@@ -187,7 +187,7 @@ def start(name: str, rounds: int) -> tuple[float, float]:
         "from norrsken.config.models import Network\n"
         "from norrsken.models import classifiers\n"
         f"settings = Network(kind='network', architecture={name!r}, epochs=1, validation_share=0)\n"
-        "model = classifiers.build(settings, 0)\n"
+        "model = classifiers.build(settings, 0, 7)\n"
         "torch.optim.Adam.step = lambda *_: exit()\n"
         "model.fit(np.zeros((32, 128, 128, 3), np.uint8), np.arange(32) % 7)\n"
     )

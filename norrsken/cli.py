@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from norrsken import __version__
 from norrsken.config.config import json_schema, load
+from norrsken.config.label_set import DEFAULT
 from norrsken.errors import NorrskenError
 from norrsken.files import written_aside
 from norrsken.paths import NIGHTS
@@ -112,7 +113,12 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--directory", type=Path, default=Path(), help="where Snakemake works (here)")
     status.set_defaults(command=_status)
 
+    label_set = commands.add_parser("label-set", help="check a label set and its colours, and show its labels")
+    label_set.add_argument("set", metavar="SET", help="a set's name, such as kvammen2020, or a .yaml file")
+    label_set.set_defaults(command=_label_set)
+
     schema = commands.add_parser("schema", help="print the JSON schema of the configuration")
+    schema.add_argument("--label-set", action="store_true", help="print that of label sets instead")
     schema.set_defaults(command=_schema)
 
     tables = commands.add_parser("tables", help="print the description of all tables")
@@ -131,6 +137,10 @@ def _add_label_studio(parser: argparse.ArgumentParser) -> None:
     importing.add_argument("export", type=Path, metavar="EXPORT", help="Label Studio's export, JSON or CSV")
     importing.add_argument("labels", type=Path, metavar="FOLDER", help="the folder to write to, such as labels")
     importing.set_defaults(command=_studio_import)
+    for command in (tasks, importing):
+        command.add_argument(
+            "--label-set", metavar="SET", default=DEFAULT, help="a set's name or its .yaml file (%(default)s)"
+        )
 
 
 def _rescan(options: argparse.Namespace) -> int:
@@ -274,10 +284,15 @@ def _tune(options: argparse.Namespace) -> int:
 
 
 def _studio_tasks(options: argparse.Namespace) -> int:
+    from norrsken.config.label_set import read_label_set
     from norrsken.curation import label_studio
 
+    label_set = read_label_set(options.label_set)
     tasks = label_studio.tasks(options.labelling, options.url)
-    for name, text in (("tasks.json", json.dumps(tasks, indent=1)), ("interface.xml", label_studio.interface())):
+    for name, text in (
+        ("tasks.json", json.dumps(tasks, indent=1)),
+        ("interface.xml", label_studio.interface(label_set)),
+    ):
         with written_aside(options.output / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
     print(f"{options.output / 'tasks.json'}: {len(tasks)} tasks; paste interface.xml into the project's settings")
@@ -285,10 +300,12 @@ def _studio_tasks(options: argparse.Namespace) -> int:
 
 
 def _studio_import(options: argparse.Namespace) -> int:
+    from norrsken.config.label_set import read_label_set
     from norrsken.curation import label_studio
 
     problems: list[str] = []
-    for path, labels in label_studio.write_tables(options.export, options.labels, problems).items():
+    label_set = read_label_set(options.label_set)
+    for path, labels in label_studio.write_tables(options.export, options.labels, label_set, problems).items():
         print(f"{path}: {labels} labels")
     for problem in problems:
         print(f"norrsken: left out: {problem}", file=sys.stderr)
@@ -303,14 +320,38 @@ def _status(options: argparse.Namespace) -> int:
     return 0
 
 
+def _label_set(options: argparse.Namespace) -> int:
+    from norrsken.config.label_set import read_label_set
+    from norrsken.figures.colour_vision import colour_warnings
+
+    label_set = read_label_set(options.set)
+    roles = {name: ["aurora"] for name in label_set.aurora} | {name: ["hidden sky"] for name in label_set.hidden_sky}
+    for name, role in ((label_set.clear_sky, "clear sky"), (label_set.onset, "onset")):
+        if name:
+            roles[name] = [*roles.get(name, []), role]
+    rows = [("key", "name", "title", "colour", "kind", "role")]
+    for kind, labels in (("class", label_set.classes), ("exclusion", label_set.exclusions)):
+        rows += [(x.key, x.name, x.title, x.colour, kind, ", ".join(roles.get(x.name, []))) for x in labels]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    print(label_set.title)
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    warnings = colour_warnings({label.name: label.colour for label in (*label_set.classes, *label_set.exclusions)})
+    for warning in warnings or ["The colours can be told apart, also by colour-blind readers."]:
+        print(warning)
+    return 0
+
+
 def _schema(options: argparse.Namespace) -> int:
-    print(json.dumps(json_schema(), indent=2))
+    from norrsken.config.label_set import label_set_schema
+
+    print(json.dumps(label_set_schema() if options.label_set else json_schema(), indent=2))
     return 0
 
 
 def _tables(options: argparse.Namespace) -> int:
+    from norrsken.schemas import markdown
     from norrsken.simulation.truth import TRUTH_TABLE
-    from norrsken.tables import markdown
 
     print(markdown({"{archive}-truth/{night}.parquet, beside a simulated archive": TRUTH_TABLE}), end="")
     return 0

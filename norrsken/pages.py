@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from norrsken import __version__
-from norrsken.classes import DEFINITIONS, LABELS, TITLES
+from norrsken.classes import in_words
 from norrsken.files import written_aside
 from norrsken.paper import model_title
 
@@ -37,7 +37,8 @@ def write_html(template: str, values: Mapping[str, Any], output: str | os.PathLi
         "count": _count,
         "amount": _amount,
         "millions": _millions,
-        "title": _title,
+        "title": model_title,
+        "in_words": in_words,
     }
     text = environment.get_template(template).render(version=__version__, **values)
     with written_aside(output) as temporary:
@@ -84,15 +85,6 @@ def _amount(value: float) -> str:
 
 def _millions(value: float) -> str:
     return _count(value) if pd.isna(value) or value < 1e5 else f"{value / 1e6:.1f} M"
-
-
-def _title(name: str) -> str:
-    """The paper's name of a class or model, where it has one."""
-    return TITLES.get(name) or model_title(name)
-
-
-#: What the pages say of the nine labels.
-LABELS_SHOWN = [{"name": name, "title": TITLES[name], "definition": DEFINITIONS[name]} for name in LABELS]
 
 
 def write_page(name: str, page: dict[str, Any], output: str | Path) -> None:

@@ -70,6 +70,10 @@ PAPER_LABELS: dict[str, tuple[int | None, int | None, int]] = {
     "disagreement": (None, None, 6476),
 }
 
+#: The classes in priority order (section 2.2), and the labels of frames that enter neither training nor test.
+CLASSES = ("breakup", "colored", "arcs", "discrete", "patchy", "edge", "faint")
+EXCLUSIONS = ("unknown", "rejected")
+
 
 def model_title(model: str) -> str:
     """The paper's name of a model; the name in the configuration where the paper does not have the model."""

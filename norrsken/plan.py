@@ -7,14 +7,16 @@ import os
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from norrsken import paths
 from norrsken.calendar import month_span, months_of_years
 from norrsken.config.base import ConfigError
 from norrsken.config.config import Config
 from norrsken.config.jobs import FigureSettings
-from norrsken.config.releases import Catalogue, PublishedRelease, Release
+from norrsken.config.label_set import LabelSet
+from norrsken.config.releases import ArchiveRelease, Catalogue, Release
+from norrsken.contents import FIGURES, OCCURRENCE, WITHOUT_CLASSES
 from norrsken.nights.archive import (
     directories_by_month,
     find_directories,
@@ -23,41 +25,6 @@ from norrsken.nights.archive import (
     years_without_data,
 )
 from norrsken.nights.names import cameras_between
-from norrsken.paper import KIRUNA
-
-
-class Figure(NamedTuple):
-    """A figure of the report: its title, and the files that it is made of."""
-
-    title: str
-    inputs: dict[str, str]
-
-
-_FRAMES, _SCORES = {"dataset": paths.DATASET}, {"table2": paths.TABLE2}
-
-#: The figures of the report in its order, without confusions and annotators. Table 2 stands for all runs: it is made
-#: anew when one of them is.
-FIGURES = {
-    "response": Figure("Figure 1: the camera’s response", {}),
-    "processing": Figure("Figure 2: raw and processed frame", _FRAMES),
-    "samples": Figure("Figure 3: frames of each class", _FRAMES),
-    "embedding": Figure("Figure 5: where the best network puts the test frames", _FRAMES | _SCORES),
-    "mistakes": Figure("Figure 6: misclassified frames", _FRAMES | _SCORES),
-    "class-accuracy": Figure("Figure 7: accuracy by class", _SCORES),
-    "precision-recall": Figure("Precision and recall by class", _SCORES),
-    "reliability": Figure("Reliability of the probabilities", _SCORES),
-    "curves": Figure("Training curves", _SCORES),
-}
-
-
-#: What occurrence can be counted by, and what its figures show.
-OCCURRENCE = {
-    "hour": "Occurrence by hour of universal time",
-    "mlt": "Occurrence by magnetic local time",
-    "month": "Occurrence by month",
-    "year": "Occurrence by year",
-    "kp": "Occurrence by the Kp index",
-}
 
 
 class Plan:
@@ -68,15 +35,22 @@ class Plan:
         self.config = config
         self.name = config.release
         self.release: Release = config.releases[config.release]
+        self.label_set: LabelSet = config.label_set(self.name)
         archive = config.archive
-        #: The folders of a published data set by part, train and test; none for a release of the archive.
-        self.published = self.release.folders if isinstance(self.release, PublishedRelease) else {}
-        # A release of a published data set can be worked on without an archive.
-        unneeded = self.published and not os.path.isdir(archive.root)
+        #: Where the frames of a release that is not of the archive come from, by name; none for one of the archive.
+        self.sources: dict[str, str] = getattr(self.release, "sources", {})
+        # A release of other frames can be worked on without an archive.
+        unneeded = self.sources and not os.path.isdir(archive.root)
         self.leaves = [] if unneeded else find_directories(archive.root, archive.directories)
-        missing = [folder for folder in self.published.values() if not os.path.isdir(folder)]
+        missing = [path for path in self.sources.values() if not os.path.exists(path)]
         if missing:
-            raise ConfigError(f"releases.{self.name}.path: there is no {missing[0]!r}; unpack the data set there")
+            key = "table" if missing[0] == self.sources.get("table") else "path"
+            raise ConfigError(f"releases.{self.name}.{key}: there is no {missing[0]!r}; unpack the data set there")
+        if self.earlier and not os.path.exists(self.earlier[0]):
+            raise ConfigError(
+                f"releases.{self.name}.labelling.of: there is no {self.earlier[0]!r} yet; make it with "
+                f"snakemake labels --config release={Path(self.earlier[0]).parent.name}"
+            )
         self.months = directories_by_month(self.leaves, config.site.longitude)
         self.empty_years = years_without_data(self.release.years, self.leaves)
         if self.release.years and set(self.empty_years) == set(self.release.years):
@@ -94,7 +68,21 @@ class Plan:
         """Sentences about what does not stop a dry run but should be known."""
         years = ", ".join(map(str, self.empty_years))
         empty = [f"The archive has no data of {years}, which the release {self.name} names."] if years else []
-        return empty + ([self.without_images] if self.without_images else [])
+        unmapped = ""
+        if self.candidates and self._truth_folder and self.truth is None:
+            unmapped = (
+                f"The label set “{self.label_set.title}” does not say which of its labels stand for the simulated sky: "
+                "the catalogue is not compared with the truth."
+            )
+        return [*empty, *filter(None, (self.without_images, unmapped)), *self._colour_warnings()]
+
+    def _colour_warnings(self) -> list[str]:
+        """What is wrong with the colours of a label set of one's own. Only then is the library for it imported."""
+        if not self.release.label_set.endswith((".yaml", ".yml")):
+            return []
+        from norrsken.figures.colour_vision import colour_warnings
+
+        return colour_warnings(self.label_set.label_colours)
 
     @property
     def frozen(self) -> bool:
@@ -138,20 +126,27 @@ class Plan:
         return [] if self.release.adjudicated is None else [self.release.adjudicated]
 
     @property
+    def earlier(self) -> list[str]:
+        """The labelled frames of another release, of which one class is labelled again: one or none."""
+        of = self.release.labelling.of if isinstance(self.release, ArchiveRelease) else None
+        return [] if of is None else [paths.LABELLED.format(release=of.release)]
+
+    @property
     def selections(self) -> list[str]:
         """The table of chosen times: one or none."""
         return [] if self.release.selections is None else [self.release.selections]
 
     @property
     def label_sources(self) -> dict[str, Any] | None:
-        """What people said, and the settings with which it is merged; None for a published data set.
+        """What people said, and the settings with which it is merged; None for a release that is not of the archive.
 
         The report reads this only to say how far a frozen release has drifted. As inputs these would remake it.
         """
-        if self.published:
+        if self.sources:
             return None
         return {
             "labels": self.release.labels,
+            "divided": self.release.divided,
             "adjudicated": self.release.adjudicated,
             "selections": self.release.selections,
             "nights": os.path.dirname(paths.NIGHTS),
@@ -163,7 +158,7 @@ class Plan:
         """The figures of the report, in its order; a published data set and models without epochs do not have all."""
         networks = any(model.kind == "network" for model in self.config.models.values())
         response = any(camera.response for camera in self.config.cameras)
-        wanted = {"response": response, "processing": not self.published, "curves": networks}
+        wanted = {"response": response, "processing": not self.sources, "curves": networks}
         return [name for name in FIGURES if wanted.get(name, True)]
 
     @property
@@ -184,6 +179,7 @@ class Plan:
     def figure_settings(self, figure: str) -> dict[str, Any]:
         """The part of the configuration that a figure of the report shows."""
         config = self.config
+        shown = {} if figure in WITHOUT_CLASSES else {"label_set": self.label_set}
         match figure:
             case "response":
                 settings = FigureSettings(responses={c.name: c.response for c in config.cameras if c.response})
@@ -191,9 +187,10 @@ class Plan:
                 nights, root = os.path.dirname(paths.NIGHTS), config.archive.root
                 settings = FigureSettings(cameras=config.cameras, root=root, nights=nights)
             case "samples":
-                settings = FigureSettings()
+                settings = FigureSettings(**shown)
             case _:
                 settings = FigureSettings(
+                    **shown,
                     folder=paths.RELEASE.format(release=self.name),
                     seeds=config.seeds,
                     methods={name: split.method for name, split in self.release.splits.items()},
@@ -203,8 +200,8 @@ class Plan:
 
     @property
     def counts(self) -> dict[str, str]:
-        """The files that count the archive's frames: of a frozen release those that exist, of a published one none."""
-        if self.published:
+        """The files that count the archive's frames: of a frozen release those that exist, of other frames none."""
+        if self.sources:
             return {}
         counts = {"frames": paths.FRAMES, "selection": paths.SELECTION}
         files = {name: path.format(release=self.name) for name, path in counts.items()}
@@ -223,6 +220,7 @@ class Plan:
             "ingest_month": sorted(months_of_years(self.release.years)),
             "merge_labels": [self.name],
             "read_published": [self.name],
+            "read_pictures": [self.name],
             "split_dataset": [self.name],
             "extract_features": features,
             "train_run": runs,
@@ -233,7 +231,7 @@ class Plan:
 
     @property
     def catalogue(self) -> Catalogue | None:
-        """How every kept frame is classified; None where no catalogue is wanted, and for a published data set."""
+        """How every kept frame is classified; None where no catalogue is wanted, and for frames from elsewhere."""
         return getattr(self.release, "catalogue", None)
 
     @property
@@ -265,14 +263,12 @@ class Plan:
         return [by for by in OCCURRENCE if by != "kp" or by_kp]
 
     @property
-    def near_kiruna(self) -> bool:
-        """Whether the site can be compared with Kiruna: it is within a degree of latitude and three of longitude."""
-        site = self.config.site
-        return abs(site.latitude - KIRUNA.latitude) < 1 and abs(site.longitude - KIRUNA.longitude) < 3
+    def truth(self) -> str | None:
+        """The truth of a simulated archive; None for a real one, and for labels that the simulation does not know."""
+        return None if self.label_set.simulated is None else self._truth_folder
 
     @property
-    def truth(self) -> str | None:
-        """The truth of a simulated archive; None for a real one."""
+    def _truth_folder(self) -> str | None:
         folder = truth_folder(self.config.archive.root)
         return str(folder) if folder.is_dir() else None
 
@@ -341,7 +337,8 @@ class Plan:
                 return []
             return [*self.all_months(paths.NIGHTS), *self.all_months(paths.KEOGRAMS), paths.KEOGRAM_PAGE]
         if stage == "labelling":
-            return [*self.release_months, paths.LABELLING.format(release=self.name)]
+            months = [] if self.earlier else self.release_months
+            return [*months, paths.LABELLING.format(release=self.name)]
         if stage == "catalogue":
             return self._catalogue()
         models = list(self.config.models) if model is None else [model]
@@ -356,7 +353,7 @@ class Plan:
         if stage == "train":
             return files
         report = [
-            *([] if self.published else [paths.DISAGREEMENTS]),
+            *([] if self.sources else [paths.DISAGREEMENTS]),
             paths.TABLE1,
             paths.AGREEMENT,
             paths.CONSISTENCY,

@@ -1,8 +1,4 @@
-"""The schema of every Parquet table, and the one way to write and read them.
-
-Images are 128 × 128 × 3 uint8, row-major RGB, north up, east right. Every file carries the schema's version, the
-program's version and the settings that shaped it, as JSON under the metadata key `norrsken`.
-"""
+"""The one way to write and to read Parquet tables, whose schemas are in `norrsken.schemas`."""
 
 import json
 import os
@@ -20,10 +16,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from norrsken import __version__
-from norrsken.classes import CLASSES, CONDITIONS
-from norrsken.config.site import CROP, FrameSource
+from norrsken.config.label_set import DEFAULT, LABELS_KEY, LabelNames, read_label_set
+from norrsken.config.site import FrameSource
 from norrsken.errors import NorrskenError
 from norrsken.files import to_json, written_aside
+from norrsken.schemas import IMAGE, IMAGE_SHAPE, NIGHT_TABLE, predictions_table
 
 SCHEMA_VERSION = 1
 METADATA_KEY = b"norrsken"
@@ -34,135 +31,6 @@ FRAMES_KEY = "frames"
 
 #: Frames in a row group: 3 MB of images, so that a reader can stream, and find single frames without reading a night.
 ROW_GROUP = 64
-
-IMAGE_SHAPE = (CROP, CROP, 3)
-IMAGE = pa.binary(CROP * CROP * 3)
-
-STATUSES = ("kept", "sun", "moon", "unreadable", "geometry", "duplicate")
-VERDICTS = ("agreed", "adjudicated", "unknown", "rejected", "disagreement", "incomplete")
-
-
-#: The type of a column with a few names, each of which is stored once.
-_NAMES = pa.dictionary(pa.int8(), pa.string())
-
-
-def field(name: str, kind: pa.DataType, meaning: str, nullable: bool = False) -> pa.Field:
-    """A column of a schema with what it means, which `docs/tables.md` shows."""
-    return pa.field(name, kind, nullable=nullable, metadata={"meaning": meaning})
-
-
-FRAME_ID = field("frame_id", pa.string(), "station and UTC second, e.g. KRN20150112T183000")
-TIME = field("time", pa.timestamp("ms", tz="UTC"), "start of the exposure as the file name gives it")
-NIGHT = field("night", pa.date32(), "local mean solar noon to noon, named by the date of its evening")
-
-NIGHT_TABLE = pa.schema(
-    [
-        FRAME_ID,
-        TIME,
-        NIGHT,
-        field("path", pa.string(), "relative to the archive's root"),
-        field("bytes", pa.int64(), "size of the file"),
-        field("exposure_ms", pa.int32(), "from the file name, where it is there", nullable=True),
-        field("sun_altitude", pa.float32(), "degrees, apparent, without refraction"),
-        field("moon_altitude", pa.float32(), "degrees, apparent, without refraction"),
-        field("status", _NAMES, "the first that applies: " + ", ".join(STATUSES)),
-        field("image", IMAGE, "the processed frame; null unless kept", nullable=True),
-    ]
-)
-
-
-def annotator_fields(name: str) -> list[pa.Field]:
-    """What `labelled.parquet` says of an annotator's labels: the attributes of `dataset.labels.Given`."""
-    kinds = {
-        "label": (pa.string(), f"label by {name}; null: not labelled"),
-        "order": (pa.int32(), f"place of the frame among those that {name} was shown"),
-        "session": (pa.int32(), "sitting in which it was labelled"),
-        "seconds": (pa.float32(), "that the decision took"),
-        "context": (pa.bool_(), "whether its neighbours in time were looked at"),
-        "repeat": (pa.string(), "label when it was shown again, unannounced"),
-    }
-    return [field(f"{key}_{name}", kind, meaning, nullable=True) for key, (kind, meaning) in kinds.items()]
-
-
-def labelled_table(annotators: Iterable[str]) -> pa.Schema:
-    """Schema of `labelled.parquet`: every labelled frame of a release; the file that a frozen release keeps."""
-    return pa.schema(
-        [
-            FRAME_ID,
-            TIME,
-            NIGHT,
-            *(one for annotator in annotators for one in annotator_fields(annotator)),
-            field("verdict", pa.string(), "what the annotators say together: " + ", ".join(VERDICTS)),
-            field("label", pa.string(), "the class agreed upon or adjudicated; null elsewhere", nullable=True),
-            field("image", IMAGE, "the processed frame"),
-        ]
-    )
-
-
-#: Schema of `labelled.parquet` of a published data set.
-PUBLISHED_TABLE = pa.schema(
-    [
-        field("frame_id", pa.string(), "part and file name without its suffix"),
-        TIME.with_nullable(True),
-        NIGHT.with_nullable(True),
-        field("part", pa.string(), "train or test, as published"),
-        field("verdict", pa.string(), "agreed"),
-        field("label", pa.string(), "one of the seven classes"),
-        field("image", IMAGE, "the processed frame"),
-    ]
-)
-
-
-def dataset_table(splits: Iterable[str]) -> pa.Schema:
-    """Schema of `dataset.parquet`: the clean frames, a column for each split. Published frames may have no times."""
-    return pa.schema(
-        [
-            FRAME_ID,
-            TIME.with_nullable(True),
-            NIGHT.with_nullable(True),
-            field("label", pa.string(), "one of the seven classes"),
-            field("image", IMAGE, "the processed frame"),
-            *(field(f"split_{split}", pa.string(), "train or test") for split in splits),
-        ]
-    )
-
-
-FEATURES_TABLE = pa.schema(
-    [FRAME_ID, field("features", pa.list_(pa.float32()), "in the frames' order of dataset.parquet")]
-)
-
-PREDICTIONS_TABLE = pa.schema(
-    [
-        FRAME_ID,
-        field("label", pa.string(), "the agreed class"),
-        field("predicted", pa.string(), "the most probable class"),
-        *(field(f"p_{name}", pa.float32(), f"probability of {name}; the seven sum to 1") for name in CLASSES),
-        field("embedding", pa.list_(pa.float32()), "before the last layer; null where there is none", nullable=True),
-    ]
-)
-
-
-CATALOGUE_TABLE = pa.schema(
-    [
-        FRAME_ID,
-        TIME,
-        NIGHT,
-        field("exposure_ms", pa.int32(), "from the file name, where it is there", nullable=True),
-        field("sun_altitude", pa.float32(), "degrees, apparent, without refraction"),
-        field("moon_altitude", pa.float32(), "degrees, apparent, without refraction"),
-        field("magnetic_latitude", pa.float32(), "of the site, degrees, quasi-dipole"),
-        field("mlt", pa.float32(), "magnetic local time of the site, hours"),
-        field("condition", _NAMES, "of the sky: " + ", ".join(CONDITIONS)),
-        field("label", _NAMES, "the most probable class, or not_classified where the confidence is too low"),
-        field("confidence", pa.float32(), "the highest of the seven probabilities"),
-        field("entropy", pa.float32(), "of the seven probabilities, bits: from 0 to 2.81"),
-        *(
-            field(f"p_{name}", pa.float32(), f"calibrated probability of {name}; the seven sum to 1")
-            for name in CLASSES
-        ),
-        field("model", _NAMES, "split and model whose runs were averaged"),
-    ]
-)
 
 
 class TableError(NorrskenError):
@@ -309,6 +177,43 @@ def _about(schema: pa.Schema) -> dict[str, Any]:
     return result
 
 
+def label_names(path: str | os.PathLike[str], table: pa.Table | None = None) -> LabelNames:
+    """Which labels a release's table has; one that does not say it has those of the paper.
+
+    table: what was read from `path`, where that is at hand; otherwise the file is opened.
+    """
+    names = (about(path) if table is None else _about(table.schema)).get(LABELS_KEY)
+    return read_label_set(DEFAULT).names if names is None else LabelNames.model_validate(names)
+
+
+def require_labels(path: str | os.PathLike[str], names: LabelNames) -> None:
+    """Raise `TableError` where a release's table has other labels than its label set, as a frozen one may."""
+    found = label_names(path)
+    if found != names:
+        raise TableError(
+            f"{path}: was made with the labels {', '.join(found.labels)}; the label set of the release has "
+            f"{', '.join(names.labels)}, or calls others a hidden sky. Name the former set, or delete the file to make "
+            "it anew"
+        )
+
+
+def labels_metadata(names: LabelNames) -> dict[str, Mapping[str, Any]]:
+    """What `writer` shall say of a release's labels, so that `label_names` finds them.
+
+    The paper's labels are not named: its data sets, and those that were made before there were others, are the same to
+    the byte, and nothing is trained again for a word.
+    """
+    return {} if names == read_label_set(DEFAULT).names else {LABELS_KEY: names.plain()}
+
+
+def read_predictions(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """A run's test frames with their probabilities, a column for each class of the file."""
+    with _named(path):
+        classes = [name.removeprefix("p_") for name in pq.read_schema(path).names if name.startswith("p_")]
+    frame: pd.DataFrame = read(path, predictions_table(classes)).to_pandas()
+    return frame
+
+
 def frame_source(path: str | os.PathLike[str], table: pa.Table | None = None) -> FrameSource:
     """How the frames of a table were processed; raises `TableError` where it does not say so.
 
@@ -351,31 +256,3 @@ def images(column: pa.ChunkedArray) -> NDArray[np.uint8]:
 def image_column(frames: NDArray[np.uint8]) -> pa.Array:
     """Images (n, 128, 128, 3) uint8 as a column."""
     return pa.FixedSizeBinaryArray.from_buffers(IMAGE, len(frames), [None, pa.py_buffer(np.ascontiguousarray(frames))])
-
-
-def markdown(more: Mapping[str, pa.Schema]) -> str:
-    """The page that describes all tables, `docs/tables.md`. more: path → schema of tables defined elsewhere."""
-    schemas = {
-        "results/nights/{month}/{night}.parquet": NIGHT_TABLE,
-        "results/{release}/labelled.parquet": labelled_table(["{annotator}"]),
-        "results/{release}/labelled.parquet of a published data set": PUBLISHED_TABLE,
-        "results/{release}/dataset.parquet": dataset_table(["{split}"]),
-        "results/{release}/features/{features}.parquet": FEATURES_TABLE,
-        "results/{release}/{split}/{model}/{seed}/predictions.parquet": PREDICTIONS_TABLE,
-        "results/{release}/catalogue/{month}/{night}.parquet": CATALOGUE_TABLE,
-        **more,
-    }
-    lines = [
-        "# Tables",
-        "",
-        "Made from `norrsken/tables.py` by `norrsken tables`.",
-        "",
-        *(__doc__ or "").splitlines()[2:],
-    ]
-    for path, schema in schemas.items():
-        lines += ["", f"## `{path}`", "", "| column | type | null | meaning |", "|---|---|---|---|"]
-        lines += [
-            f"| {f.name} | {f.type} | {'yes' if f.nullable else ''} | {f.metadata[b'meaning'].decode()} |"
-            for f in schema
-        ]
-    return "\n".join(lines) + "\n"

@@ -18,11 +18,15 @@ import warm
 import yaml
 from filelock import FileLock
 
-from norrsken.classes import CLASSES
+from norrsken.config.label_set import DEFAULT, read_label_set
+from norrsken.paper import CLASSES
 
 ROOT = Path(__file__).parent.parent
 REAL_FRAMES = ROOT.parent / "shared" / "real" / "nipr-longyearbyen-2014"
 WIDTH, HEIGHT = 264, 260
+
+#: The label set of the paper, which a release has that names none.
+PAPER = read_label_set(DEFAULT)
 
 CONFIG: dict[str, Any] = {
     "site": {"name": "Kiruna", "station": "KRN", "latitude": 67.84, "longitude": 20.42, "elevation": 425},

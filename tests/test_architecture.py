@@ -13,9 +13,9 @@ PACKAGE = ROOT / "norrsken"
 
 #: The rooms of the package from the ground up: each may import itself and those before it.
 FLOORS = (
-    "errors", "classes", "paper", "calendar", "stages", "paths",
+    "errors", "classes", "paper", "calendar", "stages", "paths", "contents",
     "config",
-    "files", "tables", "pages", "astronomy", "joblog",
+    "files", "schemas", "tables", "pages", "astronomy", "joblog",
     "evaluation", "nights",
     "dataset", "curation",
     "simulation", "models",

@@ -37,7 +37,9 @@ def test_the_tables_hold_what_was_asked_for(gpu: ModuleType, capsys: pytest.Capt
 def test_a_training_that_does_not_repeat_is_told(gpu: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """The seed is another one each time, as if an algorithm did not repeat."""
     build, seeds = gpu.classifiers.build, iter(range(9))
-    monkeypatch.setattr(gpu.classifiers, "build", lambda settings, seed, width: build(settings, next(seeds), width))
+    monkeypatch.setattr(
+        gpu.classifiers, "build", lambda settings, seed, classes, width: build(settings, next(seeds), classes, width)
+    )
     bench = gpu.Bench(["resnet18"], tiny=True)
     gpu.model("resnet18", bench)
     assert bench.rows["resnet18"][-1] == "**no**"

@@ -14,17 +14,18 @@ import pytest
 from conftest import CONFIG, REAL_FRAMES, Project, write_evening
 from test_status import status
 
-from norrsken import stages, tables
+from norrsken import schemas, stages, tables
 from norrsken.catalogue import truth
 from norrsken.catalogue.calibrate import CatalogueError, choose_model, fit_temperature, judge, least_confidence
 from norrsken.catalogue.frames import entropy
-from norrsken.classes import CLASSES, CONDITIONS
+from norrsken.classes import CONDITIONS
 from norrsken.classify import condition
 from norrsken.classify.model import ClassifyError, Ensemble, tempered
 from norrsken.cli import main
 from norrsken.config.config import Config
 from norrsken.config.site import Camera, FrameSource
 from norrsken.nights.images import process, read_frame
+from norrsken.paper import CLASSES
 from norrsken.simulation.truth import TRUTH_TABLE
 
 RANDOM = np.random.default_rng(0)
@@ -63,10 +64,10 @@ def test_a_judgement_counts_only_what_got_a_class() -> None:
     probabilities = np.full((4, 7), 0.01)
     probabilities[range(4), [0, 0, 1, 1]] = [0.94, 0.9, 0.5, 0.94]
     nights = np.array(["2015-01-01"] * 4, "datetime64[D]")
-    found = judge(probabilities, np.array([0, 1, 1, 1]), nights, 0.6)
+    found = judge(probabilities, np.array([0, 1, 1, 1]), nights, 0.6, CLASSES)
     assert (found.frames, found.classified, found.precision) == (4, 0.75, pytest.approx(2 / 3, abs=1e-4))
     assert found.low is None  # one night tells nothing of others
-    assert judge(probabilities, np.array([0, 1, 1, 1]), nights, 0.99).precision is None
+    assert judge(probabilities, np.array([0, 1, 1, 1]), nights, 0.99, CLASSES).precision is None
 
 
 def test_the_model_is_chosen_by_its_last_epochs_and_needs_validation_frames(tmp_path: Path) -> None:
@@ -154,7 +155,7 @@ def test_every_kept_frame_is_in_the_catalogue(catalogued: Path) -> None:
     for night in (catalogued / "results/nights").glob("*/*.parquet"):
         path = folder / night.parent.name / night.name
         kept = pq.read_table(night, columns=["frame_id", "status"]).to_pandas().query("status == 'kept'")
-        table = tables.read(path, tables.CATALOGUE_TABLE).to_pandas()
+        table = tables.read(path, schemas.catalogue_table(CLASSES)).to_pandas()
         assert table["frame_id"].tolist() == kept["frame_id"].tolist()
         assert table[[f"p_{name}" for name in CLASSES]].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
         assert set(table["model"]) == {"random/shufflenet"}
@@ -226,7 +227,7 @@ def test_another_model_remakes_the_catalogue(project: Project) -> None:
     assert done["classify_month"] == 2
     assert "train_run" not in done
     path = project.path("results/small/catalogue/2015-01/2015-01-15.parquet")
-    table = tables.read(path, tables.CATALOGUE_TABLE).to_pandas()
+    table = tables.read(path, schemas.catalogue_table(CLASSES)).to_pandas()
     assert set(table["model"]) == {"random/svm-linear"}
     # Without frames kept out every one gets a class that shows anything at all.
     assert set(table["label"][table["condition"] != "bad"]) <= set(CLASSES)
@@ -272,7 +273,9 @@ def test_an_ensemble_says_the_same_from_the_command_line(
     arguments = [folder / "small/catalogue/classifier.json", folder / "nights/2015-01/2015-01-15.parquet"]
     assert main(["classify", *map(str, arguments), "--csv", "found.csv"]) == 0
     found = pd.read_csv("found.csv").set_index("frame")
-    table = tables.read(folder / "small/catalogue/2015-01/2015-01-15.parquet", tables.CATALOGUE_TABLE).to_pandas()
+    table = tables.read(
+        folder / "small/catalogue/2015-01/2015-01-15.parquet", schemas.catalogue_table(CLASSES)
+    ).to_pandas()
     table = table[table["condition"] != "bad"].set_index("frame_id")
     assert found.loc[table.index, "label"].tolist() == table["label"].tolist()
     assert found.loc[table.index, "p_arcs"].to_numpy() == pytest.approx(table["p_arcs"].to_numpy(), abs=1e-4)
@@ -283,7 +286,7 @@ def test_the_comparison_with_the_truth_is_a_page_of_its_own(tmp_path: Path) -> N
     ids = [f"KRN{time:%Y%m%dT%H%M%S}" for time in times]
     names = [*CLASSES, *CLASSES]
     common = {"frame_id": ids, "time": times, "night": [date(2015, 1, 12)] * 14}
-    found = {field.name: [None if field.nullable else 0.5] * 14 for field in tables.CATALOGUE_TABLE}
+    found = {field.name: [None if field.nullable else 0.5] * 14 for field in schemas.catalogue_table(CLASSES)}
     found |= {**common, "label": names, "condition": ["clear"] * 13 + ["cloudy"], "model": ["night/x"] * 14}
     known = {field.name: [None if field.nullable else 0.0] * 14 for field in TRUTH_TABLE}
     known |= {**common, "label": [*names[1:], "rejected"], "path": ids, "spoilt": [False] * 14, "offered": [True] * 14}
@@ -292,9 +295,9 @@ def test_the_comparison_with_the_truth_is_a_page_of_its_own(tmp_path: Path) -> N
     clean = {**common, "label": names, "image": tables.image_column(image), "split_night": ["test"] * 14}
     source = FrameSource(processing=stages.PROCESSING, cameras=[])
     for path, columns, schema in (
-        ("catalogue/2015-01/2015-01-12.parquet", found, tables.CATALOGUE_TABLE),
+        ("catalogue/2015-01/2015-01-12.parquet", found, schemas.catalogue_table(CLASSES)),
         ("truth/2015-01-12.parquet", known, TRUTH_TABLE),
-        ("dataset.parquet", clean, tables.dataset_table(["night"])),
+        ("dataset.parquet", clean, schemas.dataset_table(["night"])),
     ):
         table = pa.table({f.name: pa.array(columns[f.name], f.type) for f in schema})
         tables.write(tmp_path / path, table, schema, {}, frames=source.plain())

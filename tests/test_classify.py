@@ -17,8 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import CONFIG_OF_ALL_KINDS, EVENINGS, write_evening
 
-from norrsken import stages, tables
-from norrsken.classes import CLASSES
+from norrsken import schemas, stages, tables
 from norrsken.classify import frames as classifying
 from norrsken.classify.model import FrameClassifier
 from norrsken.classify.table import ClassifiedFrames
@@ -28,6 +27,7 @@ from norrsken.config.site import FrameSource
 from norrsken.models import classifiers
 from norrsken.models.interface import Card
 from norrsken.nights.ingest import ingest_month
+from norrsken.paper import CLASSES
 from norrsken.training.features import Extractor
 
 CONFIGURATION = Config.model_validate(CONFIG_OF_ALL_KINDS)
@@ -44,14 +44,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ingest_month(
         str(folder / "archive"), [str(day)], "2015-01", settings, str(folder / "nights"), str(folder / "keograms"), 1
     )
-    table = tables.read(folder / "nights/2015-01-15.parquet", tables.NIGHT_TABLE)
+    table = tables.read(folder / "nights/2015-01-15.parquet", schemas.NIGHT_TABLE)
     images = tables.images(table["image"])
     source = FrameSource(processing=stages.PROCESSING, cameras=CONFIGURATION.cameras)
     for name in CONFIGURATION.models:
         run = CONFIGURATION.run_settings(name)
         extractor = Extractor(run.features) if run.features else None
         inputs = extractor(images) if extractor else images
-        classifier = classifiers.build(run.model, 0, inputs.shape[-1])
+        classifier = classifiers.build(run.model, 0, len(CLASSES), inputs.shape[-1])
         classifier.fit(inputs, np.arange(len(images)) % 7)
         digest = extractor.about.get("digest") if extractor else None
         card = Card(
@@ -239,12 +239,12 @@ def test_frames_that_were_processed_otherwise_are_refused(
     (camera,) = CONFIGURATION.cameras
     other = FrameSource(processing=stages.PROCESSING, cameras=[camera.model_copy(update={"block": 1})])
     path = tmp_path / "2015-01-15.parquet"
-    tables.write(path, table, tables.NIGHT_TABLE, {}, frames=other.plain())
+    tables.write(path, table, schemas.NIGHT_TABLE, {}, frames=other.plain())
     assert main(["classify", str(model_file(project, "svm-linear")), str(path)]) == 1
     said = capsys.readouterr().err
     assert f"{path}: its frames are 264 × 260 pixels, rotated by 90°, flipped, in blocks of 1" in said
     assert "in blocks of 2" in said
-    tables.write(path, table, tables.NIGHT_TABLE, {})
+    tables.write(path, table, schemas.NIGHT_TABLE, {})
     assert main(["classify", str(model_file(project, "svm-linear")), str(path)]) == 1
     assert f"{path}: does not say how its frames were processed" in capsys.readouterr().err
 

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from norrsken import tables
-from norrsken.classes import CLASSES
+from norrsken import schemas, tables
 from norrsken.evaluation.bootstrap import MIN_UNITS
 from norrsken.evaluation.calibration import expected_calibration_error, mean_probabilities, reliability
 from norrsken.evaluation.intervals import draw, intervals, macro
 from norrsken.evaluation.scores import confusion, macro_scores
+from norrsken.paper import CLASSES
 from norrsken.report.tables import table2
 
 RANDOM = np.random.default_rng(0)
@@ -21,8 +21,8 @@ RANDOM = np.random.default_rng(0)
 def test_macro_scores_of_a_matrix_are_those_of_the_frames() -> None:
     labels, predicted = RANDOM.integers(0, 7, (2, 300))
     for known in (labels, labels % 5):  # with classes that nobody gave
-        expected = macro_scores(known, predicted)
-        found = macro(np.array(confusion(known, predicted), float))
+        expected = macro_scores(known, predicted, len(CLASSES))
+        found = macro(np.array(confusion(known, predicted, len(CLASSES)), float))
         assert found == pytest.approx([expected[name] for name in ("precision", "recall", "f1")])
 
 
@@ -50,7 +50,7 @@ def write(folder: Path, nights: int | None, frames: int = 600) -> tuple[list[dic
     night = [None] * frames if nights is None else [date(2015, 1, 1) + timedelta(i % nights) for i in range(frames)]
     ids = [f"KRN{i}" for i in range(frames)]
     images = tables.image_column(np.zeros((frames, 128, 128, 3), np.uint8))
-    schema = tables.dataset_table(["random"])
+    schema = schemas.dataset_table(["random"])
     columns = {"frame_id": ids, "time": [None] * frames, "night": night, "label": labels, "image": images}
     dataset = folder / "dataset.parquet"
     tables.write(dataset, tables.pa.table({**columns, "split_random": ["test"] * frames}, schema), schema, {})
@@ -64,17 +64,17 @@ def write(folder: Path, nights: int | None, frames: int = 600) -> tuple[list[dic
             table = tables.pa.table({"frame_id": ids, "label": labels, "predicted": predicted, **shares})
             table = table.append_column("embedding", tables.pa.nulls(frames, tables.pa.list_(tables.pa.float32())))
             paths.append(folder / f"{model}{seed}.parquet")
-            tables.write(paths[-1], table.take(order), tables.PREDICTIONS_TABLE, {})
+            tables.write(paths[-1], table.take(order), schemas.predictions_table(CLASSES), {})
             codes = [np.array([CLASSES.index(name) for name in names]) for names in (labels, predicted)]
             known = {"parameters": 1, "stock_parameters": None, "notes": [], "seed": seed}
-            metrics.append({"model": model, "split": "random", **known, **macro_scores(*codes)})
+            metrics.append({"model": model, "split": "random", **known, **macro_scores(*codes, len(CLASSES))})
     return metrics, paths, dataset
 
 
 def test_models_are_compared_on_the_same_draws(tmp_path: Path) -> None:
     metrics, paths, dataset = write(tmp_path, nights=60)
     found = intervals(metrics, paths, dataset).set_index("model")
-    table = table2(metrics).set_index("model")
+    table = table2(metrics, CLASSES).set_index("model")
     for model in ("good", "bad"):
         assert found.loc[model, "f1_low"] < table.loc[model, "f1_mean"] < found.loc[model, "f1_high"]
     assert found.loc["good", ["behind", "behind_low", "behind_high"]].tolist() == [0, 0, 0]
@@ -92,9 +92,9 @@ def test_few_nights_give_no_interval_and_unknown_nights_count_by_frame(tmp_path:
 def test_the_distance_from_the_paper_is_in_deviations_of_both() -> None:
     runs = [{"model": "resnet18", "split": "random", "seed": i, "precision": 0.9, "recall": 0.9} for i in range(2)]
     more = {"parameters": 1, "stock_parameters": None, "notes": []}
-    table = table2([{**run, **more, "f1": f1} for run, f1 in zip(runs, (0.93, 0.97), strict=True)]).iloc[0]
+    table = table2([{**run, **more, "f1": f1} for run, f1 in zip(runs, (0.93, 0.97), strict=True)], CLASSES).iloc[0]
     assert table["f1_distance"] == pytest.approx((0.95 - 0.89) / np.hypot(np.std([0.93, 0.97], ddof=1), 0.04))
-    own = table2([{**runs[0], **more, "model": "own", "f1": 0.9}]).iloc[0]
+    own = table2([{**runs[0], **more, "model": "own", "f1": 0.9}], CLASSES).iloc[0]
     assert pd.isna(own["f1_distance"])
 
 

@@ -5,7 +5,7 @@ import pytest
 from conftest import CONFIG, Project
 from PIL import Image
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.config.config import Config
 from norrsken.config.jobs import LabellingSettings
 from norrsken.curation.labelling import MAX_FRAMES, REPEAT_AFTER, LabellingError, sequence, write_labelling_pages
@@ -41,15 +41,17 @@ def test_some_frames_come_again_later(order: str) -> None:
 
 def test_frames_are_as_in_the_night_tables(project: Project) -> None:
     month = project.path("results/nights/2014-12")
-    write_labelling_pages([str(month)], None, SETTINGS, str(project.path("labelling")))
-    night = tables.read(month / "2014-12-20.parquet", tables.NIGHT_TABLE).slice(3, 1)
+    write_labelling_pages([str(month)], None, None, SETTINGS, str(project.path("labelling")))
+    night = tables.read(month / "2014-12-20.parquet", schemas.NIGHT_TABLE).slice(3, 1)
     frame = Image.open(project.path(f"labelling/frames/2014-12-20/{night['frame_id'][0]}.png"))
     assert (np.asarray(frame) == tables.images(night["image"].drop_null())[0]).all()
     assert {path.name for path in project.path("labelling").iterdir()} == {"frames", "anna.html", "bertil.html"}
 
 
 def write(project: Project, settings: LabellingSettings) -> None:
-    write_labelling_pages([str(project.path("results/nights/2014-12"))], None, settings, str(project.path("labelling")))
+    write_labelling_pages(
+        [str(project.path("results/nights/2014-12"))], None, None, settings, str(project.path("labelling"))
+    )
 
 
 def test_years_and_every_nth_frame_are_kept_to(project: Project) -> None:

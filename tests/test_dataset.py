@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from norrsken.classes import CLASSES
-from norrsken.config.releases import Split
+from norrsken.config.splits import Split
 from norrsken.dataset.splits import divide
-from norrsken.paper import PAPER_LABELS
+from norrsken.paper import CLASSES, PAPER_LABELS
 
 LABELS = np.array([label for label in CLASSES for _ in range(PAPER_LABELS[label][2])])
 RANDOM = np.random.default_rng(3)
@@ -17,7 +16,9 @@ NIGHTS = np.datetime64("2015-01-01") + (ORDER // 32 + RANDOM.integers(0, 12, len
 
 
 def split(method: str, share: float = 0.22, seed: int = 0) -> np.ndarray:
-    return divide(SHUFFLED, NIGHTS, Split.model_validate({"method": method, "test_share": share, "seed": seed}))
+    return divide(
+        SHUFFLED, NIGHTS, Split.model_validate({"method": method, "test_share": share, "seed": seed}), CLASSES
+    )
 
 
 @pytest.mark.parametrize("method", ["random", "stratified", "night"])
@@ -51,5 +52,5 @@ def test_the_night_split_keeps_near_the_share_of_frames_and_of_every_class() -> 
 
 def test_two_nights_fall_one_on_each_side() -> None:
     nights = np.array(["2015-01-01"] * 5 + ["2015-01-02"] * 5, "datetime64[D]")
-    test = divide(np.array(["arcs", "edge"] * 5), nights, Split(method="night", test_share=0.5))
+    test = divide(np.array(["arcs", "edge"] * 5), nights, Split(method="night", test_share=0.5), CLASSES)
     assert test.sum() == 5

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from conftest import PAPER
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.catalogue.events import find_events
-from norrsken.classes import CLASSES
 from norrsken.config.releases import EventSettings
+from norrsken.paper import CLASSES
 
 NIGHT = date(2015, 1, 12)
 
@@ -48,13 +49,15 @@ def write_night(
     }
     path = folder / f"{night:%Y-%m}" / f"{night}.parquet"
     table = pa.Table.from_pandas(pd.DataFrame(rows), preserve_index=False)
-    tables.write(path, table if labels else tables.CATALOGUE_TABLE.empty_table(), tables.CATALOGUE_TABLE, {})
+    tables.write(
+        path, table if labels else schemas.catalogue_table(CLASSES).empty_table(), schemas.catalogue_table(CLASSES), {}
+    )
     return str(path.parent)
 
 
 def events(month: str, **settings: float) -> pd.DataFrame:
     """Events of arcs."""
-    found, _ = find_events([month], EventSettings(**settings))
+    found, _ = find_events([month], EventSettings(**settings), CLASSES, PAPER.onset)
     return found[found["label"] == "arcs"].reset_index(drop=True)
 
 
@@ -106,7 +109,10 @@ def test_short_events_are_left_out(tmp_path: Path) -> None:
 
 def test_no_frames_no_events(tmp_path: Path) -> None:
     month = write_night(tmp_path, [])
-    for found in (*find_events([month], EventSettings()), *find_events([], EventSettings())):
+    for found in (
+        *find_events([month], EventSettings(), CLASSES, PAPER.onset),
+        *find_events([], EventSettings(), CLASSES, PAPER.onset),
+    ):
         assert found.empty
         assert {"night", "frames"} <= set(found)
 
@@ -115,13 +121,13 @@ def test_events_of_several_months_stand_in_order(tmp_path: Path) -> None:
     labels = ["arcs"] * 3 + ["patchy"] * 3
     nights = [NIGHT, NIGHT + timedelta(1), NIGHT + timedelta(40)]
     months = {write_night(tmp_path, labels[::step], night) for step, night in zip((1, -1, 1), nights, strict=True)}
-    found, _ = find_events(sorted(months, reverse=True), EventSettings())
+    found, _ = find_events(sorted(months, reverse=True), EventSettings(), CLASSES, PAPER.onset)
     assert found["start"].is_monotonic_increasing
     assert found["label"].tolist() == ["arcs", "patchy", "patchy", "arcs", "arcs", "patchy"]
 
 
 def onsets(month: str) -> list[tuple[str, int]]:
-    found = find_events([month], EventSettings())[1]
+    found = find_events([month], EventSettings(), CLASSES, PAPER.onset)[1]
     return list(zip(found["time"].str[11:16], found["frames"], strict=True))
 
 

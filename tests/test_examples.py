@@ -14,13 +14,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import CONFIG, ROOT
+from conftest import CONFIG, PAPER, ROOT
 from test_architecture import FLOORS, PACKAGE
 
-from norrsken import __version__, tables
+from norrsken import __version__, schemas, tables
 from norrsken.catalogue.export import write_export
-from norrsken.classes import CATALOGUE_LABELS, CLASSES, CONDITIONS
+from norrsken.classes import CONDITIONS
 from norrsken.config.config import Config
+from norrsken.paper import CLASSES
 
 sys.path.insert(0, str(ROOT / "tools"))
 import draw_rulegraph
@@ -41,12 +42,12 @@ def varied(catalogued: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(catalogued / "results/small/catalogue", results / "small/catalogue")
     months = [str(path) for path in sorted(results.glob("small/catalogue/????-??"))]
     for path in tables.night_tables(months):
-        rows = tables.read(path, tables.CATALOGUE_TABLE).to_pandas()
+        rows = tables.read(path, schemas.catalogue_table(CLASSES)).to_pandas()
         n, probabilities = len(rows), random.dirichlet(np.ones(7), len(rows))
-        rows["label"] = [CATALOGUE_LABELS[i] for i in random.integers(0, 8, n)]
+        rows["label"] = [PAPER.catalogue_labels[i] for i in random.integers(0, 8, n)]
         rows["condition"] = [CONDITIONS[i] for i in random.choice(4, n, p=[0.7, 0.1, 0.1, 0.1])]
         rows = rows.assign(**{f"p_{name}": probabilities[:, i] for i, name in enumerate(CLASSES)})
-        tables.write(path, pa.Table.from_pandas(rows), tables.CATALOGUE_TABLE, {})
+        tables.write(path, pa.Table.from_pandas(rows), schemas.catalogue_table(CLASSES), {})
     settings = CONFIG["releases"]["small"] | {"catalogue": {}}
     config = Config.model_validate(CONFIG | {"releases": {"small": settings}})
     write_export(months, [], config.export_settings("small"), str(results / "small/catalogue/export"))
@@ -104,7 +105,7 @@ def test_the_examples_hours_are_those_of_the_table_of_occurrence(catalogued: Pat
     occurrence = pd.read_csv(catalogued / "results/small/catalogue/occurrence.csv").query("by == 'all' and frames > 0")
     hours = read_catalogue(catalogued / "results/small").stdout.split("\n\n")[2]
     for label, frames, seen in zip(occurrence["label"], occurrence["frames"], occurrence["hours"], strict=True):
-        if label in CATALOGUE_LABELS:  # not "aurora", which is several of them
+        if label in PAPER.catalogue_labels:  # not "aurora", which is several of them
             assert re.search(rf"^ *{label} +{frames} +{seen:.3f}$", hours, re.MULTILINE)
 
 

@@ -14,14 +14,17 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import yaml
+from conftest import PAPER
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.catalogue.export import ExportError, write_export
-from norrsken.classes import CLASSES, CONDITIONS, NOT_CLASSIFIED
+from norrsken.classes import CONDITIONS, NOT_CLASSIFIED
 from norrsken.config.jobs import ExportSettings
 from norrsken.config.site import Site
+from norrsken.paper import CLASSES
 
 SETTINGS = ExportSettings(
+    label_set=PAPER,
     release="kiruna",
     title="Aurora over Kiruna & elsewhere",
     site=Site(name="Kiruna", station="KRN", latitude=67.84, longitude=20.42, elevation=425),
@@ -51,7 +54,7 @@ def write_night(folder: Path, start: str, frames: int, model: str = "night/resne
     }
     path = folder / f"{first:%Y-%m}" / f"{first:%Y-%m-%d}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    tables.write(path, pa.table(columns), tables.CATALOGUE_TABLE, {})
+    tables.write(path, pa.table(columns), schemas.catalogue_table(CLASSES), {})
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +81,7 @@ def export(catalogue: Path, output: Path, settings: ExportSettings = SETTINGS) -
 
 def rows(catalogue: Path) -> pd.DataFrame:
     paths = tables.night_tables([str(catalogue / "2014-12"), str(catalogue / "2015-01")])
-    return pd.concat(tables.read(path, tables.CATALOGUE_TABLE).to_pandas() for path in paths)
+    return pd.concat(tables.read(path, schemas.catalogue_table(CLASSES)).to_pandas() for path in paths)
 
 
 def test_each_frame_is_in_the_csv_file_of_its_utc_year(catalogue: Path, exported: Path) -> None:
@@ -87,7 +90,7 @@ def test_each_frame_is_in_the_csv_file_of_its_utc_year(catalogue: Path, exported
     }
     assert [len(table) for table in found.values()] == [30, 45]
     assert found[2015]["time"].iloc[0] == "2015-01-01T00:00:00Z"
-    assert list(found[2014].columns) == tables.CATALOGUE_TABLE.names
+    assert list(found[2014].columns) == schemas.catalogue_table(CLASSES).names
     joined, expected = pd.concat(found.values()), rows(catalogue)
     for name in ("frame_id", "label", "condition", "model"):
         assert joined[name].tolist() == expected[name].astype(str).tolist()
@@ -127,7 +130,7 @@ def test_the_text_says_what_there_is(exported: Path, catalogue: Path, tmp_path: 
     for path in exported.iterdir():
         assert f"| {path.name} | " in readme
     dictionary = pd.read_csv(exported / "data_dictionary.csv", keep_default_na=False)
-    assert dictionary["column"].tolist() == tables.CATALOGUE_TABLE.names
+    assert dictionary["column"].tolist() == schemas.catalogue_table(CLASSES).names
     assert dict(zip(dictionary["column"], dictionary["unit"], strict=True))["moon_altitude"] == "degree"
     citation = yaml.safe_load((exported / "CITATION.cff").read_text())
     assert citation["type"] == "dataset"

@@ -8,14 +8,14 @@ import pytest
 from conftest import CONFIG, Project
 from PIL import Image
 
-from norrsken import tables
-from norrsken.classes import CLASSES
+from norrsken import schemas, tables
 from norrsken.config.config import Config
 from norrsken.config.jobs import FigureSettings
+from norrsken.contents import FIGURES
 from norrsken.dataset.splits import sample_frames
 from norrsken.figures.camera import draw_response
 from norrsken.figures.embedding import GRID, embed, spread_out
-from norrsken.plan import FIGURES
+from norrsken.paper import CLASSES
 from norrsken.report.figures import draw_figure, raw_frame
 from norrsken.report.runs import Best, best_row, mistakes
 
@@ -102,7 +102,7 @@ def test_mistakes_are_those_of_the_runs_together_the_surest_first() -> None:
 def test_samples_reach_from_the_darkest_to_the_brightest(tmp_path: Path) -> None:
     brightness = np.random.default_rng(0).permutation(40)
     images = np.broadcast_to(brightness[:, None, None, None], (40, 128, 128, 3)).astype(np.uint8)
-    schema = tables.dataset_table([])
+    schema = schemas.dataset_table([])
     columns = {"frame_id": [f"f{value:02d}" for value in brightness], "time": [None] * 40, "night": [None] * 40}
     table = tables.pa.table(
         {**columns, "label": ["arcs"] * 38 + ["edge"] * 2, "image": tables.image_column(images)}, schema

@@ -11,26 +11,27 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from conftest import CONFIG, HEIGHT, WIDTH, jpeg
+from conftest import CONFIG, HEIGHT, PAPER, WIDTH, jpeg
 from PIL import Image
 
-from norrsken import stages, tables
+from norrsken import schemas, stages, tables
 from norrsken.catalogue.calibrate import fit_temperature, least_confidence
 from norrsken.catalogue.events import find_events
 from norrsken.catalogue.frames import entropy
 from norrsken.catalogue.magnetic import magnetic_coordinates
 from norrsken.catalogue.occurrence import tabulate_occurrence
-from norrsken.classes import CLASSES
 from norrsken.classify import condition
 from norrsken.classify.model import tempered
 from norrsken.config.config import Config
 from norrsken.config.models import Hog
-from norrsken.config.releases import EventSettings, Split
+from norrsken.config.releases import EventSettings
+from norrsken.config.splits import Split
 from norrsken.dataset.agreement import agreement
 from norrsken.dataset.labels import Given, outcome
 from norrsken.dataset.splits import divide
 from norrsken.models import classifiers
 from norrsken.nights import ingest as nights
+from norrsken.paper import CLASSES
 from norrsken.report.tables import table2
 from norrsken.training.features import histogram_of_gradients
 
@@ -84,7 +85,7 @@ def test_night_tables(tmp_path: Path) -> None:
     folders = [str(tmp_path / name) for name in ("nights", "keograms")]
     settings = CONFIGURATION.night_settings(CONFIGURATION.cameras)
     nights.ingest_month(str(tmp_path / "archive"), [str(day)], "2015-01", settings, *folders, 1)
-    table = tables.read(tmp_path / "nights/2015-01-12.parquet", tables.NIGHT_TABLE)
+    table = tables.read(tmp_path / "nights/2015-01-12.parquet", schemas.NIGHT_TABLE)
     altitudes = [table[name].to_numpy().round(2).tolist() for name in ("sun_altitude", "moon_altitude")]
     exact = table.drop_columns(["sun_altitude", "moon_altitude"]).to_pylist()
     keogram = np.asarray(Image.open(tmp_path / "keograms/2015-01-12.png"))[30:286]  # the picture without its text
@@ -94,14 +95,20 @@ def test_night_tables(tmp_path: Path) -> None:
 def test_labels() -> None:
     choices = ("arcs", "edge", "unknown", "rejected", None)
     check(
-        "labels", [outcome([a, b], settled) for a in choices for b in choices for settled in (None, Given("edge", 1))]
+        "labels",
+        [
+            outcome([a, b], settled, PAPER.names.exclusions)
+            for a in choices
+            for b in choices
+            for settled in (None, Given("edge", 1))
+        ],
     )
 
 
 def test_splits() -> None:
     labels = np.array(["arcs", "edge", "faint", "patchy"] * 40)
     days = np.datetime64("2015-01-01") + np.arange(160) // 8
-    parts = [divide(labels, days, Split(method=method)) for method in ("random", "stratified", "night")]
+    parts = [divide(labels, days, Split(method=method), CLASSES) for method in ("random", "stratified", "night")]
     check("dataset", [part.nonzero()[0].tolist() for part in parts])
 
 
@@ -115,10 +122,10 @@ def test_training() -> None:
     features = images.reshape(28, -1)[:, :64].astype(np.float32)
     found = []
     for name in ("3nn", "svm-linear"):
-        classifier = classifiers.build(CONFIGURATION.models[name], 0)
+        classifier = classifiers.build(CONFIGURATION.models[name], 0, len(CLASSES))
         classifier.fit(features, labels)
         found += classifier.predict(features).probabilities[0, :3].tolist()
-    network = classifiers.build(CONFIGURATION.models["shufflenet"], 0)
+    network = classifiers.build(CONFIGURATION.models["shufflenet"], 0, len(CLASSES))
     (epoch,) = network.fit(images, labels)
     check_numbers("training", *found, epoch["learning_rate"], epoch["train_loss"])
 
@@ -132,7 +139,7 @@ def test_report() -> None:
     labelled = pd.DataFrame(given)
     fields = {"model": "3nn", "split": "random", "parameters": 0, "stock_parameters": None, "notes": []}
     runs = [{**fields, "seed": i, "precision": i / 7, "recall": i / 9, "f1": i / 8} for i in range(3)]
-    tables_made = [agreement(labelled), table2(runs)]
+    tables_made = [agreement(labelled, PAPER.names), table2(runs, CLASSES)]
     check("report", [table.to_csv(index=False, float_format="%.4g") for table in tables_made])
 
 
@@ -150,10 +157,10 @@ def test_catalogue(tmp_path: Path) -> None:
         entropy=entropy(probabilities), model="a",
     )  # fmt: skip
     table = pa.Table.from_pandas(rows, preserve_index=False)
-    tables.write(tmp_path / "2015-01/2015-01-12.parquet", table, tables.CATALOGUE_TABLE, {})
+    tables.write(tmp_path / "2015-01/2015-01-12.parquet", table, schemas.catalogue_table(CLASSES), {})
     months = [str(tmp_path / "2015-01")]
-    events, _ = find_events(months, EventSettings(least_minutes=0))
-    occurrence = tabulate_occurrence(months, None)
+    events, _ = find_events(months, EventSettings(least_minutes=0), CLASSES, PAPER.onset)
+    occurrence = tabulate_occurrence(months, None, PAPER)
     check_numbers(
         "catalogue",
         *condition.measure(images)[0, ::3].tolist(),

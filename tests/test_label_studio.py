@@ -7,11 +7,14 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from conftest import PAPER
 
-from norrsken.classes import LABELS
 from norrsken.cli import main
+from norrsken.config.jobs import LabelSettings
 from norrsken.curation import label_studio
 from norrsken.dataset.labels import read_labels
+
+SETTINGS = LabelSettings(station="KRN", longitude=20.42, years=[2015])
 
 
 def task(number: int, frame: str, *annotations: dict[str, Any], image: str = "") -> dict[str, Any]:
@@ -77,9 +80,9 @@ def test_an_export_becomes_a_table_for_each_annotator(tmp_path: Path) -> None:
         (frame(3), "faint", "3", "0"),
         (frame(1), "patchy", "4", "1"),
     ]
-    given = read_labels(tmp_path / "labels/anna-berg.csv")[frame(1)]
+    given = read_labels(tmp_path / "labels/anna-berg.csv", SETTINGS)[frame(1)]
     assert (given.label, given.repeat, given.seconds, given.order) == ("arcs", "patchy", 2.317, 2)
-    assert read_labels(tmp_path / "labels/2.csv")[frame(1)].label == "arcs"
+    assert read_labels(tmp_path / "labels/2.csv", SETTINGS)[frame(1)].label == "arcs"
 
 
 def test_the_csv_export_is_read_too(tmp_path: Path) -> None:
@@ -93,14 +96,14 @@ def test_the_csv_export_is_read_too(tmp_path: Path) -> None:
     ]
     export.write_text(head + "".join(lines))
     problems: list[str] = []
-    assert label_studio.write_tables(export, tmp_path / "labels", problems) == {tmp_path / "labels/1.csv": 2}
-    assert {name: given.label for name, given in read_labels(tmp_path / "labels/1.csv").items()} == {
+    assert label_studio.write_tables(export, tmp_path / "labels", PAPER, problems) == {tmp_path / "labels/1.csv": 2}
+    assert {name: given.label for name, given in read_labels(tmp_path / "labels/1.csv", SETTINGS).items()} == {
         frame(1): "arcs",
         frame(2): "edge",
     }
     assert problems == [
-        f"{export}: line 4: {frame(3)}: found edge, arcs, expected one of {', '.join(LABELS)}",
-        f"{export}: line 5: {frame(4)}: found no choice, expected one of {', '.join(LABELS)}",
+        f"{export}: line 4: {frame(3)}: found edge, arcs, expected one of {', '.join(PAPER.names.labels)}",
+        f"{export}: line 5: {frame(4)}: found no choice, expected one of {', '.join(PAPER.names.labels)}",
     ]
 
 
@@ -112,7 +115,7 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_taken(tmp_path: Path, caps
     assert main(["label-studio", "import", str(export), str(tmp_path)]) == 1
     said = capsys.readouterr()
     assert "task 1: KRN20150115T180100: found blue, expected one of" in said.err
-    assert list(read_labels(tmp_path / "1.csv")) == [frame(2)]
+    assert list(read_labels(tmp_path / "1.csv", SETTINGS)) == [frame(2)]
     assert main(["label-studio", "import", str(export), str(tmp_path)]) == 1
     assert "1.csv is there already: nothing is written" in capsys.readouterr().err
 
@@ -128,7 +131,7 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_taken(tmp_path: Path, caps
 def test_what_is_no_export_is_refused(tmp_path: Path, content: str, why: str) -> None:
     (tmp_path / "export.json").write_text(content)
     with pytest.raises(label_studio.LabelStudioError, match=why):
-        label_studio.write_tables(tmp_path / "export.json", tmp_path, [])
+        label_studio.write_tables(tmp_path / "export.json", tmp_path, PAPER, [])
 
 
 def test_tasks_name_the_frames_of_the_labelling_pages(tmp_path: Path) -> None:
@@ -142,5 +145,5 @@ def test_tasks_name_the_frames_of_the_labelling_pages(tmp_path: Path) -> None:
     assert [task["data"]["frame_id"] for task in tasks] == [frame(1), frame(2)]
     assert tasks[0]["data"]["image"] == f"/data/local-files/?d=frames/2015-01-15/{frame(1)}.png"
     interface = ElementTree.parse(tmp_path / "out/interface.xml")
-    assert [choice.get("value") for choice in interface.iter("Choice")] == list(LABELS)
+    assert [choice.get("value") for choice in interface.iter("Choice")] == list(PAPER.names.labels)
     assert main(["label-studio", "tasks", str(tmp_path / "empty"), "x"]) == 1

@@ -6,18 +6,17 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from conftest import CONFIG, write_evening, write_frame, write_labels
+from conftest import CONFIG, PAPER, write_evening, write_frame, write_labels
 from sklearn.metrics import cohen_kappa_score
 
-from norrsken import tables
-from norrsken.classes import CLASSES
+from norrsken import schemas, tables
 from norrsken.config.config import Config
 from norrsken.config.jobs import LabelSettings
 from norrsken.dataset.agreement import agreement, confusion, consistency, course
 from norrsken.dataset.drift import drift
 from norrsken.dataset.labels import Given, LabelError, merge_labels, read_labels, verdict
 from norrsken.nights import ingest as nights
-from norrsken.paper import PAPER_LABELS, PAPER_YEARS
+from norrsken.paper import CLASSES, PAPER_LABELS, PAPER_YEARS
 from norrsken.report.tables import table1
 
 CONFIGURATION = Config.model_validate(CONFIG)
@@ -50,7 +49,7 @@ def merge(folder: Path, settings: LabelSettings = SETTINGS, **labels: list[tuple
         paths.append(folder / "labels" / f"{annotator}.csv")
         write_labels(paths[-1], rows)
     output = folder / "labelled.parquet"
-    merge_labels([str(path) for path in paths], None, None, [str(folder / "nights/2015-01")], settings, str(output))
+    merge_labels([str(path) for path in paths], [], None, None, [str(folder / "nights/2015-01")], settings, str(output))
     return output
 
 
@@ -69,7 +68,7 @@ def merge(folder: Path, settings: LabelSettings = SETTINGS, **labels: list[tuple
     ],
 )
 def test_verdicts(labels: list[str | None], expected: str) -> None:
-    assert verdict(labels) == expected
+    assert verdict(labels, PAPER.names.exclusions) == expected
 
 
 def test_labelled_frames_have_labels_verdict_and_image(made: Path) -> None:
@@ -79,7 +78,7 @@ def test_labelled_frames_have_labels_verdict_and_image(made: Path) -> None:
         bertil=[(frame(0), "arcs"), (frame(1), "patchy"), (frame(2), "unknown")],
     )
     table = pq.read_table(path)
-    assert table.schema.names == [field.name for field in tables.labelled_table(["anna", "bertil"])]
+    assert table.schema.names == [field.name for field in schemas.labelled_table(["anna", "bertil"])]
     rows = table.to_pylist()
     assert [row["verdict"] for row in rows] == ["agreed", "disagreement", "unknown", "incomplete"]
     assert [row["label"] for row in rows] == ["arcs", None, None, None]
@@ -91,7 +90,7 @@ def test_labelled_frames_have_labels_verdict_and_image(made: Path) -> None:
 def test_repeats_do_not_count(tmp_path: Path) -> None:
     path = tmp_path / "anna.csv"
     path.write_text("frame_id,label,repeat\nKRN1,arcs,0\nKRN1,patchy,1\n")
-    assert read_labels(path) == {"KRN1": Given("arcs", 2, repeat="patchy")}
+    assert read_labels(path, SETTINGS) == {"KRN1": Given("arcs", 2, repeat="patchy")}
 
 
 def test_how_a_frame_was_labelled_is_read_where_it_is_said(tmp_path: Path) -> None:
@@ -101,7 +100,7 @@ def test_how_a_frame_was_labelled_is_read_where_it_is_said(tmp_path: Path) -> No
         "KRN1,arcs,7,2,1.25,0,1,2026-11-22T20:00:00Z\n"
         "KRN2,edge,8,,quick,0,0,\n"
     )
-    assert read_labels(path) == {
+    assert read_labels(path, SETTINGS) == {
         "KRN1": Given("arcs", 2, 7, 2, 1.25, True),
         "KRN2": Given("edge", 3, 8, None, None, False),
     }
@@ -110,7 +109,7 @@ def test_how_a_frame_was_labelled_is_read_where_it_is_said(tmp_path: Path) -> No
 def test_a_table_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
     path = tmp_path / "anna.csv"
     path.write_bytes('\ufefflabel,remark,frame_id\r\narcs,"two\r\nlines",KRN1\r\nedge,,KRN2\r\n'.encode())
-    assert read_labels(path) == {"KRN1": Given("arcs", 3), "KRN2": Given("edge", 4)}
+    assert read_labels(path, SETTINGS) == {"KRN1": Given("arcs", 3), "KRN2": Given("edge", 4)}
 
 
 @pytest.mark.parametrize(
@@ -126,7 +125,7 @@ def test_a_table_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
 def test_a_wrong_table_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "anna.csv").write_text(text)
     with pytest.raises(LabelError, match=message):
-        read_labels(tmp_path / "anna.csv")
+        read_labels(tmp_path / "anna.csv", SETTINGS)
 
 
 def test_frames_that_are_not_in_the_archive_are_an_error(made: Path) -> None:
@@ -154,7 +153,7 @@ def test_agreement_is_cohens_kappa_over_nine_labels_and_over_seven() -> None:
     bertil = np.where(random.uniform(size=400) < 0.7, anna, names[random.integers(0, 9, 400)])
     labelled = pd.DataFrame({"label_anna": anna, "label_bertil": bertil, "night": np.arange(400) // 20})
     labelled.loc[:9, "label_bertil"] = None
-    row = agreement(labelled).iloc[0]
+    row = agreement(labelled, PAPER.names).iloc[0]
     both = labelled.dropna()
     assert row["frames"] == 390
     assert row["kappa"] == pytest.approx(cohen_kappa_score(both["label_anna"], both["label_bertil"]))
@@ -167,8 +166,8 @@ def test_agreement_is_cohens_kappa_over_nine_labels_and_over_seven() -> None:
 
 def test_agreement_has_a_row_for_each_pair() -> None:
     labelled = pd.DataFrame({**{f"label_{name}": ["arcs", "edge"] for name in "abc"}, "night": 1})
-    assert len(agreement(labelled)) == 3
-    assert len(agreement(labelled[["label_a", "night"]])) == 0
+    assert len(agreement(labelled, PAPER.names)) == 3
+    assert len(agreement(labelled[["label_a", "night"]], PAPER.names)) == 0
 
 
 def test_frames_that_come_in_nights_widen_the_interval_of_kappa() -> None:
@@ -178,7 +177,9 @@ def test_frames_that_come_in_nights_widen_the_interval_of_kappa() -> None:
     bertil = np.where(random.uniform(size=40) < 0.7, anna, np.array(CLASSES)[random.integers(0, 7, 40)])
     one = pd.DataFrame({"label_a": anna, "label_b": bertil, "night": range(40)})
     many = one.loc[one.index.repeat(20)]
-    width = [float((row := agreement(table).iloc[0])["kappa_high"] - row["kappa_low"]) for table in (one, many)]
+    width = [
+        float((row := agreement(table, PAPER.names).iloc[0])["kappa_high"] - row["kappa_low"]) for table in (one, many)
+    ]
     assert width[0] == pytest.approx(width[1], rel=0.01)
 
 
@@ -188,7 +189,7 @@ def test_consistency_compares_a_frame_with_its_repeat() -> None:
         "repeat_a": ["arcs", "patchy", "edge", None],
         "night": [1, 2, 3, 4],
     }
-    row = consistency(pd.DataFrame(table)).iloc[0]
+    row = consistency(pd.DataFrame(table), PAPER.names).iloc[0]
     assert (row["annotator"], row["frames"], row["agreement"]) == ("a", 3, pytest.approx(2 / 3))
 
 
@@ -202,7 +203,7 @@ def test_the_course_of_an_annotator_shows_drift() -> None:
             "seconds_a": np.where(order > 700, 1.0, 3.0),
         }
     )
-    found = course(table)
+    found = course(table, PAPER.names)
     tenths = found[found["by"] == "order"]
     assert tenths["frames"].tolist() == [100] * 10
     assert tenths["faint"].tolist() == [0.0] * 5 + [1.0] * 5
@@ -211,7 +212,10 @@ def test_the_course_of_an_annotator_shows_drift() -> None:
 
 def test_the_confusion_of_two_annotators_has_all_nine_labels() -> None:
     counts = confusion(
-        pd.DataFrame({"label_a": ["arcs", "arcs", None], "label_b": ["arcs", "rejected", "arcs"]}), "a", "b"
+        pd.DataFrame({"label_a": ["arcs", "arcs", None], "label_b": ["arcs", "rejected", "arcs"]}),
+        "a",
+        "b",
+        PAPER.names,
     )
     assert counts.shape == (9, 9)
     assert (counts[2, 2], counts[2, 8], counts.sum()) == (1, 1, 2)
@@ -228,7 +232,7 @@ def test_table_1_counts_as_the_paper_does() -> None:
     frame = pd.DataFrame(labelled, columns=["verdict", "label"])
     years = [year for year, frames in PAPER_YEARS.items() for _ in range(frames)]
     frame["time"] = pd.to_datetime([f"{year}-02-01" for year in years], utc=True)
-    table = table1(frame, pd.DataFrame(dataset, columns=["label", "split_random"]), list(PAPER_YEARS))
+    table = table1(frame, pd.DataFrame(dataset, columns=["label", "split_random"]), list(PAPER_YEARS), PAPER)
     assert (table["images"] == table["paper_images"]).all()
     labels = table[(table["part"] == "label") & table["paper_train"].notna()]
     assert (labels["train_random"] == labels["paper_train"]).all()
@@ -243,7 +247,7 @@ def test_drift_from_a_frozen_release_is_told(made: Path) -> None:
     tables_now = [str(made / "labels/anna.csv")]
 
     def told() -> list[str]:
-        return drift(str(path), tables_now, None, None, str(made / "nights"), SETTINGS)
+        return drift(str(path), tables_now, [], None, None, str(made / "nights"), SETTINGS)
 
     assert told() == []
     write_labels(made / "labels/anna.csv", [(frame(0), "edge"), *rows[1:], (frame(7), "arcs"), (frame(40), "arcs")])
@@ -269,7 +273,7 @@ def test_drift_of_what_was_settled_is_told(made: Path) -> None:
     tables_now = [str(made / f"labels/{name}.csv") for name in labels]
 
     def told() -> list[str]:
-        return drift(str(path), tables_now, str(settled), None, str(made / "nights"), SETTINGS)
+        return drift(str(path), tables_now, [], str(settled), None, str(made / "nights"), SETTINGS)
 
     assert told() == [f"{settled} is not there to compare with."]
     write_labels(settled, [(frame(1), "edge")])  # nothing to settle there

@@ -13,8 +13,7 @@ import torch
 from conftest import CONFIG_OF_ALL_KINDS, ROOT, picture
 from safetensors import safe_open
 
-from norrsken import stages, tables
-from norrsken.classes import CLASSES
+from norrsken import schemas, stages, tables
 from norrsken.config.config import Config, load
 from norrsken.config.jobs import RunSettings
 from norrsken.config.models import Network, Pretrained
@@ -25,7 +24,7 @@ from norrsken.models import classifiers
 from norrsken.models.architectures import RepeatablePool, stock_parameters
 from norrsken.models.augmentation import BRIGHTNESS, ROTATION, augment
 from norrsken.models.pretrained import PretrainedNetwork
-from norrsken.paper import PAPER_TABLE2
+from norrsken.paper import CLASSES, PAPER_TABLE2
 from norrsken.training.features import extract_features, histogram_of_gradients, read_features
 from norrsken.training.run import HISTORY_COLUMNS, NOT_CONVERGED, RANDOM_FEATURES, train_run
 
@@ -50,7 +49,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
     )
     source = FrameSource(processing=stages.PROCESSING, cameras=CONFIGURATION.cameras)
-    tables.write(path, table, tables.dataset_table(["random"]), {}, frames=source.plain())
+    tables.write(path, table, schemas.dataset_table(["random"]), {}, frames=source.plain())
     for name in CONFIGURATION.features:
         extract_features(str(path), CONFIGURATION.features[name], str(path.with_name(f"{name}.parquet")))
     return path
@@ -81,7 +80,7 @@ def test_a_run_writes_settings_history_predictions_and_scores(dataset: Path, tmp
     assert tuple(rows[0] if rows else HISTORY_COLUMNS) == HISTORY_COLUMNS
     assert len(rows) == MODELS[name].get("epochs", 0)
     table = pq.read_table(tmp_path / "predictions.parquet")
-    assert table.schema.names == tables.PREDICTIONS_TABLE.names
+    assert table.schema.names == schemas.predictions_table(CLASSES).names
     probabilities = np.column_stack([table[f"p_{name}"].to_numpy() for name in CLASSES])
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert table["predicted"].to_pylist() == [CLASSES[i] for i in probabilities.argmax(axis=1)]
@@ -162,7 +161,7 @@ def test_a_models_file_knows_its_classes_settings_and_normalisation(dataset: Pat
 
 def test_resnet18_has_eleven_million_parameters() -> None:
     settings = Network(kind="network", architecture="resnet18", epochs=1)
-    assert classifiers.build(settings, 0).parameters == 11_180_103  # with seven outputs
+    assert classifiers.build(settings, 0, len(CLASSES)).parameters == 11_180_103  # with seven outputs
 
 
 @pytest.mark.parametrize("name", ["vgg16", "vgg19", "alexnet", "resnet18", "resnet50"])
@@ -199,7 +198,7 @@ def test_a_class_without_training_frames_has_probability_zero(dataset: Path) -> 
     for name in ("3nn", "svm-linear"):
         for seen in (range(1, 6), range(1, 3)):
             chosen = np.isin(train.labels, list(seen))
-            classifier = classifiers.build(CONFIGURATION.models[name], 0)
+            classifier = classifiers.build(CONFIGURATION.models[name], 0, len(CLASSES))
             classifier.fit(features[chosen], train.labels[chosen])
             probabilities = classifier.predict(features).probabilities
             assert probabilities[:, [0, 6]].max() == 0
@@ -241,7 +240,7 @@ def test_other_architectures_join_by_their_settings_alone(dataset: Path, archite
     train = read_split(dataset, "random").train
     settings = {"kind": "network", "architecture": architecture, "epochs": 1, "threads": 2, "learning_rate": 1e-4}
     settings["input_size"] = 64
-    classifier = classifiers.build(Network.model_validate(settings), 0)
+    classifier = classifiers.build(Network.model_validate(settings), 0, len(CLASSES))
     images = read_images(dataset, train.frame_ids.tolist())
     classifier.fit(images, train.labels)
     prediction = classifier.predict(images[:5])
@@ -252,12 +251,12 @@ def test_other_architectures_join_by_their_settings_alone(dataset: Path, archite
 @pytest.mark.filterwarnings("ignore:The default weight initialization")
 def test_an_architecture_with_outputs_in_mid_network_is_refused() -> None:
     with pytest.raises(NorrskenError, match="googlenet has outputs in mid-network"):
-        classifiers.build(Network(kind="network", architecture="googlenet", epochs=1), 0)
+        classifiers.build(Network(kind="network", architecture="googlenet", epochs=1), 0, len(CLASSES))
 
 
 def test_an_unknown_architecture_is_named() -> None:
     with pytest.raises(NorrskenError, match="'resnet19'"):
-        classifiers.build(Network(kind="network", architecture="resnet19", epochs=1), 0)
+        classifiers.build(Network(kind="network", architecture="resnet19", epochs=1), 0, len(CLASSES))
 
 
 def test_a_loss_that_is_not_finite_is_a_clear_error_and_leaves_no_model(dataset: Path, tmp_path: Path) -> None:

@@ -10,18 +10,19 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from conftest import CONFIG
+from conftest import CONFIG, PAPER
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.calendar import night_start
 from norrsken.catalogue.night_pages import write_night_pages
-from norrsken.config.jobs import KeogramPageSettings
+from norrsken.config.jobs import NightPageSettings
 from norrsken.nights.keogram import LAYOUT, Keogram
+from norrsken.paper import CLASSES
 
 CHROMIUM = shutil.which("chromium")
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
-SETTINGS = KeogramPageSettings(site=CONFIG["site"] | {"name": HOSTILE}, filter={})
+SETTINGS = NightPageSettings(site=CONFIG["site"] | {"name": HOSTILE}, filter={}, label_set=PAPER)
 
 #: Half an hour of arcs, a gap of half an hour, then of twenty minutes each: patches, cloud, and what has no class.
 FIRST = date(2014, 12, 20)
@@ -60,11 +61,11 @@ def archive(tmp_path: Path) -> dict[str, list[str]]:
     labels = [label for a, b, label, _ in SPELLS for _ in range(a, b)]
     conditions = [condition for a, b, _, condition in SPELLS for _ in range(a, b)]
     ids, times = [frame_of(m) for m in minutes], [EVENING + timedelta(minutes=m) for m in minutes]
-    images = [np.full(tables.IMAGE_SHAPE, m, np.uint8).tobytes() for m in minutes]
+    images = [np.full(schemas.IMAGE_SHAPE, m, np.uint8).tobytes() for m in minutes]
     common = {"frame_id": ids, "time": times, "night": [FIRST] * len(ids)}
     write(
         tmp_path / "nights/2014-12/2014-12-20.parquet",
-        tables.NIGHT_TABLE,
+        schemas.NIGHT_TABLE,
         {
             name: [*values, *more]
             for (name, values), more in zip(
@@ -77,14 +78,14 @@ def archive(tmp_path: Path) -> dict[str, list[str]]:
     mlt, confidence = [23.5] * len(ids), [0.5 + m / 240 for m in minutes]
     write(
         tmp_path / "catalogue/2014-12/2014-12-20.parquet",
-        tables.CATALOGUE_TABLE,
+        schemas.catalogue_table(CLASSES),
         {**common, "label": labels, "condition": conditions, "confidence": confidence, "mlt": mlt},
     )
-    write(tmp_path / "catalogue/2014-12/2014-12-21.parquet", tables.CATALOGUE_TABLE, {"frame_id": []})
+    write(tmp_path / "catalogue/2014-12/2014-12-21.parquet", schemas.catalogue_table(CLASSES), {"frame_id": []})
     (tmp_path / "catalogue/2015-01").mkdir()
     for night in (date(2014, 12, 21), date(2015, 1, 16)):
         path = tmp_path / f"nights/{night:%Y-%m}/{night}.parquet"
-        write(path, tables.NIGHT_TABLE, {"frame_id": []})
+        write(path, schemas.NIGHT_TABLE, {"frame_id": []})
     for night in (FIRST, date(2015, 1, 16)):
         start = night_start(night, CONFIG["site"]["longitude"])
         keogram = Keogram(start, np.empty(0, np.int64))
@@ -167,10 +168,10 @@ def test_a_night_is_drawn_on_the_axis_of_its_keogram(pages: Path, page: Page) ->
         return picture["x"] + (LAYOUT["left"] + since) * scale
 
     for name, (a, b) in {"arcs": (0, 30), "patchy": (60, 80), "not_classified": (100, 120)}.items():
-        mark = box(night.locator(f".mark.{name}").first)
+        mark = box(night.locator(f".mark.k-{name}").first)
         assert (mark["x"], mark["x"] + mark["width"]) == pytest.approx((of_axis(a), of_axis(b)), abs=0.5)
     # What was not to be seen through cloud has no class.
-    assert night.locator(".mark.breakup").count() == 0
+    assert night.locator(".mark.k-breakup").count() == 0
     cloud = box(night.locator(".strip [fill='url(#cloudy)']"))
     assert cloud["x"] == pytest.approx(of_axis(80), abs=0.5)
     # A line of the confidence for each time without a gap or cloud: three.

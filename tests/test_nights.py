@@ -12,7 +12,7 @@ import pytest
 from conftest import CONFIG, REAL_FRAMES, jpeg, picture, write_frame
 from PIL import Image
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.config.config import Config
 from norrsken.config.jobs import NightSettings
 from norrsken.nights import ingest as nights
@@ -33,7 +33,7 @@ def ingest(root: Path, month: str = "2015-01", settings: NightSettings = SETTING
 
 
 def statuses(path: Path) -> dict[str, str]:
-    rows = tables.read(path, tables.NIGHT_TABLE, ["path", "status"]).to_pylist()
+    rows = tables.read(path, schemas.NIGHT_TABLE, ["path", "status"]).to_pylist()
     return {Path(row["path"]).name: row["status"] for row in rows}
 
 
@@ -51,7 +51,7 @@ def archive(tmp_path: Path) -> Path:
 
 def test_the_table_has_the_columns_and_types_of_its_schema(archive: Path) -> None:
     table = pq.read_table(ingest(archive) / "2015-01-12.parquet")
-    assert table.schema.remove_metadata().equals(tables.NIGHT_TABLE.remove_metadata(), check_metadata=False)
+    assert table.schema.remove_metadata().equals(schemas.NIGHT_TABLE.remove_metadata(), check_metadata=False)
     row = table.to_pylist()[0]
     assert row["frame_id"] == "KRN20150112T183000"
     assert row["time"] == EVENING

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import PAPER
 from PIL import Image
 from test_events import NIGHT, write_night
 
@@ -20,7 +21,7 @@ def rows(table: pd.DataFrame, by: str, label: str) -> pd.DataFrame:
 def test_shares_are_of_the_observed_time(tmp_path: Path) -> None:
     labels = ["arcs"] * 10 + ["faint"] * 20 + ["not_classified"] * 10 + ["breakup"] * 20
     condition = ["clear"] * 50 + ["cloudy"] * 10
-    table = tabulate_occurrence([write_night(tmp_path, labels, condition=condition)], None)
+    table = tabulate_occurrence([write_night(tmp_path, labels, condition=condition)], None, PAPER)
     whole = table[table["by"] == "all"].set_index("label")
     assert set(whole["frames_observed"]) == {50}
     assert whole["frames"].to_dict() == {
@@ -34,7 +35,7 @@ def test_shares_are_of_the_observed_time(tmp_path: Path) -> None:
 
 def test_every_frame_falls_into_its_bins(tmp_path: Path) -> None:
     month = write_night(tmp_path, ["arcs"] * 120, start="22:30")
-    table = tabulate_occurrence([month], None)
+    table = tabulate_occurrence([month], None, PAPER)
     hours, mlt = rows(table, "hour", "arcs")["frames"], rows(table, "mlt", "arcs")["frames"]
     assert hours[hours > 0].to_dict() == {22: 30, 23: 60, 0: 30}
     assert mlt[mlt > 0].to_dict() == {1: 60, 2: 60}
@@ -45,7 +46,7 @@ def test_every_frame_falls_into_its_bins(tmp_path: Path) -> None:
 
 def test_a_night_belongs_to_the_year_of_its_evening(tmp_path: Path) -> None:
     night = NIGHT.replace(year=2014, month=12, day=31)
-    table = tabulate_occurrence([write_night(tmp_path, ["arcs"] * 120, night, "23:00")], None)
+    table = tabulate_occurrence([write_night(tmp_path, ["arcs"] * 120, night, "23:00")], None, PAPER)
     assert rows(table, "year", "arcs")["frames"].to_dict() == {2014: 120}
     assert rows(table, "month", "arcs")["frames"][12] == 120
 
@@ -53,7 +54,7 @@ def test_a_night_belongs_to_the_year_of_its_evening(tmp_path: Path) -> None:
 def test_nights_weigh_by_time_not_by_frames(tmp_path: Path) -> None:
     month = write_night(tmp_path, ["arcs"] * 60)
     write_night(tmp_path, ["faint"] * 180, NIGHT + timedelta(1), minutes=np.arange(180) / 3)
-    arcs = rows(tabulate_occurrence([month], None), "year", "arcs").loc[2015]
+    arcs = rows(tabulate_occurrence([month], None, PAPER), "year", "arcs").loc[2015]
     assert arcs["share"] == pytest.approx(0.5)
     assert arcs["frames_observed"] == 240
 
@@ -61,12 +62,12 @@ def test_nights_weigh_by_time_not_by_frames(tmp_path: Path) -> None:
 def test_a_night_counts_from_thirty_minutes_and_three_frames(tmp_path: Path) -> None:
     for day, (arcs, faint) in enumerate([(3, 27), (2, 28), (29, 0), (30, 0)]):
         month = write_night(tmp_path, ["arcs"] * arcs + ["faint"] * faint, NIGHT + timedelta(day))
-    found = rows(tabulate_occurrence([month], None), "hour", "aurora").loc[20]
+    found = rows(tabulate_occurrence([month], None, PAPER), "hour", "aurora").loc[20]
     assert (found["nights_observed"], found["nights"]) == (3, 2)
     assert found["nights_share"] == pytest.approx(2 / 3)
     # Wilson's interval (1927), by hand: (p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n).
     assert found[["nights_low", "nights_high"]].tolist() == pytest.approx([0.2077, 0.9385], abs=1e-4)
-    never = rows(tabulate_occurrence([month], None), "hour", "patchy").loc[20]
+    never = rows(tabulate_occurrence([month], None, PAPER), "hour", "patchy").loc[20]
     assert (never["nights_share"], never["nights_low"]) == (0, 0)
     assert 0.4 < never["nights_high"] < 0.7  # three nights without it do not mean never
 
@@ -74,14 +75,14 @@ def test_a_night_counts_from_thirty_minutes_and_three_frames(tmp_path: Path) -> 
 def test_scattered_frames_stand_for_no_more_than_their_usual_step(tmp_path: Path) -> None:
     month = write_night(tmp_path, ["arcs", "arcs"], minutes=[0, 120])
     write_night(tmp_path, ["arcs"], NIGHT + timedelta(1))
-    assert rows(tabulate_occurrence([month], None), "year", "arcs")["hours"][2015] == pytest.approx(3 / 60)
+    assert rows(tabulate_occurrence([month], None, PAPER), "year", "arcs")["hours"][2015] == pytest.approx(3 / 60)
 
 
 def test_intervals_are_over_nights(tmp_path: Path) -> None:
     for day in range(12):
         labels = ["arcs" if day % 2 else "faint"] * 60
         month = write_night(tmp_path, labels if day < 9 else labels * 2, NIGHT + timedelta(day))
-    table = tabulate_occurrence([month], None)
+    table = tabulate_occurrence([month], None, PAPER)
     arcs, patchy = (rows(table, "hour", label).loc[20] for label in ("arcs", "patchy"))
     # The share of six of twelve nights has a deviation of 0.144, however many frames they have.
     assert arcs["share"] == pytest.approx(0.5)
@@ -92,7 +93,7 @@ def test_intervals_are_over_nights(tmp_path: Path) -> None:
 
 
 def test_an_archive_without_frames_has_empty_shares(tmp_path: Path) -> None:
-    table = tabulate_occurrence([write_night(tmp_path, [])], None)
+    table = tabulate_occurrence([write_night(tmp_path, [])], None, PAPER)
     assert table["share"].isna().all()
     assert (table["frames_observed"] == 0).all()
     assert set(table["by"]) == {"all", "hour", "mlt", "month"}
@@ -106,7 +107,7 @@ def write_kp(path: Path, *lines: str) -> str:
 def test_frames_fall_into_the_hours_of_the_kp_index(tmp_path: Path) -> None:
     kp = write_kp(tmp_path / "kp.csv", "2015-01-13T00:00Z,0", "2015-01-12T18:00:00+00:00,3.67")
     month = write_night(tmp_path, ["arcs"] * 400, start="17:30")  # until 00:09: 21 to 24 UT is missing
-    found = rows(tabulate_occurrence([month], kp), "kp", "arcs")["frames"]
+    found = rows(tabulate_occurrence([month], kp, PAPER), "kp", "arcs")["frames"]
     assert found[found > 0].to_dict() == {0: 10, 3: 180}
 
 
@@ -125,8 +126,8 @@ def test_occurrence_is_drawn(tmp_path: Path, by: str) -> None:
     month = write_night(tmp_path, ["arcs", "faint", "breakup"] * 60)
     drawn = []
     for months, reference in (([month], False), ([month], True), ([], False)):
-        table = tabulate_occurrence(months, None)
-        draw_occurrence(table, by, tmp_path / "figure.png", reference)
+        table = tabulate_occurrence(months, None, PAPER)
+        draw_occurrence(table, by, PAPER, tmp_path / "figure.png", reference)
         with Image.open(tmp_path / "figure.png") as image:
             drawn.append((image.size, len(image.convert("RGB").getcolors(2**24) or ())))
     assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import CONFIG, Project
+from conftest import CONFIG, PAPER, Project
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 from norrsken import tables
-from norrsken.classes import CLASSES, LABELS
 from norrsken.config.config import Config
 from norrsken.curation.keograms import write_keogram_page
 from norrsken.dataset.selections import read_selections
+from norrsken.paper import CLASSES
 
 CHROMIUM = shutil.which("chromium")
 
@@ -214,7 +214,7 @@ def test_twenty_frames_by_keyboard_with_a_crash_in_the_middle(
     bertil = person("bertil")
     page, seen = bertil.open(path), []
     for i in range(9):
-        seen.append((shown(page), LABELS[i]))
+        seen.append((shown(page), PAPER.names.labels[i]))
         press(page, str(i + 1))
     bertil.crash()
 
@@ -222,7 +222,7 @@ def test_twenty_frames_by_keyboard_with_a_crash_in_the_middle(
     page = bertil.open(path)
     assert "9 of " in page.inner_text("#progress")
     for i in range(9):
-        seen.append((shown(page), LABELS[i]))
+        seen.append((shown(page), PAPER.names.labels[i]))
         press(page, str(i + 1))
     press(page, "ArrowLeft")  # back: another label for the last one
     assert shown(page) == seen[-1][0]
@@ -240,7 +240,7 @@ def test_twenty_frames_by_keyboard_with_a_crash_in_the_middle(
     page.wait_for_selector("#context figure")
     page.keyboard.up("c")
     for i in range(2):
-        seen.append((shown(page), LABELS[i]))
+        seen.append((shown(page), PAPER.names.labels[i]))
         press(page, str(i + 1))
     assert skipped not in [frame for frame, _ in seen[-2:]]
     rows = exported(page, tmp_path / "bertil.csv")
@@ -285,7 +285,9 @@ def test_two_annotators_come_to_table_1_and_settle_what_they_disagree_on(
         page = annotator.open(labelling.path(f"results/small/labelling/{name}.html"))
         while page.locator("#frame").is_visible():
             label = truth[shown(page)]
-            page.keyboard.press(str(1 + LABELS.index("patchy" if (name, label) == ("bertil", "arcs") else label)))
+            page.keyboard.press(
+                str(1 + PAPER.names.labels.index("patchy" if (name, label) == ("bertil", "arcs") else label))
+            )
         exported(page, labelling.path(f"labels/{name}.csv"))
         annotator.close()
     tables_now = [pd.read_csv(labelling.path(f"labels/{name}.csv")) for name in ("anna", "bertil")]

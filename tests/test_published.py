@@ -9,12 +9,11 @@ import pytest
 from conftest import CONFIG, Project, picture
 from PIL import Image
 
-from norrsken import tables
-from norrsken.classes import CLASSES
+from norrsken import schemas, tables
 from norrsken.config.config import Config
 from norrsken.config.jobs import PublishedSettings
 from norrsken.dataset.published import PublishedError, read_published
-from norrsken.paper import PAPER_LABELS
+from norrsken.paper import CLASSES, PAPER_LABELS
 
 #: In alphabetical order, as one public program takes the integers.
 ALPHABETICAL = sorted(CLASSES)
@@ -49,7 +48,7 @@ def paper_counts() -> dict[str, tuple[int, int]]:
 def test_table_1_proves_what_the_integers_mean(tmp_path: Path, order: list[str]) -> None:
     folders = write(tmp_path, paper_counts(), order)
     read_published(folders, SETTINGS, str(tmp_path / "labelled.parquet"))
-    table = tables.read(tmp_path / "labelled.parquet", tables.PUBLISHED_TABLE)
+    table = tables.read(tmp_path / "labelled.parquet", schemas.PUBLISHED_TABLE)
     found = table.drop_columns(["image"]).to_pandas()
     assert len(found) == 3846
     assert found["frame_id"].is_unique
@@ -85,7 +84,7 @@ def test_every_format_that_pillow_reads_is_taken(tmp_path: Path) -> None:
         )
     settings = PublishedSettings.model_validate({**SETTINGS.plain(), "classes": ALPHABETICAL})
     read_published(folders, settings, str(tmp_path / "labelled.parquet"))
-    table = tables.read(tmp_path / "labelled.parquet", tables.PUBLISHED_TABLE)
+    table = tables.read(tmp_path / "labelled.parquet", schemas.PUBLISHED_TABLE)
     more = np.array([name.startswith("train-more") for name in table["frame_id"].to_pylist()])
     images = tables.images(table.filter(more)["image"]).astype(int)
     assert len(images) == 5

@@ -15,11 +15,11 @@ import warm
 from conftest import picture
 from slurm_cluster import wait_until
 
-from norrsken.classes import CLASSES
 from norrsken.config.models import Network
 from norrsken.errors import NorrskenError
 from norrsken.models import classifiers, network
 from norrsken.models.interface import Classifier, History
+from norrsken.paper import CLASSES
 
 SETTINGS = {"kind": "network", "epochs": 5, "batch_size": 8, "input_size": 64, "threads": 1}
 IMAGES = np.stack([picture(CLASSES[i % 7], i)[:256:2, :256:2] for i in range(42)])
@@ -34,7 +34,7 @@ from norrsken.config.models import Network
 from norrsken.models import classifiers, network
 network.CHECKPOINT_SECONDS = 0
 given = np.load("given.npz")
-classifier = classifiers.build(Network.model_validate_json(Path("settings.json").read_text()), 3)
+classifier = classifiers.build(Network.model_validate_json(Path("settings.json").read_text()), 3, 7)
 classifier.fit(given["images"], given["labels"], Path("checkpoint.safetensors"))
 np.save("probabilities.npy", classifier.predict(given["images"]).probabilities)
 """
@@ -42,7 +42,7 @@ np.save("probabilities.npy", classifier.predict(given["images"]).probabilities)
 
 def train(checkpoint: Path | None, seed: int = 3, **changed: object) -> tuple[Classifier, History]:
     settings = Network.model_validate({**SETTINGS, "architecture": "shufflenet_v2_x0_5", **changed})
-    classifier = classifiers.build(settings, seed)
+    classifier = classifiers.build(settings, seed, len(CLASSES))
     return classifier, classifier.fit(IMAGES, LABELS, checkpoint)
 
 

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from norrsken.classes import CLASSES
 from norrsken.evaluation.scores import collect_scores, confusion, macro_scores, scores_by_class
-from norrsken.paper import PAPER_TABLE2
+from norrsken.paper import CLASSES, PAPER_TABLE2
 from norrsken.report.tables import table2
 
 LABELS = np.array([0, 0, 0, 1, 1, 2, 3, 4, 5, 6])
@@ -17,7 +16,7 @@ PREDICTED = np.array([0, 0, 1, 1, 0, 2, 3, 4, 5, 0])
 
 def test_macro_scores_are_the_mean_over_seven_classes() -> None:
     # breakup: 2 of 4 predicted and 2 of 3 true; colored: 1 of 2 and 1 of 2; faint: never predicted.
-    scores = macro_scores(LABELS, PREDICTED)
+    scores = macro_scores(LABELS, PREDICTED, len(CLASSES))
     assert scores["precision"] == pytest.approx((0.5 + 0.5 + 4) / 7)
     assert scores["recall"] == pytest.approx((2 / 3 + 0.5 + 4) / 7)
     breakup = 2 * 0.5 * (2 / 3) / (0.5 + 2 / 3)
@@ -25,18 +24,18 @@ def test_macro_scores_are_the_mean_over_seven_classes() -> None:
 
 
 def test_a_class_that_is_not_there_counts_as_zero() -> None:
-    assert macro_scores(np.zeros(4, int), np.zeros(4, int))["f1"] == pytest.approx(1 / 7)
+    assert macro_scores(np.zeros(4, int), np.zeros(4, int), len(CLASSES))["f1"] == pytest.approx(1 / 7)
 
 
 def test_scores_by_class_name_their_frames() -> None:
-    by_class = scores_by_class(LABELS, PREDICTED)
+    by_class = scores_by_class(LABELS, PREDICTED, CLASSES)
     assert list(by_class) == list(CLASSES)
     assert by_class["breakup"]["frames"] == 3
     assert by_class["faint"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "frames": 1}
 
 
 def test_confusion_rows_are_truth() -> None:
-    matrix = confusion(LABELS, PREDICTED)
+    matrix = confusion(LABELS, PREDICTED, len(CLASSES))
     assert matrix[0][:2] == [2, 1]
     assert matrix[6][0] == 1
     assert np.sum(matrix) == len(LABELS)
@@ -55,7 +54,7 @@ def test_scores_are_sorted_by_seed() -> None:
 
 
 def test_table_2_has_mean_and_sample_deviation_beside_the_papers() -> None:
-    table = table2([*runs("resnet18", [0.8, 0.9, 1.0]), *runs("my-model", [0.7])])
+    table = table2([*runs("resnet18", [0.8, 0.9, 1.0]), *runs("my-model", [0.7])], CLASSES)
     row = table.iloc[0]
     assert row["precision_mean"] == pytest.approx(0.9)
     assert row["precision_sd"] == pytest.approx(0.1)
@@ -69,7 +68,7 @@ def test_table_2_has_mean_and_sample_deviation_beside_the_papers() -> None:
 
 def test_what_keeps_a_row_from_being_compared_is_noted() -> None:
     cut_off = runs("alexnet", [0.8], ("not trained to convergence",))
-    table = table2([*cut_off, *runs("alexnet", [0.9, 1.0]), *runs("3nn", [0.7], ("random features",))])
+    table = table2([*cut_off, *runs("alexnet", [0.9, 1.0]), *runs("3nn", [0.7], ("random features",))], CLASSES)
     assert table["note"].tolist() == ["not trained to convergence: 1 of 3 runs", "random features"]
     assert pd.isna(table["stock_parameters"].iloc[1])
 

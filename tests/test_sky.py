@@ -8,20 +8,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import simplejpeg
-from conftest import REAL_FRAMES, ROOT
+from conftest import PAPER, REAL_FRAMES, ROOT
 from numpy.typing import NDArray
 from skyfield.api import Star, wgs84
 
 from norrsken.astronomy import _ephemeris
-from norrsken.classes import CLASSES, EXCLUSIONS
 from norrsken.config.config import load
 from norrsken.config.releases import Order
 from norrsken.nights.images import process, turn
+from norrsken.paper import CLASSES, EXCLUSIONS
 from norrsken.simulation import annotators, aurora, exposure
 from norrsken.simulation.course import MINUTES, OCCURRENCE, Course, course_of
 from norrsken.simulation.lens import UP_AZIMUTH, lens_of
 from norrsken.simulation.night import Night, scene
-from norrsken.simulation.truth import MEASURES, class_weights, labels
+from norrsken.simulation.truth import MEASURES, class_weights, labels, simulated_by
 
 CONFIG = load(ROOT / "config.yaml")
 CAMERA = CONFIG.cameras[0]
@@ -286,7 +286,9 @@ def test_annotators_agree_and_disagree_as_in_the_paper() -> None:
     truth = offered()
     orders: tuple[Order, ...] = ("time", "random")
     one, two = (
-        np.concatenate([annotators.annotate(frames, i, order, seed=0) for _, frames in truth.groupby("night")])
+        np.concatenate(
+            [annotators.annotate(frames, i, order, 0, simulated_by(PAPER)) for _, frames in truth.groupby("night")]
+        )
         for i, order in enumerate(orders)
     )
     fits = np.isin(one, CLASSES) & np.isin(two, CLASSES)

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from norrsken import tables
+from norrsken import schemas, tables
+from norrsken.paper import CLASSES
 
 FEATURES = pa.table({"frame_id": ["KRN1"], "features": [[1.0, 2.0]]})
 
@@ -14,12 +15,12 @@ FEATURES = pa.table({"frame_id": ["KRN1"], "features": [[1.0, 2.0]]})
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "features.parquet"
-    tables.write(path, FEATURES, tables.FEATURES_TABLE, {"kind": "hog"})
+    tables.write(path, FEATURES, schemas.FEATURES_TABLE, {"kind": "hog"})
     return path
 
 
 def test_what_is_written_is_read(path: Path) -> None:
-    assert tables.read(path, tables.FEATURES_TABLE).to_pylist() == FEATURES.to_pylist()
+    assert tables.read(path, schemas.FEATURES_TABLE).to_pylist() == FEATURES.to_pylist()
     assert tables.about(path)["settings"] == {"kind": "hog"}
 
 
@@ -27,7 +28,7 @@ def test_what_is_written_is_read(path: Path) -> None:
 def test_a_file_that_is_cut_off_is_named(path: Path, size: int) -> None:
     path.write_bytes(path.read_bytes()[:size])
     for read in (
-        lambda: tables.read(path, tables.FEATURES_TABLE),
+        lambda: tables.read(path, schemas.FEATURES_TABLE),
         lambda: tables.read_without_images(path),
         lambda: tables.read_where(path, "frame_id", ["KRN1"], ["features"]),
     ):
@@ -37,7 +38,7 @@ def test_a_file_that_is_cut_off_is_named(path: Path, size: int) -> None:
 
 def test_a_missing_column_and_another_type_are_named(path: Path) -> None:
     with pytest.raises(tables.TableError, match=r"the column 'label' \(string\) is missing"):
-        tables.read(path, tables.PREDICTIONS_TABLE)
+        tables.read(path, schemas.predictions_table(CLASSES))
     other = pa.schema([pa.field("frame_id", pa.int64())])
     with pytest.raises(tables.TableError, match="the column 'frame_id' is string, expected int64"):
         tables.read(path, other)
@@ -47,8 +48,8 @@ def test_a_writer_that_fails_leaves_the_old_file(path: Path) -> None:
     before = path.read_bytes()
 
     def fails_half_way() -> None:
-        with tables.writer(path, tables.FEATURES_TABLE, {}) as output:
-            output.write_table(FEATURES.cast(tables.FEATURES_TABLE))
+        with tables.writer(path, schemas.FEATURES_TABLE, {}) as output:
+            output.write_table(FEATURES.cast(schemas.FEATURES_TABLE))
             raise RuntimeError("the disk is full")
 
     with pytest.raises(RuntimeError, match="the disk is full"):

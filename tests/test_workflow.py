@@ -16,7 +16,7 @@ import pytest
 import yaml
 from conftest import CONFIG, ROOT, Project
 
-from norrsken.classes import CLASSES
+from norrsken.paper import CLASSES
 
 
 def test_a_whole_run_makes_every_file_of_the_layout(finished: Path) -> None:

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from norrsken.classes import CLASSES
 from norrsken.config.config import load
 from norrsken.figures.frames import draw_samples
 from norrsken.nights.images import process, turn
+from norrsken.paper import CLASSES
 from norrsken.simulation.night import Night, scene
 from norrsken.simulation.truth import class_weights
 

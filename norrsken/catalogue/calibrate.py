@@ -17,7 +17,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from norrsken.classes import CLASSES
 from norrsken.classify.model import TINY, Classifier, FrameClassifier, Judgement, Member, averaged, tempered
 from norrsken.dataset.splits import held_out, read_images, read_split
 from norrsken.errors import NorrskenError
@@ -25,6 +24,7 @@ from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
 from norrsken.evaluation.calibration import expected_calibration_error
 from norrsken.evaluation.scores import macro_scores, read_metrics
 from norrsken.files import written_aside
+from norrsken.schemas import p
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,13 @@ def calibrate(metrics: Sequence[str], dataset: str, precision: float, output: st
     files = [os.path.join(os.path.dirname(path), run["model_file"]) for path, run in zip(metrics, runs, strict=True)]
     members = [FrameClassifier(file) for file in files]
     split = runs[0]["split"]
-    train, test, _ = read_split(dataset, split)
+    train, test, _, classes = read_split(dataset, split)
+    other = next((member for member in members if member.classes != classes), None)
+    if other is not None:
+        raise CatalogueError(
+            f"{other.path} tells {', '.join(other.classes)} apart, but the data set has {', '.join(classes)}: "
+            "train the model anew"
+        )
     share = float(getattr(members[0].card.run.model, "validation_share", 0.0))
     temperature, least, validation = 1.0, 0.0, None
     if share > 0:
@@ -95,7 +101,7 @@ def calibrate(metrics: Sequence[str], dataset: str, precision: float, output: st
         temperature = fit_temperature(probabilities, labels)
         probabilities = tempered(probabilities, temperature)
         least = least_confidence(probabilities, labels, precision)
-        validation = judge(probabilities, labels, nights, least)
+        validation = judge(probabilities, labels, nights, least, classes)
     tested = averaged(members, temperature, read_images(dataset, test.frame_ids.tolist()))
     result = Classifier(
         name=f"{split}/{runs[0]['model']}",
@@ -106,7 +112,7 @@ def calibrate(metrics: Sequence[str], dataset: str, precision: float, output: st
         least_confidence=least,
         asked_precision=precision,
         validation=validation,
-        test=judge(tested, test.labels, test.nights, least),
+        test=judge(tested, test.labels, test.nights, least, classes),
     )
     with written_aside(output) as temporary:
         temporary.write_text(json.dumps(result.plain(), indent=2) + "\n", encoding="utf-8")
@@ -114,7 +120,7 @@ def calibrate(metrics: Sequence[str], dataset: str, precision: float, output: st
 
 
 def fit_temperature(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """The temperature at which the labels are most likely. probabilities: (n, 7); labels: codes (n,)."""
+    """The temperature at which the labels are most likely. probabilities: (n, classes); labels: codes (n,)."""
 
     def loss(exponent: float) -> float:
         likely = tempered(probabilities, float(np.exp(exponent)))[np.arange(len(labels)), labels]
@@ -137,9 +143,16 @@ def least_confidence(probabilities: NDArray[np.float64], labels: NDArray[np.int6
 
 
 def judge(
-    probabilities: NDArray[np.float64], labels: NDArray[np.int64], nights: NDArray[np.datetime64], least: float
+    probabilities: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    nights: NDArray[np.datetime64],
+    least: float,
+    classes: Sequence[str],
 ) -> Judgement:
-    """How right the classifier is. probabilities: (n, 7); labels: codes (n,); nights: (n,), NaT where not known."""
+    """How right the classifier is.
+
+    probabilities: (n, classes). labels: codes, (n,). nights: (n,), NaT where not known.
+    """
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     classified, right = confidence >= least, predicted == labels
     units, codes = np.unique(nights, return_inverse=True)
@@ -150,14 +163,14 @@ def judge(
         drawn = redrawn(counts)
         with np.errstate(invalid="ignore"):
             low, high = (round(bound, 4) for bound in interval(drawn[:, 1] / drawn.sum(axis=1)))
-    table = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in CLASSES])
-    table["label"], table["predicted"] = np.array(CLASSES)[labels], np.array(CLASSES)[predicted]
+    table = pd.DataFrame(probabilities, columns=[*map(p, classes)])
+    table["label"], table["predicted"] = np.array(classes)[labels], np.array(classes)[predicted]
     return Judgement(
         frames=len(labels),
         precision=round(float(right[classified].mean()), 4) if classified.any() else None,
         low=low,
         high=high,
         classified=round(float(classified.mean()), 4),
-        f1=round(macro_scores(labels, predicted)["f1"], 4),
+        f1=round(macro_scores(labels, predicted, len(classes))["f1"], 4),
         calibration_error=round(expected_calibration_error(table), 4),
     )

@@ -1,4 +1,4 @@
-"""Events: times in which one class of aurora lasted; and onsets of breakups."""
+"""Events: times in which one class lasted; and onsets: beginnings of one class, breakups in the paper's set."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
@@ -8,8 +8,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from norrsken import tables
-from norrsken.classes import CLASSES
+from norrsken import schemas, tables
 from norrsken.config.releases import EventSettings
 from norrsken.files import ahead
 
@@ -19,57 +18,66 @@ EVENT_COLUMNS = (
 )  # fmt: skip
 ONSET_COLUMNS = ("night", "time", "frame_id", "mlt", "frames")
 
-#: Frames of a breakup that an onset needs: more than two.
+#: Frames of its class that an onset needs: more than two.
 ONSET_FRAMES = 3
 
 #: Seconds between frames beyond which they are not consecutive: 6 minutes in Partamies et al. 2024.
 ONSET_GAP = 360.0
 
-#: Seconds without a breakup before an onset, so that a substorm counts once.
+#: Seconds without a frame of the class before an onset, so that a substorm counts once.
 ONSET_QUIET = 600.0
 
 
-def find_events(months: Iterable[str], settings: EventSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Times in which a class lasted, by start, one row for each; and the onsets of breakups, by time.
+def find_events(
+    months: Iterable[str], settings: EventSettings, classes: Sequence[str], onset: str | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Times in which a class lasted, by start, one row for each; and the onsets, by time.
 
-    months: directories of the nights' tables, which are read once for both. An event of a class begins at a clear frame
-    that is labelled so with at least the probability `settings.begins`, and lasts while its probability is at least
-    `settings.ends`, frames are clear and the next one is at most `settings.gap_minutes` away. Events of different
-    classes may overlap, since each class is looked at by itself.
+    months: directories of the nights' tables, which are read once for both. classes: those of the catalogue. onset: the
+    class that begins at an onset (breakup, in the paper's set); None: there are no onsets.
+
+    An event of a class begins at a clear frame that is labelled so with at least the probability `settings.begins`, and
+    lasts while its probability is at least `settings.ends`, frames are clear and the next one is at most
+    `settings.gap_minutes` away. Events of different classes may overlap, since each class is looked at by itself.
 
     Columns of events: night; label; start, end: times of the first and last frame, UTC; minutes: between them and one
     step more, the night's median; frames; peak, peak_time, peak_frame: the highest probability, and when; ended_by:
     `class` (the probability fell), `sky` (no longer clear), `gap` or `night` (no more frames in it); mlt_start in
     hours; longest_gap_minutes: between two of its frames.
 
-    An onset is the first of more than two consecutive clear frames that are labelled as breakup, at most 6 minutes
-    apart, as in Partamies et al. 2024 (doi 10.5194/angeo-42-103-2024). Here, besides, no frame of the 10 minutes before
+    An onset is the first of more than two consecutive clear frames that are labelled so, at most 6 minutes apart,
+    as in Partamies et al. 2024 (doi 10.5194/angeo-42-103-2024). Here, besides, no frame of the 10 minutes before
     it is labelled so: a substorm counts once; and the frame right before it is clear and at most 6 minutes older,
-    since a breakup that comes out of a cloud or a gap may have begun at any time. Columns of onsets: night, time (UTC),
-    frame_id, mlt (hours), frames (of the breakup that begins).
+    since what comes out of a cloud or a gap may have begun at any time. Columns of onsets: night, time (UTC),
+    frame_id, mlt (hours), frames (of the run that begins).
     """
-    columns = ["frame_id", *(f"p_{name}" for name in CLASSES)]
+    columns = ["frame_id", *map(schemas.p, classes)]
     events, onsets = [], []
-    for frames in monthly_frames(months, columns):
-        events.append(_events_of(frames, settings))
-        onsets.append(_onsets_of(frames))
+    for frames in monthly_frames(months, columns, classes):
+        events.append(_events_of(frames, settings, classes))
+        if onset is not None:
+            onsets.append(_onsets_of(frames, onset))
     by_start = _joined(events, EVENT_COLUMNS).sort_values("start", kind="stable", ignore_index=True)
     return by_start, _joined(onsets, ONSET_COLUMNS)
 
 
-def monthly_frames(months: Iterable[str], more: Sequence[str] = ()) -> Iterator[pd.DataFrame]:
+def monthly_frames(
+    months: Iterable[str], more: Sequence[str] = (), classes: Sequence[str] = ()
+) -> Iterator[pd.DataFrame]:
     """The frames of each month that has any, by time: time, night, mlt, condition, label, and the columns `more`.
 
+    classes: needed where `more` has columns of their probabilities.
     Besides, `step`: seconds to the next frame of the night, infinite for the last one. One month is read while the one
     before is worked on.
     """
-    yield from ahead(_months(months, more))
+    yield from ahead(_months(months, more, classes))
 
 
-def _months(months: Iterable[str], more: Sequence[str]) -> Iterator[pd.DataFrame]:
+def _months(months: Iterable[str], more: Sequence[str], classes: Sequence[str]) -> Iterator[pd.DataFrame]:
+    schema = schemas.catalogue_table(classes)
     columns = ["time", "night", "mlt", "condition", "label", *more]
     for month in sorted(months):
-        nights = [tables.read(path, tables.CATALOGUE_TABLE, columns) for path in tables.night_tables([month])]
+        nights = [tables.read(path, schema, columns) for path in tables.night_tables([month])]
         if any(len(night) for night in nights):
             frames: pd.DataFrame = pa.concat_tables(nights).to_pandas(date_as_object=False)
             last = (frames["night"] != frames["night"].shift(-1)).to_numpy()
@@ -84,13 +92,13 @@ def cadence(frames: pd.DataFrame, longest: float) -> pd.Series:
     return medians
 
 
-def _events_of(frames: pd.DataFrame, settings: EventSettings) -> pd.DataFrame:
+def _events_of(frames: pd.DataFrame, settings: EventSettings, classes: Sequence[str]) -> pd.DataFrame:
     """The events of a month."""
-    probabilities = frames[[f"p_{name}" for name in CLASSES]].to_numpy()
+    probabilities = frames[[*map(schemas.p, classes)]].to_numpy()
     labels, step = frames["label"].to_numpy(), frames["step"].to_numpy()
     clear, longest = (frames["condition"] == "clear").to_numpy(), 60 * settings.gap_minutes
     spans = []
-    for place, name in enumerate(CLASSES):
+    for place, name in enumerate(classes):
         p = probabilities[:, place]
         first, last = _runs(clear & (p >= settings.ends), step <= longest)
         # A run of frames that are probable enough holds one event, from its first sure frame on, if it has one.
@@ -108,19 +116,19 @@ def _events_of(frames: pd.DataFrame, settings: EventSettings) -> pd.DataFrame:
     reasons = [np.isinf(step), step > longest, ~np.append(clear[1:], True)]
     night, time, frame_id, mlt = (frames[name].array for name in ("night", "time", "frame_id", "mlt"))
     columns = (
-        night[first], np.array(CLASSES)[label], time[first], time[last], minutes, last - first + 1,
+        night[first], np.array(classes)[label], time[first], time[last], minutes, last - first + 1,
         probabilities[peak, label], time[peak], frame_id[peak],
         np.select([reason[last] for reason in reasons], ["night", "gap", "sky"], "class"), mlt[first], gaps,
     )  # fmt: skip
     return pd.DataFrame(dict(zip(EVENT_COLUMNS, columns, strict=True)))
 
 
-def _onsets_of(frames: pd.DataFrame) -> pd.DataFrame:
-    """The onsets of a month."""
-    clear, breakup = (frames["condition"] == "clear").to_numpy(), (frames["label"] == "breakup").to_numpy()
+def _onsets_of(frames: pd.DataFrame, label: str) -> pd.DataFrame:
+    """The onsets of a month: beginnings of a class."""
+    clear, so_labelled = (frames["condition"] == "clear").to_numpy(), (frames["label"] == label).to_numpy()
     near, seconds = frames["step"].to_numpy() <= ONSET_GAP, _seconds(frames["time"])
-    first, last = _runs(clear & breakup, near)
-    before = pd.Series(seconds).where(breakup).ffill().shift().to_numpy()
+    first, last = _runs(clear & so_labelled, near)
+    before = pd.Series(seconds).where(so_labelled).ffill().shift().to_numpy()
     again = seconds - before <= ONSET_QUIET
     watched = np.append(False, (clear & near)[:-1])
     count = last - first + 1

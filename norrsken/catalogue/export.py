@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 import jinja2
 import pandas as pd
+import pyarrow as pa
 import yaml
 
-from norrsken import __version__, tables
-from norrsken.catalogue.netcdf import UNITS, FrameSeries, meaning
-from norrsken.classes import DEFINITIONS, EXCLUSIONS
+from norrsken import __version__, schemas, tables
+from norrsken.catalogue.netcdf import FrameSeries, meaning_of, unit
+from norrsken.classes import in_words
 from norrsken.config.jobs import ExportSettings
+from norrsken.config.label_set import LabelSet
 from norrsken.errors import NorrskenError
 from norrsken.files import directory_written_aside
 
@@ -28,7 +30,6 @@ MEANINGS = {
     "data_dictionary.csv": "the columns of the catalogue, as below",
     "events.csv": "uninterrupted runs of one class",
     "occurrence.csv": "how often each class occurs, by hour, magnetic local time, month, year and Kp",
-    "onsets.csv": "onsets of breakups",
 }
 
 
@@ -51,16 +52,18 @@ def write_export(catalogue: Sequence[str], more: Sequence[str], settings: Export
     catalogue: directories of the months. more: other tables, which are copied. The same input gives the same bytes.
     Raises `ExportError` where no frame has been classified.
     """
+    schema = schemas.catalogue_table(settings.label_set.class_names)
     with directory_written_aside(output) as folder:
         years = [
             _write_year(folder / f"catalogue_{year}", (rows for _, rows in parts), settings)
-            for year, parts in itertools.groupby(_by_year(catalogue), key=lambda part: part[0])
+            for year, parts in itertools.groupby(_by_year(catalogue, schema), key=lambda part: part[0])
         ]
         if not years:
             raise ExportError(f"{', '.join(catalogue) or 'the catalogue'}: no classified frames, nothing to export")
         for path in more:
             shutil.copyfile(path, folder / Path(path).name)
-        data_dictionary().to_csv(folder / "data_dictionary.csv", index=False, lineterminator="\n")
+        classes = settings.label_set.class_names
+        data_dictionary(classes).to_csv(folder / "data_dictionary.csv", index=False, lineterminator="\n")
         (folder / "CITATION.cff").write_text(_citation(settings), encoding="utf-8")
         names = sorted([*(path.name for path in folder.iterdir()), "README.md", "checksums.sha256"])
         left_out = tables.left_out(*tables.night_tables(catalogue)).total()
@@ -69,18 +72,18 @@ def write_export(catalogue: Sequence[str], more: Sequence[str], settings: Export
         (folder / "checksums.sha256").write_text("".join(sums), encoding="utf-8")
 
 
-def data_dictionary() -> pd.DataFrame:
-    """The columns of the catalogue: column, unit (as UDUNITS writes it, empty where there is none), type, meaning."""
-    fields = tables.CATALOGUE_TABLE
+def data_dictionary(classes: Sequence[str]) -> pd.DataFrame:
+    """The columns of the catalogue of these classes: column, unit (as UDUNITS writes it), type, meaning."""
+    fields = schemas.catalogue_table(classes)
     types = [str(getattr(field.type, "value_type", field.type)) for field in fields]
-    rows = [(name, UNITS.get(name, ""), kind, meaning(name)) for name, kind in zip(fields.names, types, strict=True)]
+    rows = [(name, unit(name), kind, meaning_of(name, classes)) for name, kind in zip(fields.names, types, strict=True)]
     return pd.DataFrame(rows, columns=["column", "unit", "type", "meaning"])
 
 
-def _by_year(catalogue: Iterable[str]) -> Iterator[tuple[int, pd.DataFrame]]:
+def _by_year(catalogue: Iterable[str], schema: pa.Schema) -> Iterator[tuple[int, pd.DataFrame]]:
     """The frames of each night with their UTC year, by time; a night at the turn of a year comes in two parts."""
     for path in tables.night_tables(catalogue):
-        rows = tables.read(path, tables.CATALOGUE_TABLE).to_pandas()
+        rows = tables.read(path, schema).to_pandas()
         years = rows["time"].dt.year
         for year in years.unique():
             yield int(year), rows[years == year]
@@ -91,7 +94,7 @@ def _write_year(path: Path, parts: Iterable[pd.DataFrame], settings: ExportSetti
     ends: list[pd.Timestamp] = []
     with (
         path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as text,
-        FrameSeries(path.with_suffix(".nc"), settings.site) as series,
+        FrameSeries(path.with_suffix(".nc"), settings.site, settings.label_set.class_names) as series,
     ):
         for rows in parts:
             rows.astype({"exposure_ms": "Int32"}).to_csv(
@@ -127,7 +130,7 @@ def _attributes(settings: ExportSettings, year: Year) -> dict[str, str | float]:
         "institution": site.name,
         "source": f"all-sky camera; classified by norrsken {__version__} with {', '.join(year.models)}",
         "history": f"exported by norrsken {__version__} from the catalogue of the release {settings.release}",
-        "references": f"Kvammen et al. (2020), https://doi.org/{PAPER_DOI}",
+        "references": "; ".join(_references(settings.label_set)),
         "license": settings.licence or "not stated",
         "standard_name_vocabulary": "CF Standard Name Table v93",
         "featureType": "timeSeries",
@@ -138,6 +141,12 @@ def _attributes(settings: ExportSettings, year: Year) -> dict[str, str | float]:
         "geospatial_vertical_positive": "up",
         **bounds,
     }
+
+
+def _references(label_set: LabelSet) -> list[str]:
+    """What must be read to understand the labels and the method."""
+    paper = f"Kvammen et al. (2020), https://doi.org/{PAPER_DOI}"
+    return [paper] if label_set.is_papers else [*label_set.references, paper]
 
 
 def _citation(settings: ExportSettings) -> str:
@@ -180,15 +189,32 @@ def _readme(settings: ExportSettings, years: Sequence[Year], names: Sequence[str
         first=years[0].first[:10],
         last=years[-1].last[:10],
         models=list(dict.fromkeys(model for year in years for model in year.models)),
-        definitions={name: text for name, text in DEFINITIONS.items() if name not in EXCLUSIONS},
-        files={name: _described(name) for name in names},
-        dictionary=data_dictionary().to_dict("records"),
+        number=in_words(len(settings.label_set.classes)),
+        aurora=_aurora(settings.label_set),
+        files={name: _described(name, settings.label_set) for name in names},
+        dictionary=data_dictionary(settings.label_set.class_names).to_dict("records"),
     )
 
 
-def _described(name: str) -> str:
+def _aurora(label_set: LabelSet) -> str:
+    """Sentences that say which classes are aurora, and which do not count as observed."""
+    others = [f"`{label.name}`" for label in label_set.without_aurora]
+    hidden = [f"`{label.name}`" for label in label_set.classes if label.name in label_set.hidden_sky]
+    sentences = ["Aurora is any class" + (f" but {' and '.join(others)}" if others else "")]
+    if hidden:
+        sentences.append(f"Frames called {' or '.join(hidden)} do not count as observed either")
+    return "".join(f"{sentence}. " for sentence in sentences).rstrip()
+
+
+def _described(name: str, label_set: LabelSet) -> str:
     if name.startswith("catalogue_"):
         return f"the frames of the UTC year {Path(name).stem.removeprefix('catalogue_')}"
+    if name == "onsets.csv":
+        return (
+            f"onsets of {label_set.titles[label_set.onset].lower()}s"
+            if label_set.onset
+            else "onsets: the labels have none"
+        )
     return MEANINGS.get(name, "")
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.catalogue.magnetic import magnetic_coordinates
-from norrsken.classes import CLASSES, NOT_CLASSIFIED
+from norrsken.classes import NOT_CLASSIFIED
 from norrsken.classify.condition import Condition, conditions, read_condition
 from norrsken.classify.frames import BATCH
 from norrsken.classify.model import Ensemble, of_known_cameras
@@ -34,13 +34,13 @@ def classify_month(nights: str, classifier: str, condition: str, site: Site, out
     of a camera that the classifier was not trained on are left out, and counted in the table; see `tables.left_out`.
     """
     ensemble, sky = Ensemble(classifier), read_condition(condition)
-    frames = 0
+    schema, frames = schemas.catalogue_table(ensemble.classes), 0
     with directory_written_aside(output) as folder:
         for path in tables.night_tables([nights]):
             left_out = Counter[str]()
-            rows = [*_classified(path, ensemble, sky, site, left_out), tables.CATALOGUE_TABLE.empty_table()]
-            night = pa.concat_tables([part.cast(tables.CATALOGUE_TABLE) for part in rows])
-            tables.write(folder / path.name, night, tables.CATALOGUE_TABLE, ensemble.settings.plain(), left_out)
+            rows = [*_classified(path, ensemble, sky, site, left_out), schema.empty_table()]
+            night = pa.concat_tables([part.select(schema.names).cast(schema) for part in rows])
+            tables.write(folder / path.name, night, schema, ensemble.settings.plain(), left_out)
             if left_out:
                 log.warning("%s: %d frames are of a camera that %s does not know", path, left_out.total(), classifier)
             frames += len(night)
@@ -62,10 +62,10 @@ def _classified(
             "label": np.where(sky_condition == "bad", NOT_CLASSIFIED, ensemble.labels(probabilities)),
             "confidence": probabilities.max(axis=1),
             "entropy": entropy(probabilities),
-            **{f"p_{name}": probabilities[:, i] for i, name in enumerate(CLASSES)},
+            **{schemas.p(name): probabilities[:, i] for i, name in enumerate(ensemble.classes)},
             "model": [ensemble.settings.name] * len(kept),
         }
-        yield pa.table(columns).select(tables.CATALOGUE_TABLE.names)
+        yield pa.table(columns)
 
 
 def _with_conditions(

@@ -10,8 +10,8 @@ import netCDF4
 import numpy as np
 import pandas as pd
 
-from norrsken import tables
-from norrsken.classes import CATALOGUE_LABELS, CLASSES, CONDITIONS
+from norrsken import schemas
+from norrsken.classes import CONDITIONS, NOT_CLASSIFIED, in_words
 from norrsken.config.site import Site
 
 #: The units of the catalogue's columns, as UDUNITS writes them; other columns have none.
@@ -23,14 +23,10 @@ UNITS = {
     "mlt": "hour",
     "confidence": "1",
     "entropy": "bit",
-    **{f"p_{name}": "1" for name in CLASSES},
 }
 
 #: The columns of numbers, which are variables of the same name.
 _NUMBERS = ("sun_altitude", "moon_altitude", "magnetic_latitude", "mlt", "confidence", "entropy")
-
-#: The columns of names, of which a variable holds the place in this list.
-_FLAGS: dict[str, Sequence[str]] = {"condition": CONDITIONS, "label": CATALOGUE_LABELS}
 
 #: The coordinates that do not change with time.
 _PLACE = "latitude longitude altitude station_name"
@@ -45,15 +41,18 @@ class FrameSeries:
     """A new NetCDF-4 file to which frames are appended, by time.
 
     Numbers are as in the table; `condition`, `label` and `model` are int8 with `flag_values` and `flag_meanings`; the
-    seven probabilities are `probability` (time, class).
+    probabilities of the classes are `probability` (time, class).
     """
 
-    def __init__(self, path: str | os.PathLike[str], site: Site) -> None:
+    def __init__(self, path: str | os.PathLike[str], site: Site, classes: Sequence[str]) -> None:
+        self._classes = tuple(classes)
+        # The columns of names, of which a variable holds the place in this list.
+        self._flags: dict[str, Sequence[str]] = {"condition": CONDITIONS, "label": (*classes, NOT_CLASSIFIED)}
         self.frames = 0
         self.models: list[str] = []
         self._dataset = netCDF4.Dataset(path, "w")
         self._id_length = len(f"{site.station}20150112T183000")
-        for name, size in {"time": None, "class": len(CLASSES), "frame_id_length": self._id_length}.items():
+        for name, size in {"time": None, "class": len(classes), "frame_id_length": self._id_length}.items():
             self._dataset.createDimension(name, size)
         self._define_place(site)
         self._define_columns()
@@ -67,7 +66,7 @@ class FrameSeries:
         self._dataset.close()
 
     def append(self, rows: pd.DataFrame) -> None:
-        """Append rows of `tables.CATALOGUE_TABLE`."""
+        """Append rows of `schemas.catalogue_table`."""
         here = slice(self.frames, self.frames + len(rows))
         self.frames = here.stop
         self.models += [name for name in rows["model"].unique() if name not in self.models]
@@ -76,10 +75,10 @@ class FrameSeries:
             "frame_id": netCDF4.stringtochar(rows["frame_id"].to_numpy().astype(f"S{self._id_length}")),
             "night": rows["night"].to_numpy("datetime64[D]").astype(np.int32),
             "exposure_ms": rows["exposure_ms"].fillna(_NO_EXPOSURE).to_numpy(np.int32),
-            "probability": rows[[f"p_{name}" for name in CLASSES]].to_numpy(),
+            "probability": rows[[*map(schemas.p, self._classes)]].to_numpy(),
             **{name: rows[name].to_numpy() for name in _NUMBERS},
         }
-        for name, values in {**_FLAGS, "model": self.models}.items():
+        for name, values in {**self._flags, "model": self.models}.items():
             columns[name] = rows[name].astype(str).map(values.index).to_numpy(np.int8)
         for name, values in columns.items():
             self._dataset[name][here] = values
@@ -102,10 +101,14 @@ class FrameSeries:
                 name, "f8", (), standard_name=name, long_name=f"{name} of the camera", units=unit, **attributes
             )
             variable[...] = value
-        define("class_name", str, ("class",), long_name="auroral class")[:] = np.array(CLASSES, object)
+        define("class_name", str, ("class",), long_name="auroral class")[:] = np.array(self._classes, object)
 
     def _define_columns(self) -> None:
         define, time = self._define, ("time",)
+
+        def meaning(column: str) -> str:
+            return meaning_of(column, self._classes)
+
         # Seconds as computers count them, without leap seconds; whose clock the file names follow is not known.
         since = {
             "units": "seconds since 1970-01-01 00:00:00 Z",
@@ -121,10 +124,11 @@ class FrameSeries:
         for name in _NUMBERS:
             standard = {"standard_name": "solar_elevation_angle"} if name == "sun_altitude" else {}
             define(name, "f4", time, long_name=meaning(name), units=UNITS[name], coordinates=_PLACE, **standard)
-        for name in (*_FLAGS, "model"):
+        for name in (*self._flags, "model"):
             flags = define(name, "i1", time, long_name=meaning(name), coordinates=_PLACE)
-            self._set_flags(flags, _FLAGS.get(name, ()))
-        probability = {"long_name": "calibrated probability of each class; the seven sum to 1", "units": "1"}
+            self._set_flags(flags, self._flags.get(name, ()))
+        together = f"the {in_words(len(self._classes))} sum to 1"
+        probability = {"long_name": f"calibrated probability of each class; {together}", "units": "1"}
         define("probability", "f4", ("time", "class"), coordinates=f"{_PLACE} class_name", **probability)
 
     def _define(
@@ -146,7 +150,12 @@ class FrameSeries:
             variable.setncatts({"flag_values": np.arange(len(names), dtype=np.int8), "flag_meanings": meanings})
 
 
-def meaning(column: str) -> str:
-    """What a column of the catalogue means."""
-    text: str = tables.CATALOGUE_TABLE.field(column).metadata[b"meaning"].decode()
+def unit(column: str) -> str:
+    """The unit of a column of the catalogue, as UDUNITS writes it; empty where it has none."""
+    return "1" if column.startswith("p_") else UNITS.get(column, "")
+
+
+def meaning_of(column: str, classes: Sequence[str]) -> str:
+    """What a column of the catalogue of these classes means."""
+    text: str = schemas.catalogue_table(classes).field(column).metadata[b"meaning"].decode()
     return text

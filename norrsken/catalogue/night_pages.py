@@ -17,12 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.astronomy import sun_and_moon_altitude
 from norrsken.calendar import night_start
 from norrsken.catalogue.occurrence import LONGEST_STEP, NIGHT_SECONDS, USUAL_STEP
-from norrsken.classes import CATALOGUE_LABELS, CLASSES, COLOURS, CONDITIONS, DEFINITIONS, NOT_CLASSIFIED, TITLES
-from norrsken.config.jobs import KeogramPageSettings
+from norrsken.classes import CONDITIONS, NOT_CLASSIFIED
+from norrsken.config.jobs import NightPageSettings
+from norrsken.config.label_set import LabelSet
 from norrsken.files import csv_rows, directory_written_aside
 from norrsken.nights.keogram import LAYOUT, STEP
 from norrsken.pages import write_frame, write_page
@@ -30,17 +31,15 @@ from norrsken.pages import write_frame, write_page
 #: The most sample frames of a night.
 SAMPLES = 6
 
-_DEFINITIONS = {**DEFINITIONS, NOT_CLASSIFIED: "The classifier is not sure enough."}
-_KINDS_SHOWN = [
-    {"name": name, "title": TITLES[name], "colour": COLOURS[name], "definition": _DEFINITIONS[name]}
-    for name in CATALOGUE_LABELS
-]
-
 
 @dataclass(frozen=True)
 class _Frames:
-    """The n kept frames of a night, by time. kind, condition: positions in CATALOGUE_LABELS and CONDITIONS."""
+    """The n kept frames of a night, by time. kind, condition: positions in `kinds` and `CONDITIONS`.
 
+    kinds: the labels of the catalogue.
+    """
+
+    kinds: tuple[str, ...]
     frame_id: list[str]
     seconds: NDArray[np.int64]  # since the noon that opens the night
     kind: NDArray[np.int64]
@@ -52,9 +51,9 @@ class _Frames:
 
     @property
     def hours(self) -> NDArray[np.float64]:
-        """Hours of clear sky of each kind, (8,), as in `catalogue.occurrence`."""
+        """Hours of clear sky of each kind, (kinds,), as in `catalogue.occurrence`."""
         clear = self.kind[self.condition == CONDITIONS.index("clear")]
-        return np.bincount(clear, minlength=len(CATALOGUE_LABELS)).astype(np.float64) * self.spacing / 3600
+        return np.bincount(clear, minlength=len(self.kinds)).astype(np.float64) * self.spacing / 3600
 
 
 def write_night_pages(
@@ -62,7 +61,7 @@ def write_night_pages(
     nights: Sequence[str],
     keograms: Sequence[str],
     events: str,
-    settings: KeogramPageSettings,
+    settings: NightPageSettings,
     output: str,
 ) -> None:
     """Write the directory `output`: index.html, the calendar; {month}.html; and the pictures that they show.
@@ -75,7 +74,8 @@ def write_night_pages(
     pictures = {path.stem: path for folder in keograms for path in Path(folder).glob("*.png")}
     longest = _longest_events(events)
     months = {month: list(paths) for month, paths in groupby(tables.night_tables(nights), lambda path: path.stem[:7])}
-    common = {"site": settings.site.name, "kinds": _KINDS_SHOWN}
+    label_set = settings.label_set
+    common = {"site": settings.site.name, "kinds": _kinds_shown(label_set), "clear_sky": label_set.clear_sky}
     years: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     with directory_written_aside(output) as folder:
         (folder / "frames").mkdir()
@@ -83,16 +83,16 @@ def write_night_pages(
         for month, before, after in zip(months, [None, *months], [*list(months)[1:], None], strict=False):
             rows, drawn = [], []
             for path in months[month]:
-                frames = _read(classified.get(path.stem), path.stem, settings.site.longitude)
-                samples = _samples(frames, longest.get(path.stem, []), path, folder / "frames")
+                frames = _read(classified.get(path.stem), path.stem, settings)
+                samples = _samples(frames, longest.get(path.stem, []), path, folder / "frames", label_set)
                 picture = pictures.get(path.stem)
                 if picture:
                     shutil.copyfile(picture, folder / "keograms" / picture.name)
-                rows.append(_night(path, frames) | {"samples": samples, "keogram": picture and picture.name})
+                rows.append(_night(path, frames, label_set) | {"samples": samples, "keogram": picture and picture.name})
                 drawn.append(_drawn(frames, samples))
             page = {
                 **common,
-                **_summary(rows),
+                **_summary(rows, label_set),
                 "title": _title(month),
                 "before": before and {"month": before, "title": _title(before)},
                 "after": after and {"month": after, "title": _title(after)},
@@ -103,10 +103,21 @@ def write_night_pages(
             write_page("nights-month", page, folder / f"{month}.html")
             years[month[:4]][month] = [row | {"samples": None} for row in rows]
         calendar = [
-            {"year": year, "months": of_year, **_summary([row for rows in of_year.values() for row in rows])}
+            {"year": year, "months": of_year, **_summary([row for rows in of_year.values() for row in rows], label_set)}
             for year, of_year in years.items()
         ]
         write_page("nights-calendar", {**common, "years": calendar}, folder / "index.html")
+
+
+def _kinds_shown(label_set: LabelSet) -> list[dict[str, str]]:
+    """What the legend says of each label of the catalogue."""
+    definitions = {label.name: label.definition for label in label_set.classes}
+    definitions[NOT_CLASSIFIED] = "The classifier is not sure enough."
+    titles, colours = label_set.titles, label_set.colours
+    return [
+        {"name": name, "title": titles[name], "colour": colours[name], "definition": definition}
+        for name, definition in definitions.items()
+    ]
 
 
 def _longest_events(path: str) -> dict[str, list[dict[str, str]]]:
@@ -127,19 +138,20 @@ def _chosen(events: Iterable[dict[str, str]]) -> list[dict[str, str]]:
     return [event for rank in ranks for event in rank if event][:SAMPLES]
 
 
-def _read(path: Path | None, night: str, longitude: float) -> _Frames:
+def _read(path: Path | None, night: str, settings: NightPageSettings) -> _Frames:
     """The frames of a night's catalogue; none where it has no catalogue, since no frame was kept."""
-    schema = tables.CATALOGUE_TABLE
+    schema, kinds = schemas.catalogue_table(), settings.label_set.catalogue_labels
     names = ["frame_id", "time", "mlt", "condition", "label", "confidence"]
     table = tables.read(path, schema, names) if path else schema.empty_table()
-    start = round(night_start(date.fromisoformat(night), longitude).timestamp())
+    start = round(night_start(date.fromisoformat(night), settings.site.longitude).timestamp())
     seconds = table["time"].cast("int64").to_numpy() // 1000 - start
     steps = np.diff(seconds)
     steps = steps[steps <= LONGEST_STEP]
     return _Frames(
+        kinds=kinds,
         frame_id=table["frame_id"].to_pylist(),
         seconds=seconds,
-        kind=_positions(table["label"], CATALOGUE_LABELS),
+        kind=_positions(table["label"], kinds),
         condition=_positions(table["condition"], CONDITIONS),
         confidence=np.rint(table["confidence"].to_numpy() * 100).astype(np.int64),
         mlt=table["mlt"].to_numpy(),
@@ -153,7 +165,9 @@ def _positions(column: pa.ChunkedArray, names: Sequence[str]) -> NDArray[np.int6
     return positions
 
 
-def _samples(frames: _Frames, events: Sequence[Mapping[str, str]], night: Path, folder: Path) -> list[dict[str, Any]]:
+def _samples(
+    frames: _Frames, events: Sequence[Mapping[str, str]], night: Path, folder: Path, label_set: LabelSet
+) -> list[dict[str, Any]]:
     """What the page says of the frames at the events' peaks, which go to the folder. night: the table of the night."""
     if not events:
         return []
@@ -172,7 +186,7 @@ def _samples(frames: _Frames, events: Sequence[Mapping[str, str]], night: Path, 
                 "frame": name,
                 "second": int(frames.seconds[i]),
                 "name": event["label"],
-                "title": TITLES[event["label"]],
+                "title": label_set.titles[event["label"]],
                 "time": event["peak_time"][11:16],
                 "mlt": _clock(frames.mlt[i]),
                 "confidence": int(frames.confidence[i]),
@@ -183,9 +197,9 @@ def _samples(frames: _Frames, events: Sequence[Mapping[str, str]], night: Path, 
     return samples
 
 
-def _night(path: Path, frames: _Frames) -> dict[str, Any]:
+def _night(path: Path, frames: _Frames, label_set: LabelSet) -> dict[str, Any]:
     """What the pages say of a night. path: its table, with all frames."""
-    with tables.opened(path, tables.NIGHT_TABLE, ["status"]) as file:
+    with tables.opened(path, schemas.NIGHT_TABLE, ["status"]) as file:
         status = file.read(["status"])["status"].cast("string")
     counts = {count["values"]: count["counts"] for count in status.value_counts().to_pylist()}
     return {
@@ -194,27 +208,33 @@ def _night(path: Path, frames: _Frames) -> dict[str, Any]:
         "frames": len(status),
         "kept": counts.get("kept", 0),
         "other_camera": frames.left_out,
-        "left_out": ", ".join(f"{name} {counts[name]}" for name in tables.STATUSES[1:] if name in counts),
+        "left_out": ", ".join(f"{name} {counts[name]}" for name in schemas.STATUSES[1:] if name in counts),
         "hours": frames.hours,
-        **_shares(frames.hours),
+        **_shares(frames.hours, label_set),
     }
 
 
-def _summary(nights: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _summary(nights: Sequence[Mapping[str, Any]], label_set: LabelSet) -> dict[str, Any]:
     """What the pages say of a month or a year."""
-    return _shares(np.sum([night["hours"] for night in nights], axis=0)) | {
+    return _shares(np.sum([night["hours"] for night in nights], axis=0), label_set) | {
         "nights_observed": sum(3600 * night["observed"] >= NIGHT_SECONDS for night in nights)
     }
 
 
-def _shares(hours: NDArray[np.float64]) -> dict[str, Any]:
-    """Hours observed, and how they divide: aurora by share, faint, not classified. hours: (8,), of each kind."""
-    observed = float(hours.sum())
-    aurora = [name for name in CLASSES if name != "faint"]
-    share = dict(zip(CATALOGUE_LABELS, (hours / (observed or 1)).tolist(), strict=True))
-    largest = [*sorted(aurora, key=lambda name: -share[name]), "faint", NOT_CLASSIFIED]
-    shares = [{"name": name, "title": TITLES[name], "share": share[name]} for name in largest if share[name]]
-    return {"observed": observed, "aurora": sum(share[name] for name in aurora), "shares": shares}
+def _shares(hours: NDArray[np.float64], label_set: LabelSet) -> dict[str, Any]:
+    """Hours observed, and how they divide: aurora by share, clear sky, not classified. hours: (kinds,), of each kind.
+
+    Frames whose label stands for a sky that cannot be judged were not observed.
+    """
+    kinds = label_set.catalogue_labels
+    seen = np.array([name not in label_set.hidden_sky for name in kinds])
+    observed = float(hours[seen].sum())
+    share = dict(zip(kinds, (hours / (observed or 1)).tolist(), strict=True))
+    clear = [name for name in (label_set.clear_sky, NOT_CLASSIFIED) if name is not None]
+    largest = [*sorted(label_set.aurora, key=lambda name: -share[name]), *clear]
+    titles = label_set.titles
+    shares = [{"name": name, "title": titles[name], "share": share[name]} for name in largest if share[name]]
+    return {"observed": observed, "aurora": sum(share[name] for name in label_set.aurora), "shares": shares}
 
 
 def _drawn(frames: _Frames, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -222,14 +242,14 @@ def _drawn(frames: _Frames, samples: Sequence[Mapping[str, Any]]) -> dict[str, A
     return {
         "spacing": frames.spacing,
         "steps": np.diff(frames.seconds, prepend=0).tolist(),
-        "kinds": "".join(map(str, frames.kind)),
+        "kinds": "".join(f"{kind:x}" for kind in frames.kind),
         "conditions": "".join(map(str, frames.condition)),
         "confidence": frames.confidence.tolist(),
         "peaks": [sample["second"] for sample in samples],
     }
 
 
-def _script(nights: Sequence[str], drawn: Sequence[dict[str, Any]], settings: KeogramPageSettings) -> dict[str, Any]:
+def _script(nights: Sequence[str], drawn: Sequence[dict[str, Any]], settings: NightPageSettings) -> dict[str, Any]:
     """What the script of a month's page draws."""
     starts = [round(night_start(date.fromisoformat(night), settings.site.longitude).timestamp()) for night in nights]
     times = np.array(starts)[:, None] * 1000 + np.arange(0, LAYOUT["minutes"] + 1, STEP) * 60_000
@@ -238,8 +258,8 @@ def _script(nights: Sequence[str], drawn: Sequence[dict[str, Any]], settings: Ke
     )
     return {
         "layout": LAYOUT,
-        "kinds": CATALOGUE_LABELS,
-        "titles": [TITLES[name] for name in CATALOGUE_LABELS],
+        "kinds": settings.label_set.catalogue_labels,
+        "titles": [settings.label_set.titles[name] for name in settings.label_set.catalogue_labels],
         "conditions": CONDITIONS,
         "step_minutes": STEP,
         "sun_altitude_max": settings.filter.sun_altitude_max,

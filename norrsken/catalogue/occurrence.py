@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from norrsken.catalogue.events import cadence, monthly_frames
-from norrsken.classes import AURORA, CATALOGUE_LABELS, NOT_CLASSIFIED
+from norrsken.classes import AURORA
+from norrsken.config.label_set import LabelSet
 from norrsken.errors import NorrskenError, raise_listed
 from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
 from norrsken.files import csv_rows
@@ -82,25 +83,26 @@ def _kp(text: str) -> float:
     return kp
 
 
-def tabulate_occurrence(months: Iterable[str], kp: str | None) -> pd.DataFrame:
+def tabulate_occurrence(months: Iterable[str], kp: str | None, label_set: LabelSet) -> pd.DataFrame:
     """How much of the observed time each label was seen: one row for each bin and label.
 
     months: directories of the nights' tables. kp: table of the Kp index; see `read_kp`. Only clear frames count, each
-    for the median step of its night.
+    for the median step of its night; and of these not those with a label that stands for a sky that cannot be judged.
 
     Columns: by, value: the bin: `all`; `hour` (UT) and `mlt` from 0 to 23; `month` from 1 to 12 and `year`, those of
-    the night's date; `kp`, rounded down, with a table of it, of frames in its hours. label: the seven classes,
-    `not_classified`, and `aurora`: any class but faint. frames_observed, hours_observed: of any label. frames,
-    hours: of this label. share: hours / hours_observed, empty where nothing was observed. low, high: its 95 % interval
-    (bootstrap over nights), empty for fewer than 10 nights. nights_observed: nights of at least 30 observed minutes in
-    the bin. nights: those of them with at least 3 frames of the label. nights_share: nights / nights_observed, with
-    nights_low and nights_high, its 95 % interval (binomial, Wilson's).
+    the night's date; `kp`, rounded down, with a table of it, of frames in its hours. label: the classes,
+    `not_classified`, and `aurora`: all auroral classes together, where no class has that name. frames_observed,
+    hours_observed: of any label. frames, hours: of this label. share: hours / hours_observed, empty where nothing was
+    observed. low, high: its 95 % interval (bootstrap over nights), empty for fewer than 10 nights. nights_observed:
+    nights of at least 30 observed minutes in the bin. nights: those of them with at least 3 frames of the label.
+    nights_share: nights / nights_observed, with nights_low and nights_high, its 95 % interval (binomial, Wilson's).
     """
     index = None if kp is None else read_kp(kp)
-    monthly = [_count(frames, index) for frames in monthly_frames(months)]
+    monthly = [_count(frames, index, label_set) for frames in monthly_frames(months)]
+    labels = label_set.catalogue_labels
     nights = pd.DatetimeIndex(np.concatenate([np.empty(0, "datetime64[s]"), *(night for night, _, _ in monthly)]))
     seconds = np.concatenate([np.empty(0), *(step for _, step, _ in monthly)])
-    counts = np.concatenate([np.empty((0, _OFFSETS[-1], len(CATALOGUE_LABELS))), *(count for _, _, count in monthly)])
+    counts = np.concatenate([np.empty((0, _OFFSETS[-1], len(labels))), *(count for _, _, count in monthly)])
     parts = dict(zip(BINS, np.split(counts, _OFFSETS[1:-1], axis=1), strict=True))
     values: dict[str, range] = {**BINS, "month": range(1, 13), "year": range(0)}
     if len(nights):
@@ -111,23 +113,24 @@ def tabulate_occurrence(months: Iterable[str], kp: str | None) -> pd.DataFrame:
     order = [by for by in ("all", "hour", "mlt", "month", "year", "kp") if by != "kp" or index is not None]
     bins = pd.DataFrame([(by, value) for by in order for value in values[by]], columns=["by", "value"])
     bins["value"] = bins["value"].astype("Int64").mask(bins["by"] == "all")
-    return _table(bins, np.concatenate([parts[by] for by in order], axis=1), seconds)
+    return _table(bins, np.concatenate([parts[by] for by in order], axis=1), seconds, label_set)
 
 
 def _count(
-    frames: pd.DataFrame, kp: pd.Series | None
+    frames: pd.DataFrame, kp: pd.Series | None, label_set: LabelSet
 ) -> tuple[NDArray[np.datetime64], NDArray[np.float64], NDArray[np.float64]]:
-    """The nights of a month, (n,); seconds that a frame of each stands for, (n,); its clear frames, (n, bins, 8).
+    """The nights of a month, (n,); seconds that a frame of each stands for, (n,); its clear frames, (n, bins, labels).
 
-    The bins are those of `BINS`, the eight labels `CATALOGUE_LABELS`.
+    The bins are those of `BINS`, the labels those of the catalogue.
     """
     night, nights = pd.factorize(frames["night"])
     seconds = np.empty(len(nights))
     seconds[night] = cadence(frames, LONGEST_STEP).fillna(USUAL_STEP)
-    label = frames["label"].cat.set_categories(CATALOGUE_LABELS).cat.codes.to_numpy()
-    clear = (frames["condition"] == "clear").to_numpy()
+    labels = label_set.catalogue_labels
+    label = frames["label"].cat.set_categories(labels).cat.codes.to_numpy()
+    clear = (frames["condition"] == "clear").to_numpy() & ~frames["label"].isin(label_set.hidden_sky).to_numpy()
     hour, mlt = frames["time"].dt.hour.to_numpy(), frames["mlt"].to_numpy().astype(np.intp) % 24
-    counts = np.zeros((len(nights), _OFFSETS[-1], len(CATALOGUE_LABELS)))
+    counts = np.zeros((len(nights), _OFFSETS[-1], len(labels)))
     for offset, place in zip(_OFFSETS, (np.zeros_like(hour), hour, mlt, _kp_bins(frames["time"], kp)), strict=False):
         known = clear & (place >= 0)
         np.add.at(counts, (night[known], offset + place[known], label[known]), 1)
@@ -144,11 +147,19 @@ def _kp_bins(times: pd.Series, kp: pd.Series | None) -> NDArray[np.intp]:
     return np.where(known, np.floor(kp.to_numpy()[at]), -1).astype(np.intp)
 
 
-def _table(bins: pd.DataFrame, counts: NDArray[np.float64], seconds: NDArray[np.float64]) -> pd.DataFrame:
-    """The columns of `tabulate_occurrence`. counts: (nights, bins, 8); seconds that a frame stands for: (nights,)."""
+def _table(
+    bins: pd.DataFrame, counts: NDArray[np.float64], seconds: NDArray[np.float64], label_set: LabelSet
+) -> pd.DataFrame:
+    """The columns of `tabulate_occurrence`.
+
+    counts: (nights, bins, labels). seconds: those that a frame of each night stands for, (nights,).
+    """
     observed = counts.sum(axis=-1, keepdims=True)
-    any_aurora = [name not in ("faint", NOT_CLASSIFIED) for name in CATALOGUE_LABELS]
-    counts = np.concatenate([counts, counts[..., any_aurora].sum(axis=-1, keepdims=True)], axis=-1)
+    labels = list(label_set.catalogue_labels)
+    if label_set.pooled:
+        any_aurora = [name in label_set.aurora for name in labels]
+        counts = np.concatenate([counts, counts[..., any_aurora].sum(axis=-1, keepdims=True)], axis=-1)
+        labels.append(AURORA)
     hours, hours_observed = (frames * (seconds / 3600)[:, None, None] for frames in (counts, observed))
     enough = observed * seconds[:, None, None] >= NIGHT_SECONDS
     nights = (enough & (counts >= NIGHT_FRAMES)).sum(axis=0)
@@ -170,7 +181,7 @@ def _table(bins: pd.DataFrame, counts: NDArray[np.float64], seconds: NDArray[np.
         "nights_high": nights_high,
     }
     table = bins.loc[bins.index.repeat(nights.shape[1])].reset_index(drop=True)
-    table["label"] = [*CATALOGUE_LABELS, AURORA] * len(bins)
+    table["label"] = labels * len(bins)
     return table.assign(**{name: np.broadcast_to(column, nights.shape).ravel() for name, column in columns.items()})
 
 

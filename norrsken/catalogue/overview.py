@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from norrsken import tables
-from norrsken.classes import CATALOGUE_LABELS, CLASSES
 from norrsken.classify.condition import read_condition
 from norrsken.classify.model import read_classifier
 from norrsken.config.jobs import ReportSettings
+from norrsken.config.label_set import LabelSet
 from norrsken.pages import csv_records, picture, write_html
 
 
@@ -32,7 +32,7 @@ def write_overview(
     chosen = read_classifier(classifier)
     occurrence, events = pd.read_csv(tables_shown["occurrence"]), pd.read_csv(tables_shown["events"])
     minutes = events.groupby("label")["minutes"]
-    by_class = minutes.agg(["size", "median"]).reindex(CLASSES).dropna()
+    by_class = minutes.agg(["size", "median"]).reindex(list(settings.label_set.class_names)).dropna()
     page = {
         "settings": settings,
         "classifier": chosen,
@@ -41,10 +41,40 @@ def write_overview(
         "by_night": settings.splits[chosen.name.split("/")[0]].method == "night",
         "observed": occurrence.loc[occurrence["by"] == "all", "hours_observed"].max(),
         **{name: csv_records(tables_shown[name]) for name in ("untrained", "events", "onsets")},
-        "catalogue_labels": CATALOGUE_LABELS,
+        "sky_clear": "sky_clear" if "clear" in settings.label_set.class_names else "clear",
+        "aurora": _aurora(settings.label_set),
+        "catalogue_labels": settings.label_set.catalogue_labels,
+        "verdicts": _verdicts(settings.label_set),
         "figures": [(title, picture(path)) for title, path in figures.items()],
         "by_class": [(name, int(row["size"]), row["median"]) for name, row in by_class.iterrows()],
         "truth": truth,
         "folder": Path(output).parent.as_posix(),
     }
     write_html("catalogue.html", page, output)
+
+
+def _verdicts(label_set: LabelSet) -> dict[str, str]:
+    """What the page says of each verdict on frames that the classifier was not trained on."""
+    ambiguous = [label for label in label_set.exclusions if label.name not in label_set.hidden_sky]
+    exclusions = {label.name: f"All annotators: {label.title.lower()}" for label in label_set.exclusions}
+    if len(ambiguous) == 1:
+        exclusions[ambiguous[0].name] = "All annotators: fits no class"
+    return {
+        "agreed": "Test frames on which the annotators agree",
+        "adjudicated": "Test frames on which they disagreed, settled",
+        **exclusions,
+        "disagreement": "The annotators disagree",
+    }
+
+
+def _aurora(label_set: LabelSet) -> str:
+    """Sentences that say which classes are aurora, and what the others stand for."""
+    others = " and ".join(label.title.lower() for label in label_set.without_aurora)
+    sentences = [f"Aurora is any class but {others}"] if others else ["Aurora is any class"]
+    if label_set.clear_sky:
+        clear = label_set.titles[label_set.clear_sky].lower()
+        sentences.append(f"{clear} is a clear sky without clearly visible aurora")
+    hidden = [label.title.lower() for label in label_set.classes if label.name in label_set.hidden_sky]
+    if hidden:
+        sentences.append(f"{' and '.join(hidden)}: a sky that cannot be judged, whose frames do not count as observed")
+    return "; ".join(sentences) + "."

@@ -6,15 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from norrsken import tables
-from norrsken.classes import CLASSES, CONDITIONS
+from norrsken import schemas, tables
+from norrsken.classes import CONDITIONS
 from norrsken.config.jobs import ReportSettings
+from norrsken.config.label_set import LabelSet
 from norrsken.dataset.splits import read_split
 from norrsken.figures.truth import draw_confusion, draw_occurrence
 from norrsken.files import directory_written_aside, write_csv
 from norrsken.pages import picture, write_html
 from norrsken.simulation.archive import REJECTING_CLOUD
-from norrsken.simulation.truth import TRUTH_TABLE
+from norrsken.simulation.truth import MEASURES, TRUTH_TABLE, true_labels
 
 #: Weather by the share of light that clouds take away: the lower end of each.
 WEATHER = {"clear": 0.0, "haze": 0.05, "thin cloud": 0.15, "cloud": REJECTING_CLOUD}
@@ -28,23 +29,37 @@ def compare_with_truth(
     months: the directories of the catalogue. truth: the folder of the simulation's tables. Nights that the classifier
     was trained on are kept apart from those that it has not seen.
     """
-    frames = read_frames(months, truth)
+    frames = read_frames(months, truth, settings.label_set)
     train = read_split(dataset, split).train
     frames["nights"] = np.where(np.isin(frames["night"].to_numpy("datetime64[D]"), train.nights), "trained on", "new")
     clear = frames[frames["condition"] == "clear"]
     with directory_written_aside(output) as folder:
-        scores, conditions, occurrence = score(frames), count_conditions(frames), compare_occurrence(clear)
+        scores, conditions, occurrence = (
+            score(frames, settings.label_set),
+            count_conditions(frames),
+            compare_occurrence(clear, settings.label_set),
+        )
         for name, table in (("scores", scores), ("condition", conditions), ("occurrence", occurrence)):
             write_csv(table, folder / f"{name}.csv")
-        draw_confusion(clear[clear["nights"] == "new"], folder / "figures/confusion.png")
-        draw_occurrence(occurrence, folder / "figures/occurrence.png")
+        draw_confusion(clear[clear["nights"] == "new"], settings.label_set, folder / "figures/confusion.png")
+        draw_occurrence(occurrence, settings.label_set, folder / "figures/occurrence.png")
         figures = {name: picture(folder / f"figures/{name}.png") for name in ("confusion", "occurrence")}
         page = {"settings": settings, "scores": scores.to_dict("records"), "figures": figures}
+        page["shown"] = _shown(settings.label_set)
         page |= {"conditions": conditions.to_dict("records"), "frames": len(frames), "folder": Path(output).as_posix()}
         write_html("truth.html", page, folder / "index.html")
 
 
-def read_frames(months: Iterable[str], truth: str) -> pd.DataFrame:
+def _shown(label_set: LabelSet) -> dict[str, str]:
+    """The class that the head of the page speaks of: that of onsets, else the first one; and how it is spoken of."""
+    name = label_set.onset or label_set.class_names[0]
+    title = label_set.titles[name].lower()
+    if label_set.onset:
+        return {"name": name, "title": title, "plural": f"the {title}s", "right": f"{title}s"}
+    return {"name": name, "title": title, "plural": f"the frames with {title}", "right": "so in truth"}
+
+
+def read_frames(months: Iterable[str], truth: str, label_set: LabelSet) -> pd.DataFrame:
     """The frames of all nights.
 
     Columns: frame_id, time, night, label, confidence, condition, of the catalogue; true (the label), cloud, spoilt,
@@ -53,9 +68,10 @@ def read_frames(months: Iterable[str], truth: str) -> pd.DataFrame:
     parts = []
     for path in tables.night_tables(months):
         columns = ["frame_id", "time", "night", "label", "confidence", "condition"]
-        catalogue = tables.read(path, tables.CATALOGUE_TABLE, columns).to_pandas()
-        known = tables.read(Path(truth, path.name), TRUTH_TABLE, ["frame_id", "label", "cloud", "spoilt"])
-        parts.append(catalogue.merge(known.to_pandas().rename(columns={"label": "true"}), on="frame_id"))
+        catalogue = tables.read(path, schemas.catalogue_table(), columns).to_pandas()
+        known = tables.read(Path(truth, path.name), TRUTH_TABLE, ["frame_id", "label", "spoilt", *MEASURES]).to_pandas()
+        known["true"] = true_labels(known, label_set)
+        parts.append(catalogue.merge(known[["frame_id", "true", "cloud", "spoilt"]], on="frame_id"))
     frames: pd.DataFrame = pd.concat(parts, ignore_index=True)
     for name in ("label", "condition"):
         frames[name] = frames[name].astype(str)
@@ -64,10 +80,10 @@ def read_frames(months: Iterable[str], truth: str) -> pd.DataFrame:
     return frames
 
 
-def score(frames: pd.DataFrame) -> pd.DataFrame:
+def score(frames: pd.DataFrame, label_set: LabelSet) -> pd.DataFrame:
     """Precision, recall and F1 of each class by weather, over new nights and nights trained on, of all frames.
 
-    A frame without a class of the seven, in truth or in the catalogue, counts as such: precision is the share of right
+    A frame without a class, in truth or in the catalogue, counts as such: precision is the share of right
     ones among all frames that got the class, recall that among all that are of it. Columns: nights, weather, label,
     frames (of the class), found (that got the class), precision, recall, f1.
     """
@@ -75,7 +91,7 @@ def score(frames: pd.DataFrame) -> pd.DataFrame:
     for nights in ("new", "trained on"):
         for weather in ("all", *WEATHER, "spoilt"):
             chosen = frames[(frames["nights"] == nights) & ((weather == "all") | (frames["weather"] == weather))]
-            for name in CLASSES:
+            for name in label_set.class_names:
                 has_class, got_class = chosen["true"] == name, chosen["label"] == name
                 right = int((has_class & got_class).sum())
                 rows.append((nights, weather, name, int(has_class.sum()), int(got_class.sum()), right))
@@ -93,14 +109,14 @@ def count_conditions(frames: pd.DataFrame) -> pd.DataFrame:
     return counts.rename_axis(columns=None).reset_index()
 
 
-def compare_occurrence(clear: pd.DataFrame) -> pd.DataFrame:
+def compare_occurrence(clear: pd.DataFrame, label_set: LabelSet) -> pd.DataFrame:
     """By UT hour, the shares of frames taken for clear that show each class: found and true, over all nights.
 
     Columns: hour, label, frames, found, true.
     """
     rows = []
     for hour, of_hour in clear.groupby(clear["time"].dt.hour):
-        for name in CLASSES:
+        for name in label_set.class_names:
             shares = (of_hour["label"] == name).mean(), (of_hour["true"] == name).mean()
             rows.append((hour, name, len(of_hour), *shares))
     return pd.DataFrame(rows, columns=["hour", "label", "frames", "found", "true"])

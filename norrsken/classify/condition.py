@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GroupKFold
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.classes import CONDITIONS
 from norrsken.config.base import Settings
 from norrsken.files import written_aside
@@ -192,17 +192,26 @@ def write_condition(model: Condition, path: str | os.PathLike[str]) -> None:
 
 
 def choose_condition(labelled: str, output: str) -> None:
-    """Write `condition.json` for a release: `choose` with the agreed and the rejected frames of `labelled.parquet`."""
+    """Write `condition.json` for a release: `choose` with the clear and the rejected frames of `labelled.parquet`.
+
+    Rejected are the frames whose label stands for a sky that cannot be judged; clear are the others that have a class.
+    """
+    hidden = pa.array(tables.label_names(labelled).hidden_sky, pa.string())
     measured, clear, nights = [], [], []
-    with tables.opened(labelled, tables.labelled_table([]), ["verdict", "night", "image"]) as file:
+    with tables.opened(labelled, schemas.labelled_table([]), ["verdict", "label", "night", "image"]) as file:
         for group in range(file.num_row_groups):
-            rows = file.read_row_group(group, ["verdict", "night", "image"])
-            rows = rows.filter(pc.is_in(rows["verdict"], pa.array(["agreed", "adjudicated", "rejected"])))
+            rows = file.read_row_group(group, ["verdict", "label", "night", "image"])
+            rejected = pc.or_(pc.is_in(rows["verdict"], hidden), pc.is_in(rows["label"], hidden))
+            used = pc.or_(rejected, pc.is_valid(rows["label"]))
+            rows, rejected = rows.filter(used), rejected.filter(used)
             if len(rows):
                 measured.append(measure(tables.images(rows["image"])))
-                clear.append(np.array(rows["verdict"]) != "rejected")
+                clear.append(~np.array(rejected))
                 nights.append(rows["night"].to_numpy().astype("datetime64[D]"))
-    model = choose(np.concatenate(measured), np.concatenate(clear), np.concatenate(nights))
+    if measured:
+        model = choose(np.concatenate(measured), np.concatenate(clear), np.concatenate(nights))
+    else:
+        model = choose(np.empty((0, len(MEASURES))), np.empty(0, bool), np.empty(0, "datetime64[D]"))
     log.info("%s", model.scores)
     write_condition(model, output)
 

@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from norrsken import tables
-from norrsken.classes import CLASSES
+from norrsken import schemas, tables
 from norrsken.classify.model import FrameModel, of_known_cameras, unknown_camera
 from norrsken.config.site import FrameSource
 from norrsken.files import ahead
@@ -40,13 +39,13 @@ def classify(
 ) -> Iterator[pd.DataFrame]:
     """Classify the frames of night tables and JPEGs, a table of at most some hundred frames at a time.
 
-    Columns: frame (path of the JPEG, or frame id), time, label, p_breakup …. Frames in `done` are left out. So are
-    files that cannot be classified, and why is added to `problems`, by path. Raises `ClassifyError` for a table whose
-    frames do not fit the model.
+    Columns: frame (path of the JPEG, or frame id), time, label, and the probability of each class of the model. Frames
+    in `done` are left out. So are files that cannot be classified, and why is added to `problems`, by path. Raises
+    `ClassifyError` for a table whose frames do not fit the model.
     """
     for frames in ahead(_read(model, paths, problems, done)):
         probabilities = model.predict(frames.images)
-        scores = {f"p_{name}": probabilities[:, i] for i, name in enumerate(CLASSES)}
+        scores = {schemas.p(name): probabilities[:, i] for i, name in enumerate(model.classes)}
         labels = model.labels(probabilities)
         yield pd.DataFrame({"frame": frames.names, "time": frames.times, "label": labels, **scores})
 
@@ -76,7 +75,7 @@ def frame_files(paths: Iterable[str]) -> Iterator[str]:
 
 def _read_night_table(path: str, model: FrameModel, done: Container[str]) -> Iterator[Frames]:
     """The kept frames of a night table."""
-    listed = tables.read(path, tables.NIGHT_TABLE, ["frame_id", "time", "status"])
+    listed = tables.read(path, schemas.NIGHT_TABLE, ["frame_id", "time", "status"])
     kept = listed.filter(pc.equal(listed["status"].cast(pa.string()), "kept"))
     if not of_known_cameras(path, kept["time"], model).all():
         raise unknown_camera(path, model)

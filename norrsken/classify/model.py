@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from norrsken import stages, tables
-from norrsken.classes import CLASSES, NOT_CLASSIFIED
+from norrsken.classes import NOT_CLASSIFIED
 from norrsken.config.base import Settings
 from norrsken.config.site import Camera, FrameSource
 from norrsken.errors import NorrskenError
@@ -42,11 +42,15 @@ class FrameModel(Protocol):
     def source(self) -> FrameSource:
         """How frames must have been processed."""
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that it tells apart, in its order."""
+
     def predict(self, images: NDArray[np.uint8]) -> NDArray[Any]:
-        """Probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, 7) in class order."""
+        """Probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, classes) in class order."""
 
     def labels(self, probabilities: NDArray[Any]) -> NDArray[np.str_]:
-        """What frames with these probabilities are called: (n, 7) → (n,)."""
+        """What frames with these probabilities are called: (n, classes) → (n,)."""
 
 
 class FrameClassifier:
@@ -57,7 +61,7 @@ class FrameClassifier:
         self.path = model
         self.classifier, self.card = classifiers.load(model)
         self.digest = str(digest(model))
-        self.source = self.card.frames
+        self.source, self.classes = self.card.frames, tuple(self.card.classes)
         if self.source.processing != stages.PROCESSING:
             raise ClassifyError(
                 f"{model}: trained on frames of processing {self.source.processing}, this program makes "
@@ -72,12 +76,12 @@ class FrameClassifier:
         return images if self._extractor is None else self._extractor(images)
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, 7) in class order."""
+        """Probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, classes) in class order."""
         return self.classifier.predict(self.inputs(images)).probabilities
 
     def labels(self, probabilities: NDArray[Any]) -> NDArray[np.str_]:
-        """The most probable class of each frame: (n, 7) → (n,)."""
-        names: NDArray[np.str_] = np.array(CLASSES)[probabilities.argmax(axis=1)]
+        """The most probable class of each frame: (n, classes) → (n,)."""
+        names: NDArray[np.str_] = np.array(self.classes)[probabilities.argmax(axis=1)]
         return names
 
 
@@ -158,7 +162,7 @@ class Classifier(Settings):
 
 
 def tempered(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float64]:
-    """Probabilities (n, 7) after the scores before the softmax are divided by a temperature."""
+    """Probabilities (n, classes) after the scores before the softmax are divided by a temperature."""
     scores = np.log(np.maximum(np.asarray(probabilities, np.float64), TINY)) / temperature
     raised = np.exp(scores - scores.max(axis=1, keepdims=True))
     result: NDArray[np.float64] = raised / raised.sum(axis=1, keepdims=True)
@@ -179,20 +183,26 @@ class Ensemble:
                     f"{path}: {file} is {'gone' if sha256 is None else 'another model now'}; make the classifier anew"
                 )
         self.members = [FrameClassifier(file) for file in files]
-        self.source = self.members[0].source
+        self.source, self.classes = self.members[0].source, self.members[0].classes
+        other = next((member for member in self.members if member.classes != self.classes), None)
+        if other is not None:
+            raise ClassifyError(
+                f"{path}: {other.path} has the classes {', '.join(other.classes)}; {self.members[0].path} has "
+                f"{', '.join(self.classes)}; make the classifier anew"
+            )
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Calibrated probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, 7) in class order."""
+        """Calibrated probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, classes) in class order."""
         return averaged(self.members, self.settings.temperature, images)
 
     def labels(self, probabilities: NDArray[Any]) -> NDArray[np.str_]:
-        """The most probable class of each frame, or `not_classified`: (n, 7) → (n,)."""
-        names = np.array(CLASSES)[probabilities.argmax(axis=1)]
+        """The most probable class of each frame, or `not_classified`: (n, classes) → (n,)."""
+        names = np.array(self.classes)[probabilities.argmax(axis=1)]
         return np.where(probabilities.max(axis=1) >= self.settings.least_confidence, names, NOT_CLASSIFIED)
 
 
 def averaged(members: Sequence[FrameClassifier], temperature: float, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The mean of the members' calibrated probabilities: (n, 128, 128, 3) uint8 → (n, 7)."""
+    """The mean of the members' calibrated probabilities: (n, 128, 128, 3) uint8 → (n, classes)."""
     inputs = members[0].inputs(images)  # the same for all: runs of one model have the same features
     mean: NDArray[np.float64] = np.mean(
         [tempered(member.classifier.predict(inputs).probabilities, temperature) for member in members], axis=0

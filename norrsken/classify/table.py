@@ -12,15 +12,12 @@ from typing import Self
 
 import pandas as pd
 
-from norrsken.classes import CLASSES
 from norrsken.classify.frames import classify, frame_files
 from norrsken.classify.model import ClassifyError, FrameModel
 from norrsken.files import csv_rows
+from norrsken.schemas import p
 
 log = logging.getLogger(__name__)
-
-#: The columns of the file; `model` holds the first 16 characters of the digest of the model's file.
-COLUMNS = ("frame", "time", "label", *(f"p_{name}" for name in CLASSES), "model")
 
 
 class ClassifiedFrames:
@@ -37,12 +34,14 @@ class ClassifiedFrames:
         something else.
         """
         self.path, self.done, self._model = path, set[str](), model.digest[:16]
+        # `model` holds the first 16 characters of the digest of the model's file.
+        self._columns = ("frame", "time", "label", *map(p, model.classes), "model")
         path.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as opened:
             self._file = opened.enter_context(path.open("ab+", buffering=0))
             _lock(self._file, path)
             self._begin()
-            for line, row in csv_rows(path, COLUMNS, ClassifyError):
+            for line, row in csv_rows(path, self._columns, ClassifyError):
                 if row["model"] != self._model:
                     raise ClassifyError(
                         f"{path}, line {line}: classified with the model {row['model']}; {model.path} is "
@@ -60,7 +59,7 @@ class ClassifiedFrames:
     def append(self, table: pd.DataFrame) -> None:
         """Add the rows of a table that `classify` has made."""
         text = table.assign(model=self._model).to_csv(
-            columns=list(COLUMNS),
+            columns=list(self._columns),
             index=False,
             header=False,
             float_format="%.4f",
@@ -72,7 +71,7 @@ class ClassifiedFrames:
 
     def _begin(self) -> None:
         """Write the header where it is not there, and cut off a torn row."""
-        header = (",".join(COLUMNS) + "\n").encode()
+        header = (",".join(self._columns) + "\n").encode()
         self._file.seek(0)
         begun = self._file.read(len(header))
         if not header.startswith(begun):

@@ -1,5 +1,7 @@
 """The base of all settings."""
 
+import difflib
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -31,3 +33,32 @@ def _sorted(value: Any) -> Any:
 
 class ConfigError(NorrskenError):
     """The configuration, or what it points to, cannot be worked with; the message is for the user."""
+
+
+def keys_of(schema: Mapping[str, Any]) -> set[str]:
+    """All keys of all parts of a JSON schema, for the hint at a misspelled one."""
+    parts = [schema, *schema["$defs"].values()]
+    return {key for part in parts for key in part.get("properties", {})}
+
+
+def problem_sentence(source: str, problem: Mapping[str, Any], known: Iterable[str]) -> str:
+    """One pydantic problem as a sentence that names the key, what was found and what was expected.
+
+    source: the file. problem: of `ValidationError.errors()`. known: the keys that there are.
+    """
+    location = problem["loc"]
+    key = ".".join(str(part) for part in location if not str(part).startswith(("dict[", "constrained-str")))
+    source = f"{source}: {key}" if key else source
+    value = problem["input"]
+    match problem["type"]:
+        case "extra_forbidden":
+            close = difflib.get_close_matches(str(location[-1]), known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            return f"{source}: there is no such key{hint}"
+        case "missing":
+            return f"{source}: this key is missing"
+        case "value_error":
+            return f"{source}: {problem['ctx']['error']}"
+        case _:
+            ending = f", found {value!r}" if not isinstance(value, dict | list) else ""
+            return f"{source}: {problem['msg'][0].lower()}{problem['msg'][1:]}{ending}"

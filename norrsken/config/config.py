@@ -3,24 +3,27 @@
 Only pydantic and the standard library are imported here: the Snakefile is parsed again for every job.
 """
 
-import difflib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from norrsken.config.base import ConfigError, Name, Settings
+from norrsken.config.base import ConfigError, Name, Settings, keys_of, problem_sentence
+from norrsken.config.frames_release import FramesRelease, FramesSettings
 from norrsken.config.jobs import (
     ExportSettings,
     KeogramPageSettings,
     LabellingSettings,
     LabelSettings,
+    NightPageSettings,
     NightSettings,
     PublishedSettings,
     ReportSettings,
     RunSettings,
 )
+from norrsken.config.label_set import DEFAULT, LabelSet, read_label_set
 from norrsken.config.models import Features, Model
 from norrsken.config.releases import ArchiveRelease, Release
 from norrsken.config.site import Archive, Camera, Filter, KeogramSettings, Site
@@ -71,6 +74,12 @@ class Config(Settings):
                     f"models.{name}.features is {features!r}, which is not under features: {quoted(self.features)}"
                 )
         for name, release in self.releases.items():
+            of = release.labelling.of if isinstance(release, ArchiveRelease) else None
+            if of is not None and (of.release == name or of.release not in self.releases):
+                raise ValueError(
+                    f"releases.{name}.labelling.of.release is {of.release!r}; expected another one of "
+                    f"{quoted(self.releases)}"
+                )
             wanted = getattr(getattr(release, "catalogue", None), "model", None)
             if wanted is not None and wanted not in self.models:
                 raise ValueError(
@@ -85,6 +94,25 @@ class Config(Settings):
         if name not in self.models:
             raise ConfigError(f"models has no entry {name!r}; it has {', '.join(self.models)}")
         return self.models[name]
+
+    def label_set(self, release: str) -> LabelSet:
+        """The label set of a release; raises `ConfigError` where it cannot be used, or the release does not fit it."""
+        chosen = self.releases[release]
+        label_set = read_label_set(chosen.label_set)
+        known = label_set.names.labels
+        named = {}
+        if isinstance(chosen, ArchiveRelease | FramesRelease):
+            named["relabel"] = [label for label in chosen.relabel.values() if label is not None]
+        if isinstance(chosen, ArchiveRelease) and chosen.labelling.of is not None:
+            named["labelling.of.into"] = chosen.labelling.of.into
+        for key, labels in named.items():
+            unknown = [label for label in labels if label not in known]
+            if unknown:
+                raise ConfigError(
+                    f"releases.{release}.{key} names {unknown[0]!r}, which is not a label of the set "
+                    f"{chosen.label_set!r}: {quoted(known)}"
+                )
+        return label_set
 
     # Each rule of the workflow is given only the part that it needs: a change elsewhere does not repeat its jobs.
 
@@ -102,6 +130,10 @@ class Config(Settings):
         """The settings of the page on which times are chosen from keograms."""
         return KeogramPageSettings(site=self.site, filter=self.filter)
 
+    def night_page_settings(self, release: str) -> NightPageSettings:
+        """The settings of the pages of a release's classified nights."""
+        return NightPageSettings(site=self.site, filter=self.filter, label_set=self.label_set(release))
+
     def labelling_settings(self, release: str) -> LabellingSettings:
         """The settings of a release's labelling pages; its annotators are those of its label tables."""
         chosen = self._of_archive(release)
@@ -109,18 +141,30 @@ class Config(Settings):
         orders = {
             name: chosen.labelling.orders.get(name, "random" if i else "time") for i, name in enumerate(annotators)
         }
+        label_set, of = self.label_set(release), chosen.labelling.of
+        into = of.into if of is not None and of.into else label_set.class_names
         return LabellingSettings(
             release=release,
             longitude=self.site.longitude,
             years=sorted(chosen.years),
             orders=orders,
-            **chosen.labelling.model_dump(exclude={"orders"}),
+            labels=[label for label in label_set.classes if label.name in into] + label_set.exclusions,
+            references=label_set.references,
+            of_class=None if of is None else of.label,
+            **chosen.labelling.model_dump(exclude={"orders", "of"}),
         )
 
     def label_settings(self, release: str) -> LabelSettings:
         """The settings of a release's labelled frames."""
         chosen = self._of_archive(release)
-        return LabelSettings(station=self.site.station, longitude=self.site.longitude, years=sorted(chosen.years))
+        site, names = self.site, self.label_set(release).names
+        return LabelSettings(
+            station=site.station,
+            longitude=site.longitude,
+            years=sorted(chosen.years),
+            label_names=None if names == read_label_set(DEFAULT).names else names,
+            relabel=chosen.relabel,
+        )
 
     def published_settings(self, release: str) -> PublishedSettings:
         """The settings of a published data set's labelled frames, which the site's cameras took."""
@@ -128,10 +172,23 @@ class Config(Settings):
         site = self.site
         return PublishedSettings(station=site.station, longitude=site.longitude, cameras=self.cameras, classes=classes)
 
+    def frames_settings(self, release: str) -> FramesSettings:
+        """The settings of the labelled frames of a folder of pictures."""
+        chosen = self.releases[release]
+        if not isinstance(chosen, FramesRelease):
+            raise ConfigError(f"release {release!r} is not made of a folder of pictures")
+        return FramesSettings(
+            longitude=self.site.longitude,
+            columns=chosen.columns,
+            file=chosen.file,
+            relabel=chosen.relabel,
+            label_names=self.label_set(release).names,
+        )
+
     def _of_archive(self, release: str) -> ArchiveRelease:
         chosen = self.releases[release]
         if not isinstance(chosen, ArchiveRelease):
-            raise ConfigError(f"release {release!r} is a published data set: nobody labels its frames here")
+            raise ConfigError(f"release {release!r} is not of the archive: nobody labels its frames here")
         return chosen
 
     def run_settings(self, model: str) -> RunSettings:
@@ -143,7 +200,9 @@ class Config(Settings):
         """The settings of a release's exported catalogue."""
         chosen = self._of_archive(release)
         licence = "" if chosen.catalogue is None else chosen.catalogue.licence
-        return ExportSettings(release=release, title=chosen.title, site=self.site, licence=licence)
+        return ExportSettings(
+            release=release, title=chosen.title, site=self.site, licence=licence, label_set=self.label_set(release)
+        )
 
     def report_settings(self, release: str) -> ReportSettings:
         """The settings of a release's report."""
@@ -154,6 +213,8 @@ class Config(Settings):
             title=chosen.title,
             years=sorted(chosen.years),
             splits=chosen.splits,
+            label_set=self.label_set(release),
+            source=chosen.source,
         )
 
 
@@ -185,30 +246,10 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
 
 
-def _sentence(source: str, problem: Any) -> str:
-    """One pydantic problem as a sentence that names the key, what was found and what was expected."""
+def _sentence(source: str, problem: Mapping[str, Any]) -> str:
+    """One pydantic problem as a sentence; see `problem_sentence`."""
     # pydantic puts the discriminator's value into the path of a union: models.resnet18.network.epochs.
     location = list(problem["loc"])
     if location[:1] in (["features"], ["models"], ["releases"]) and location[2:3] not in ([], ["[key]"]):
         del location[2]
-    key = ".".join(str(part) for part in location) or "the whole"
-    value = problem["input"]
-    match problem["type"]:
-        case "extra_forbidden":
-            close = difflib.get_close_matches(str(location[-1]), _known_keys(), n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            return f"{source}: {key}: there is no such key{hint}"
-        case "missing":
-            return f"{source}: {key}: this key is missing"
-        case "value_error":
-            return f"{source}: {key}: {problem['ctx']['error']}"
-        case _:
-            ending = f", found {value!r}" if not isinstance(value, dict | list) else ""
-            return f"{source}: {key}: {problem['msg'][0].lower()}{problem['msg'][1:]}{ending}"
-
-
-def _known_keys() -> set[str]:
-    """All keys of all parts, for the hint at a misspelled one."""
-    schema = Config.model_json_schema()
-    parts = [schema, *schema["$defs"].values()]
-    return {key for part in parts for key in part.get("properties", {})}
+    return problem_sentence(source, {**problem, "loc": location}, keys_of(Config.model_json_schema()))

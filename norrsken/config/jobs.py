@@ -3,9 +3,11 @@
 from pydantic import Field
 
 from norrsken.config.base import Name, Settings
+from norrsken.config.label_set import DEFAULT, Label, LabelNames, LabelSet, read_label_set
 from norrsken.config.models import Features, Model
-from norrsken.config.releases import ClassName, Order, Split
+from norrsken.config.releases import Order
 from norrsken.config.site import Camera, Filter, KeogramSettings, Site
+from norrsken.config.splits import Split
 
 
 class NightSettings(Settings):
@@ -25,8 +27,20 @@ class KeogramPageSettings(Settings):
     filter: Filter
 
 
+class NightPageSettings(Settings):
+    """What the pages of the catalogue's nights show besides its tables; `Config.night_page_settings` gathers it."""
+
+    site: Site
+    filter: Filter
+    label_set: LabelSet
+
+
 class LabellingSettings(Settings):
-    """What shapes the labelling pages of a release; `Config.labelling_settings` gathers it."""
+    """What shapes the labelling pages of a release; `Config.labelling_settings` gathers it.
+
+    labels: those that are offered. references: where they are defined. of_class: the class whose frames are offered, in
+    an earlier release.
+    """
 
     release: Name
     longitude: float
@@ -35,14 +49,28 @@ class LabellingSettings(Settings):
     every: int
     repeats: float
     seed: int
+    labels: list[Label]
+    references: list[str]
+    of_class: str | None
 
 
 class LabelSettings(Settings):
-    """What shapes the labelled frames of a release; `Config.label_settings` gathers it."""
+    """What shapes the labelled frames of a release; `Config.label_settings` gathers it.
+
+    label_names: None: those of the paper. relabel: labels in the tables → labels of the set, or None. Where these are
+    as they were before there were others, they are not written, so that nothing is made again for them.
+    """
 
     station: str
     longitude: float
     years: list[int]
+    label_names: LabelNames | None = Field(default=None, exclude_if=lambda value: value is None)
+    relabel: dict[str, str | None] = Field(default={}, exclude_if=lambda value: not value)
+
+    @property
+    def names(self) -> LabelNames:
+        """The labels of the release's set."""
+        return self.label_names or read_label_set(DEFAULT).names
 
 
 class PublishedSettings(Settings):
@@ -51,7 +79,7 @@ class PublishedSettings(Settings):
     station: str
     longitude: float
     cameras: list[Camera]
-    classes: list[ClassName] | None
+    classes: list[str] | None
 
 
 class RunSettings(Settings):
@@ -77,6 +105,7 @@ class FigureSettings(Settings):
     cameras: list[Camera] = Field(default=[])
     root: str = ""
     nights: str = ""
+    label_set: LabelSet | None = None
 
 
 class ReportSettings(Settings):
@@ -87,6 +116,8 @@ class ReportSettings(Settings):
     title: str
     years: list[int]
     splits: dict[Name, Split]
+    label_set: LabelSet
+    source: str = "archive"
 
 
 class ExportSettings(Settings):
@@ -95,4 +126,5 @@ class ExportSettings(Settings):
     release: Name
     title: str
     site: Site
+    label_set: LabelSet
     licence: str = ""

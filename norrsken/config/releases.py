@@ -5,28 +5,26 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from norrsken.classes import CLASSES
 from norrsken.config.base import Name, Settings
+from norrsken.config.frames_release import FramesRelease
+from norrsken.config.label_set import DEFAULT, LabelName
+from norrsken.config.splits import Split
 from norrsken.errors import quoted
+from norrsken.paper import CLASSES
 
-
-class Split(Settings):
-    """How the clean frames of a release are divided into train and test."""
-
-    method: Literal["random", "stratified", "night", "published"] = Field(
-        description="random: frames at random (the paper); stratified: the same share of each class; night: no night "
-        "is in both parts; published: as the published data set is divided"
-    )
-    test_share: float = Field(
-        default=0.22, gt=0, lt=1, description="Share of frames for the test (the paper: 846/3846)"
-    )
-    seed: int = Field(default=0, ge=0, description="Seed of the division")
-
+SOURCES = "Where its frames come from: the archive, a published data set, or pictures with a table"
 
 Order = Literal["time", "random"]
 
 
-ClassName = Literal["breakup", "colored", "arcs", "discrete", "patchy", "edge", "faint"]
+class ClassFrames(Settings):
+    """The frames of one class of another release, which are labelled again to divide the class."""
+
+    release: Name = Field(description="Release in which the frames have the class; its labelled.parquet must be there")
+    label: LabelName = Field(description="The class in that release")
+    into: list[LabelName] = Field(
+        default=[], description="Labels that are offered, besides the exclusions; none: all of the label set"
+    )
 
 
 class Labelling(Settings):
@@ -40,6 +38,9 @@ class Labelling(Settings):
     every: int = Field(default=1, ge=1, description="Only every n-th of the chosen frames is offered")
     repeats: float = Field(default=0.03, ge=0, le=0.5, description="Share of frames that are shown again, unannounced")
     seed: int = Field(default=0, ge=0, description="Seed of the orders")
+    of: ClassFrames | None = Field(
+        default=None, description="Only the frames of one class of another release are offered; null: all are"
+    )
 
 
 class EventSettings(Settings):
@@ -77,12 +78,23 @@ class ArchiveRelease(Settings):
     """A named labelled data set, made of the archive's frames and the annotators' tables."""
 
     source: Literal["archive"] = Field(
-        default="archive", description="Where its frames come from: the archive, or a published data set"
+        default="archive",
+        description="Where its frames come from: the archive, a published data set, or pictures with a table",
     )
     title: str = Field(description="What the release is, for the head of the report")
     years: list[Annotated[int, Field(ge=1900, le=2052)]] = Field(min_length=1, description="UTC years of its frames")
     labels: list[str] = Field(
         min_length=1, description="One table for each annotator; the file's name is the annotator's name"
+    )
+    label_set: str = Field(
+        default=DEFAULT,
+        description="Labels of the release: the name of a set that comes with norrsken, or a .yaml file",
+    )
+    relabel: dict[LabelName, LabelName | None] = Field(
+        default={}, description="Labels in the tables and what they are in the label set; null: such a label is dropped"
+    )
+    divided: list[str] = Field(
+        default=[], description="Tables in which annotators divided a class; they replace what the same annotator said"
     )
     adjudicated: str | None = Field(
         default=None, description="Table of labels for frames on which the annotators disagree; null: they are left out"
@@ -117,6 +129,9 @@ class ArchiveRelease(Settings):
     @model_validator(mode="after")
     def _orders_of_annotators(self) -> Self:
         names = [Path(path).stem for path in self.labels]
+        for path in self.divided:
+            if Path(path).stem not in names:
+                raise ValueError(f"divided has {path!r}, but labels has tables of {quoted(names)} only")
         for name in self.labelling.orders:
             if name not in names:
                 raise ValueError(f"labelling.orders has {name!r}, but labels has tables of {quoted(names)} only")
@@ -126,13 +141,16 @@ class ArchiveRelease(Settings):
 class PublishedRelease(Settings):
     """The data set that Kvammen et al. published (DataverseNO, doi 10.18710/SSA38J), as it was unpacked."""
 
-    source: Literal["published"] = Field(description="Where its frames come from: the archive, or a published data set")
+    source: Literal["published"] = Field(
+        description="Where its frames come from: the archive, a published data set, or pictures with a table"
+    )
     title: str = Field(description="What the release is, for the head of the report")
     path: str = Field(description="Folder that holds TrainingImages and TestImages")
-    classes: list[ClassName] | None = Field(
+    classes: list[str] | None = Field(
         default=None,
         min_length=len(CLASSES),
         max_length=len(CLASSES),
+        json_schema_extra={"items": {"enum": list(CLASSES)}},
         description="Classes in the order of the integers in file names; null: the counts of Table 1 prove them",
     )
     splits: dict[Name, Split] = Field(
@@ -142,9 +160,14 @@ class PublishedRelease(Settings):
     )
 
     @property
-    def folders(self) -> dict[str, str]:
+    def sources(self) -> dict[str, str]:
         """The folders of the two parts, train and test."""
         return {"train": f"{self.path}/TrainingImages", "test": f"{self.path}/TestImages"}
+
+    @property
+    def label_set(self) -> str:
+        """That of the paper."""
+        return DEFAULT
 
     @property
     def years(self) -> list[int]:
@@ -153,6 +176,10 @@ class PublishedRelease(Settings):
 
     @property
     def labels(self) -> list[str]:
+        return []
+
+    @property
+    def divided(self) -> list[str]:
         return []
 
     @property
@@ -181,5 +208,8 @@ def _source(release: Any) -> str:
 
 
 Release = Annotated[
-    Annotated[ArchiveRelease, Tag("archive")] | Annotated[PublishedRelease, Tag("published")], Discriminator(_source)
+    Annotated[ArchiveRelease, Tag("archive")]
+    | Annotated[PublishedRelease, Tag("published")]
+    | Annotated[FramesRelease, Tag("frames")],
+    Discriminator(_source),
 ]

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from norrsken.config.base import Settings
 from norrsken.config.directories import DirectoryPattern
+from norrsken.paper import KIRUNA
 
 #: Side of the processed frame in blocks (Kvammen et al. 2020, section 2.1, step 4).
 CROP = 128
@@ -25,6 +26,11 @@ class Site(Settings):
     latitude: float = Field(ge=-90, le=90, description="Degrees north")
     longitude: float = Field(ge=-180, le=180, description="Degrees east")
     elevation: float = Field(ge=-500, le=9000, description="Metres above sea level")
+
+    @property
+    def near_kiruna(self) -> bool:
+        """Whether it can be compared with Kiruna: it is within a degree of latitude and three of longitude."""
+        return abs(self.latitude - KIRUNA.latitude) < 1 and abs(self.longitude - KIRUNA.longitude) < 3
 
     @model_validator(mode="after")
     def _not_exchanged(self) -> Self:

@@ -1,15 +1,16 @@
 """The page of the frames that the annotators labelled differently, to discuss and to settle (section 2.2)."""
 
 from norrsken import tables
+from norrsken.config.label_set import LabelSet
 from norrsken.dataset.agreement import annotators
 from norrsken.files import directory_written_aside
-from norrsken.pages import LABELS_SHOWN, write_frame, write_page
+from norrsken.pages import write_frame, write_page
 
 #: Frames that are held in memory at a time.
 AT_A_TIME = 1000
 
 
-def write_disagreement_page(labelled: str, release: str, output: str) -> None:
+def write_disagreement_page(labelled: str, release: str, label_set: LabelSet, output: str) -> None:
     """Write `index.html` and, beside it, the frames as PNG.
 
     labelled: `labelled.parquet`. Frames that a table of adjudications has settled are there too, with their label.
@@ -34,6 +35,6 @@ def write_disagreement_page(labelled: str, release: str, output: str) -> None:
                 for labels, members in groups
             ],
             "settled": settled["label"].fillna(settled["verdict"]).to_dict(),
-            "labels": LABELS_SHOWN,
+            "labels": [label.plain() for label in (*label_set.classes, *label_set.exclusions)],
         }
         write_page("disagreements", page, folder / "index.html")

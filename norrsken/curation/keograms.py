@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.astronomy import sun_and_moon_altitude
 from norrsken.calendar import night_start
 from norrsken.config.jobs import KeogramPageSettings
@@ -48,7 +48,7 @@ def _nights(
 ) -> Iterator[dict[str, Any]]:
     """What the page says of each night, in order. start: seconds since 1970 of the local noon that opens it."""
     for path in tables.night_tables(months):
-        with tables.opened(path, tables.NIGHT_TABLE, ["status"]) as file:
+        with tables.opened(path, schemas.NIGHT_TABLE, ["status"]) as file:
             status = file.read(["status"])["status"]
         yield {
             "night": path.stem,

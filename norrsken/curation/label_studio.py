@@ -12,14 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from norrsken.classes import LABELS, TITLES
+from norrsken.config.label_set import LabelSet
 from norrsken.errors import NorrskenError
 from norrsken.files import written_aside
 
 #: The control of the labelling interface that `interface` describes.
 CONTROL = "label"
-
-_NAMES = {name.lower(): name for name in LABELS} | {TITLES[name].lower(): name for name in LABELS}
 
 
 class LabelStudioError(NorrskenError):
@@ -36,9 +34,10 @@ class Annotation(NamedTuple):
     time: str
 
 
-def interface() -> str:
+def interface(label_set: LabelSet) -> str:
     """The labelling interface to paste into a project's settings."""
-    choices = "".join(f'    <Choice value="{name}" hotkey="{i}"/>\n' for i, name in enumerate(LABELS, 1))
+    labels = (*label_set.classes, *label_set.exclusions)
+    choices = "".join(f'    <Choice value="{label.name}" hotkey="{label.key}"/>\n' for label in labels)
     return f"""<View>
   <Image name="image" value="$image" smoothing="false"/>
   <Choices name="{CONTROL}" toName="image" choice="single" required="true">
@@ -58,14 +57,14 @@ def tasks(folder: str | Path, url: str) -> list[dict[str, Any]]:
     ]
 
 
-def write_tables(export: str | Path, folder: str | Path, problems: list[str]) -> dict[Path, int]:
+def write_tables(export: str | Path, folder: str | Path, label_set: LabelSet, problems: list[str]) -> dict[Path, int]:
     """Write `ANNOTATOR.csv` for each annotator of an export; return the number of labels in each.
 
-    Annotations without a frame or without one of the nine labels are left out, and `problems` says so. A second label
+    Annotations without a frame or without one of the set's labels are left out, and `problems` says so. A second label
     of an annotator for the same frame counts as a repeat. Raises `LabelStudioError` where a table is there already.
     """
     tables: dict[Path, list[Annotation]] = defaultdict(list)
-    for where, annotation in _annotations(Path(export)):
+    for where, annotation in _annotations(Path(export), label_set):
         if isinstance(annotation, str):
             problems.append(f"{export}: {where}: {annotation}")
         else:
@@ -84,13 +83,13 @@ def write_tables(export: str | Path, folder: str | Path, problems: list[str]) ->
     return {path: len(annotations) for path, annotations in tables.items()}
 
 
-def _annotations(export: Path) -> Iterator[tuple[str, Annotation | str]]:
+def _annotations(export: Path, label_set: LabelSet) -> Iterator[tuple[str, Annotation | str]]:
     """Where each annotation stands, and the annotation, or a sentence where it cannot be used."""
     if export.suffix == ".csv":
         with export.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
             for row in rows:
-                yield f"line {rows.line_num}", _annotation(row, _choices(row.get(CONTROL) or ""), row)
+                yield f"line {rows.line_num}", _annotation(row, _choices(row.get(CONTROL) or ""), row, label_set)
         return
     try:
         exported = json.loads(export.read_text(encoding="utf-8"))
@@ -103,7 +102,7 @@ def _annotations(export: Path) -> Iterator[tuple[str, Annotation | str]]:
             if not annotation.get("was_cancelled"):  # skipped
                 choices = [name for r in annotation.get("result", []) for name in r.get("value", {}).get("choices", [])]
                 origin = {**annotation, "annotator": annotation.get("completed_by")}
-                yield f"task {task.get('id')}", _annotation(task["data"], choices, origin)
+                yield f"task {task.get('id')}", _annotation(task["data"], choices, origin, label_set)
 
 
 def _choices(cell: str) -> list[str]:
@@ -111,7 +110,9 @@ def _choices(cell: str) -> list[str]:
     return list(json.loads(cell)["choices"]) if cell.startswith("{") else [cell] if cell else []
 
 
-def _annotation(data: dict[str, Any], choices: list[str], origin: dict[str, Any]) -> Annotation | str:
+def _annotation(
+    data: dict[str, Any], choices: list[str], origin: dict[str, Any], label_set: LabelSet
+) -> Annotation | str:
     """The annotation of a frame, or a sentence where it cannot be used.
 
     data: the data of the task. origin: has annotator, lead_time and created_at.
@@ -122,11 +123,14 @@ def _annotation(data: dict[str, Any], choices: list[str], origin: dict[str, Any]
     )  # Label Studio gives uploaded files a prefix
     if not frame:
         return "neither frame_id nor image tells which frame it is"
-    if len(choices) != 1 or choices[0].lower() not in _NAMES:
-        return f"{frame}: found {', '.join(choices) or 'no choice'}, expected one of {', '.join(LABELS)}"
+    labels = (*label_set.classes, *label_set.exclusions)
+    names = {said.lower(): label.name for label in labels for said in (label.title, label.name)}
+    if len(choices) != 1 or choices[0].lower() not in names:
+        expected = ", ".join(label_set.names.labels)
+        return f"{frame}: found {', '.join(choices) or 'no choice'}, expected one of {expected}"
     annotator = origin.get("annotator")
     if isinstance(annotator, dict):
         annotator = annotator.get("email") or annotator.get("id")
     name = re.sub(r"[^A-Za-z0-9-]+", "-", str(annotator or "").split("@")[0]).strip("-") or "annotator"
     times = (str(origin.get(key) or "") for key in ("lead_time", "created_at"))
-    return Annotation(frame, _NAMES[choices[0].lower()], name, *times)
+    return Annotation(frame, names[choices[0].lower()], name, *times)

@@ -1,20 +1,22 @@
 """The pages on which people label frames, one page for each annotator (section 2.2)."""
 
 import zlib
-from collections.abc import Iterable, Iterator
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.config.jobs import LabellingSettings
 from norrsken.dataset.selections import Selections, read_selections
 from norrsken.errors import NorrskenError
 from norrsken.files import directory_written_aside
-from norrsken.pages import LABELS_SHOWN, write_frame, write_page
+from norrsken.pages import write_frame, write_page
 
 #: The most frames on a page. A page of more would open slowly, and nobody would come to its end.
 MAX_FRAMES = 50_000
@@ -35,18 +37,22 @@ class Shown(NamedTuple):
 
 
 def write_labelling_pages(
-    months: Iterable[str], selections: str | None, settings: LabellingSettings, output: str
+    months: Iterable[str], selections: str | None, earlier: str | None, settings: LabellingSettings, output: str
 ) -> None:
     """Write a page for each annotator and, for all, the frames as PNG.
 
-    months: directories of the night tables. selections: the table of chosen times; None: all kept frames. Raises
-    `LabellingError` where no frame was kept and chosen, or more than a page can hold.
+    months: directories of the night tables. selections: the table of chosen times; None: all kept frames. earlier: the
+    `labelled.parquet` of another release, of which the frames of the class `settings.of_class` are offered, to divide
+    it; None: those of the months are. Raises `LabellingError` where no frame was kept and chosen, or more than a page
+    can hold.
     """
     chosen = None if selections is None else read_selections(selections, settings.longitude)
     with directory_written_aside(output) as folder:
-        frames = list(_write_frames(months, chosen, settings, folder / "frames"))
+        offered = _kept(months, chosen, settings) if earlier is None else _of_class(earlier, settings)
+        frames = list(_write_frames(offered, chosen, settings, folder / "frames"))
         if not frames:
-            raise LabellingError("no frame of the release's years was kept and lies in the chosen times")
+            wanted = "was kept" if earlier is None else f"is {settings.of_class!r} in {earlier}"
+            raise LabellingError(f"no frame of the release's years {wanted} and lies in the chosen times")
         for annotator, order in settings.orders.items():
             write_labelling_page(frames, annotator, order, settings, folder / f"{annotator}.html")
 
@@ -62,7 +68,8 @@ def write_labelling_page(
         "frames": frames,
         "sequence": [frame for frame, _ in shown],
         "repeats": [position for position, (_, repeat) in enumerate(shown) if repeat],
-        "labels": LABELS_SHOWN,
+        "labels": [label.plain() for label in settings.labels],
+        "references": settings.references,
     }
     write_page("labelling", page, output)
 
@@ -78,35 +85,67 @@ def sequence(frames: int, annotator: str, order: str, settings: LabellingSetting
     return [shown for _, shown in sorted(places, key=lambda item: item[0])]
 
 
-def _write_frames(
-    months: Iterable[str], selections: Selections | None, settings: LabellingSettings, folder: Path
-) -> Iterator[str]:
-    """Write the frames that are offered, by time; yield the path of each without its suffix: night/frame_id."""
-    number = 0
+class Offered(NamedTuple):
+    """A frame that may be labelled. image: (128, 128, 3) uint8."""
+
+    frame_id: str
+    time: datetime
+    night: date
+    image: NDArray[np.uint8]
+
+
+def _kept(months: Iterable[str], selections: Selections | None, settings: LabellingSettings) -> Iterator[Offered]:
+    """The kept frames of the release's years, by time, of nights of which something was chosen."""
     for path in tables.night_tables(months):
-        night = date.fromisoformat(path.stem)
-        if selections is not None and not selections.nights.get(night):
+        if selections is not None and not selections.nights.get(date.fromisoformat(path.stem)):
             continue
-        (folder / path.stem).mkdir(parents=True)
         columns = ["frame_id", "time", "status", "image"]
-        with tables.opened(path, tables.NIGHT_TABLE, columns) as file:
+        with tables.opened(path, schemas.NIGHT_TABLE, columns) as file:
             for group in range(file.num_row_groups):
                 rows = file.read_row_group(group, columns)
                 kept = rows.filter(pc.equal(rows["status"].cast("string"), "kept"))
-                for frame, time, image in zip(
-                    kept["frame_id"].to_pylist(), kept["time"].to_pylist(), tables.images(kept["image"]), strict=True
-                ):
-                    if time.year not in settings.years or (
-                        selections is not None and not selections.holds(night, time)
-                    ):
-                        continue
-                    number += 1
-                    if (number - 1) % settings.every:
-                        continue
-                    if number > MAX_FRAMES * settings.every:
-                        raise LabellingError(
-                            f"more than {MAX_FRAMES:,} frames to label; choose times from keograms (selections), or "
-                            f"offer every n-th frame only (labelling.every, now {settings.every})"
-                        )
-                    write_frame(image, folder / path.stem / f"{frame}.png")
-                    yield f"{path.stem}/{frame}"
+                yield from _rows(kept, [date.fromisoformat(path.stem)] * len(kept), settings)
+
+
+def _of_class(labelled: str, settings: LabellingSettings) -> Iterator[Offered]:
+    """The frames of a class of a release, by time. Raises `LabellingError` where the release has no such class."""
+    classes = tables.label_names(labelled).classes
+    if settings.of_class not in classes:
+        raise LabellingError(f"{labelled} has no class {settings.of_class!r}; it has {', '.join(classes)}")
+    columns = ["frame_id", "time", "night", "label", "image"]
+    with tables.opened(labelled, schemas.labelled_table([]), columns) as file:
+        for group in range(file.num_row_groups):
+            rows = file.read_row_group(group, columns)
+            of_class = rows.filter(pc.equal(rows["label"], settings.of_class))
+            yield from _rows(of_class, of_class["night"].to_pylist(), settings)
+
+
+def _rows(table: pa.Table, nights: Sequence[date], settings: LabellingSettings) -> Iterator[Offered]:
+    """The rows of a table that are of the release's years."""
+    ids, times = table["frame_id"].to_pylist(), table["time"].to_pylist()
+    for row in zip(ids, times, nights, tables.images(table["image"]), strict=True):
+        offered = Offered(*row)
+        if offered.time.year in settings.years:
+            yield offered
+
+
+def _write_frames(
+    offered: Iterable[Offered], selections: Selections | None, settings: LabellingSettings, folder: Path
+) -> Iterator[str]:
+    """Write the frames that are chosen, by time; yield the path of each without its suffix: night/frame_id."""
+    number = 0
+    for frame_id, time, night, image in offered:
+        if selections is not None and not selections.holds(night, time):
+            continue
+        number += 1
+        if (number - 1) % settings.every:
+            continue
+        if number > MAX_FRAMES * settings.every:
+            raise LabellingError(
+                f"more than {MAX_FRAMES:,} frames to label; choose times from keograms (selections), or "
+                f"offer every n-th frame only (labelling.every, now {settings.every})"
+            )
+        path = folder / str(night) / f"{frame_id}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_frame(image, path)
+        yield f"{night}/{frame_id}"

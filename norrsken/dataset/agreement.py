@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from norrsken.classes import CLASSES, LABELS
+from norrsken.config.label_set import LabelNames
 from norrsken.evaluation.bootstrap import interval, redrawn
 
 #: What is computed from two labels of the same frames: the columns of the tables of agreement.
@@ -18,27 +18,27 @@ def annotators(labelled: pd.DataFrame) -> list[str]:
     return [name.removeprefix("label_") for name in map(str, labelled) if name.startswith("label_")]
 
 
-def agreement(labelled: pd.DataFrame) -> pd.DataFrame:
+def agreement(labelled: pd.DataFrame, names: LabelNames) -> pd.DataFrame:
     """Cohen's kappa and the share of agreement of each pair of annotators.
 
     labelled: `night` and the columns `label_{annotator}` of `labelled.parquet`. Columns that end in `_suitable` are
-    over the frames to which both gave one of the seven classes (95 % agreement in the paper, section 2.2). Kappa is
+    over the frames to which both gave one of the classes (95 % agreement in the paper, section 2.2). Kappa is
     empty where it is not defined; `kappa_low` and `kappa_high` are its 95 % interval (bootstrap over nights).
     """
     rows = []
     for a, b in combinations(annotators(labelled), 2):
         both = labelled[[f"label_{a}", f"label_{b}", "night"]].dropna()
-        suitable = both[both.iloc[:, :2].isin(CLASSES).all(axis=1)]
+        suitable = both[both.iloc[:, :2].isin(names.classes).all(axis=1)]
         row: dict[str, object] = {"annotator_a": a, "annotator_b": b}
         for suffix, pairs in (("", both), ("_suitable", suitable)):
-            measures = _compare(pairs.iloc[:, 0], pairs.iloc[:, 1], pairs["night"])
+            measures = _compare(pairs.iloc[:, 0], pairs.iloc[:, 1], pairs["night"], names)
             row |= {f"{name}{suffix}": value for name, value in measures.items()}
         rows.append(row)
     columns = [f"{name}{suffix}" for suffix in ("", "_suitable") for name in MEASURES]
     return pd.DataFrame(rows, columns=["annotator_a", "annotator_b", *columns])
 
 
-def consistency(labelled: pd.DataFrame) -> pd.DataFrame:
+def consistency(labelled: pd.DataFrame, names: LabelNames) -> pd.DataFrame:
     """How far each annotator agrees with their own earlier label, where a frame was shown again.
 
     The columns `MEASURES` are as in `agreement`.
@@ -47,18 +47,18 @@ def consistency(labelled: pd.DataFrame) -> pd.DataFrame:
     for name in annotators(labelled):
         if f"repeat_{name}" in labelled:
             again = labelled[[f"label_{name}", f"repeat_{name}", "night"]].dropna()
-            rows.append({"annotator": name, **_compare(again.iloc[:, 0], again.iloc[:, 1], again["night"])})
+            rows.append({"annotator": name, **_compare(again.iloc[:, 0], again.iloc[:, 1], again["night"], names)})
     return pd.DataFrame(rows, columns=["annotator", *MEASURES])
 
 
-def confusion(labelled: pd.DataFrame, a: str, b: str) -> NDArray[np.float64]:
-    """Frames by the label that one annotator gave (rows) and another one (columns), (9, 9) in the order of `LABELS`."""
+def confusion(labelled: pd.DataFrame, a: str, b: str, names: LabelNames) -> NDArray[np.float64]:
+    """Frames by the label that one annotator gave (rows) and another one (columns), (n, n) in the labels' order."""
     both = labelled[[f"label_{a}", f"label_{b}"]].dropna()
-    counts: NDArray[np.float64] = _count(both.iloc[:, 0], both.iloc[:, 1]).sum(axis=0)
+    counts: NDArray[np.float64] = _count(both.iloc[:, 0], both.iloc[:, 1], names).sum(axis=0)
     return counts
 
 
-def course(labelled: pd.DataFrame, parts: int = 10) -> pd.DataFrame:
+def course(labelled: pd.DataFrame, names: LabelNames, parts: int = 10) -> pd.DataFrame:
     """How an annotator's labels and pace change: a row for each tenth of the order, and for each session.
 
     Columns: annotator, by (`order` or `session`), part (its number), frames, seconds_median, the share of each label.
@@ -76,26 +76,29 @@ def course(labelled: pd.DataFrame, parts: int = 10) -> pd.DataFrame:
                 else (labels["place"].rank(method="first") - 1) * parts // len(labels) + 1
             )
             for part, members in labels.groupby(places.astype(int)):
-                shares = members["label"].value_counts(normalize=True).reindex(LABELS, fill_value=0.0)
+                shares = members["label"].value_counts(normalize=True).reindex(names.labels, fill_value=0.0)
                 row: dict[str, object] = {"annotator": name, "by": by, "part": part, "frames": len(members)}
                 row["seconds_median"] = members["seconds"].median()
-                rows.append(row | {label: shares[label] for label in LABELS})
-    return pd.DataFrame(rows, columns=["annotator", "by", "part", "frames", "seconds_median", *LABELS])
+                rows.append(row | {label: shares[label] for label in names.labels})
+    return pd.DataFrame(rows, columns=["annotator", "by", "part", "frames", "seconds_median", *names.labels])
 
 
-def _compare(first: pd.Series, second: pd.Series, nights: pd.Series) -> dict[str, object]:
+def _compare(first: pd.Series, second: pd.Series, nights: pd.Series, names: LabelNames) -> dict[str, object]:
     """The values of `MEASURES` for two labels of the same frames."""
-    counts = _count(first, second, nights)
+    counts = _count(first, second, names, nights)
     low, high = interval(_kappa(redrawn(counts))) if len(counts) > 1 else (np.nan, np.nan)
     values = (len(first), (first == second).mean(), float(_kappa(counts.sum(axis=0))), low, high)
     return dict(zip(MEASURES, values, strict=True))
 
 
-def _count(first: pd.Series, second: pd.Series, nights: pd.Series | None = None) -> NDArray[np.float64]:
-    """Frames by two labels of each: (nights, 9, 9) in the order of `LABELS`, or (1, 9, 9) without nights."""
+def _count(
+    first: pd.Series, second: pd.Series, names: LabelNames, nights: pd.Series | None = None
+) -> NDArray[np.float64]:
+    """Frames by two labels of each: (nights, n, n) in the labels' order, or (1, n, n) without nights."""
+    labels = names.labels
     units = np.zeros(len(first), np.int64) if nights is None else pd.factorize(nights)[0]
-    counts = np.zeros((1 if nights is None else nights.nunique(), len(LABELS), len(LABELS)))
-    np.add.at(counts, (units, *(column.map(LABELS.index).to_numpy(np.int64) for column in (first, second))), 1)
+    counts = np.zeros((1 if nights is None else nights.nunique(), len(labels), len(labels)))
+    np.add.at(counts, (units, *(column.map(labels.index).to_numpy(np.int64) for column in (first, second))), 1)
     return counts
 
 

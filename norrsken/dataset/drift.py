@@ -9,13 +9,22 @@ import pyarrow as pa
 from norrsken import tables
 from norrsken.config.jobs import LabelSettings
 from norrsken.dataset.agreement import annotators
-from norrsken.dataset.labels import LabelTable, find_frames, frame_ids, frames_by_night, outcome, read_labels
+from norrsken.dataset.labels import (
+    LabelTable,
+    find_frames,
+    frame_ids,
+    frames_by_night,
+    outcome,
+    read_annotators,
+    read_labels,
+)
 from norrsken.dataset.selections import Selections, read_selections
 
 
 def drift(
     labelled: str,
     label_paths: Sequence[str],
+    divided: Sequence[str],
     adjudicated: str | None,
     selections: str | None,
     nights: str,
@@ -23,25 +32,27 @@ def drift(
 ) -> list[str]:
     """What differs today from what `labelled.parquet` was made of, in plain sentences; none where nothing does.
 
-    label_paths: the annotators' tables. adjudicated: the table of settled disagreements. selections: the table of
-    chosen times. nights: the folder of the months' night tables. A table that cannot be compared gets a sentence too.
+    label_paths: the annotators' tables; divided: those in which they divided a class. adjudicated: the table of settled
+    disagreements. selections: the table of chosen times. nights: the folder of the months' night tables. A table that
+    cannot be compared gets a sentence too.
     """
     frozen = tables.read_without_images(labelled).set_index("frame_id")
     months = [str(path) for path in Path(nights).glob("????-??")]
-    tables_of_people = [*label_paths, *filter(None, (adjudicated, selections))]
+    tables_of_people = [*label_paths, *divided, *filter(None, (adjudicated, selections))]
     gone = [path for path in tables_of_people if not Path(path).exists()]
     sentences = [f"{path} is not there to compare with." for path in gone]
-    label_tables = {path: read_labels(path) for path in label_paths if path not in gone}
-    for path, table in label_tables.items():
+    there, divided_there = ([path for path in paths if path not in gone] for paths in (label_paths, divided))
+    by_annotator, _ = read_annotators(there, [path for path in divided_there if _has_first(path, there)], settings)
+    for path, table in zip(there, by_annotator.values(), strict=True):
         differing = _differing_labels(frozen, f"label_{Path(path).stem}", table)
         if differing:
             sentences.append(f"{path} has other labels for {differing} of its frames now.")
     if adjudicated is not None and adjudicated not in gone:
-        differing = _differing_outcomes(frozen, read_labels(adjudicated))
+        differing = _differing_outcomes(frozen, read_labels(adjudicated, settings), settings.names.exclusions)
         if differing:
             sentences.append(f"{adjudicated} settles {differing} of its frames otherwise now.")
     chosen = None if selections is None or selections in gone else read_selections(selections, settings.longitude)
-    added = _newly_labelled(set(frozen.index), list(label_tables.values()), chosen, months, settings)
+    added = _newly_labelled(set(frozen.index), list(by_annotator.values()), chosen, months, settings)
     if added:
         sentences.append(f"{added} more frames of its years are labelled now.")
     differing = missing = unselected = 0
@@ -61,17 +72,22 @@ def drift(
     return sentences
 
 
+def _has_first(path: str, label_paths: Sequence[str]) -> bool:
+    """Whether the first table of the annotator of a table of divided labels is there."""
+    return Path(path).stem in {Path(first).stem for first in label_paths}
+
+
 def _differing_labels(frozen: pd.DataFrame, column: str, table: LabelTable) -> int:
     then = frozen[column] if column in frozen else pd.Series(None, frozen.index, dtype=object)
     now = pd.Series([entry and entry.label for entry in map(table.get, frozen.index)], frozen.index, dtype=object)
     return int((then.fillna("") != now.fillna("")).sum())
 
 
-def _differing_outcomes(frozen: pd.DataFrame, settled: LabelTable) -> int:
+def _differing_outcomes(frozen: pd.DataFrame, settled: LabelTable, exclusions: Sequence[str]) -> int:
     columns = ["verdict", "label", *(f"label_{name}" for name in annotators(frozen))]
     verdicts = frozen[columns].astype(object).where(frozen[columns].notna(), None)
     return sum(
-        outcome(labels, settled.get(frame)) != (then, label)
+        outcome(labels, settled.get(frame), exclusions) != (then, label)
         for frame, then, label, *labels in verdicts.itertuples(name=None)
     )
 

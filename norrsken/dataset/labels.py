@@ -3,16 +3,15 @@
 import logging
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 
-from norrsken import stages, tables
+from norrsken import schemas, stages, tables
 from norrsken.calendar import night_of
-from norrsken.classes import EXCLUSIONS, LABELS
 from norrsken.config.jobs import LabelSettings
 from norrsken.config.site import FrameSource
 from norrsken.dataset.selections import Selections, read_selections
@@ -48,20 +47,26 @@ class LabelError(NorrskenError):
     """A label table cannot be used; the message lists the first problems with file and line."""
 
 
-def read_labels(path: str | os.PathLike[str]) -> LabelTable:
+def read_labels(path: str | os.PathLike[str], settings: LabelSettings) -> LabelTable:
     """Read an annotator's table: `frame_id`, `label`; `order`, `session`, `seconds`, `context` where they are there.
 
-    A row with `repeat` = 1 does not count as a label: it says what the annotator said the second time. Raises
-    `LabelError` for unknown labels and for a frame with two different labels.
+    A row with `repeat` = 1 does not count as a label: it says what the annotator said the second time. A row whose
+    label `settings.relabel` maps to nothing does not count at all. Raises `LabelError` for unknown labels and for a
+    frame with two different labels.
     """
+    known, relabel = settings.names.labels, settings.relabel
     labels: LabelTable = {}
     repeats: dict[str, str] = {}
     problems = []
     for line, row in csv_rows(path, ["frame_id", "label"], LabelError):
         frame, label = row["frame_id"].strip(), row["label"].strip()
         before = labels.get(frame)
-        if label not in LABELS:
-            problems.append(f"{path}:{line}: the label {label!r} is none of {', '.join(LABELS)}")
+        new = relabel.get(label, label)
+        if new is None:
+            continue
+        label = new
+        if label not in known:
+            problems.append(f"{path}:{line}: the label {label!r} is none of {', '.join(known)}")
         elif row.get("repeat", "").strip() == "1":
             repeats[frame] = label
         elif before is not None and before.label != label:
@@ -86,8 +91,29 @@ def _given(row: Mapping[str, str], label: str, line: int) -> Given:
     )
 
 
+def read_annotators(
+    label_paths: Sequence[str], divided: Sequence[str], settings: LabelSettings
+) -> tuple[dict[str, LabelTable], set[str]]:
+    """The labels of each annotator, whose name is the file's; and the frames that have a label no more.
+
+    divided: tables of some of the annotators in which a class was divided: what they say of a frame replaces what the
+    annotator's first table says. A frame has no label any more where its label is mapped to nothing and no such table
+    has it. Raises `LabelError` as `read_labels` does.
+    """
+    labels = {Path(path).stem: read_labels(path, settings) for path in label_paths}
+    unmapped = settings.model_copy(update={"relabel": {}})
+    for path in divided:
+        labels[Path(path).stem] |= read_labels(path, unmapped)
+    known = {frame for table in labels.values() for frame in table}
+    dropped = {old for old, new in settings.relabel.items() if new is None}
+    rows = (row for path in label_paths for _, row in csv_rows(path, ["frame_id", "label"], LabelError) if dropped)
+    gone = {row["frame_id"].strip() for row in rows if row["label"].strip() in dropped}
+    return labels, gone - known
+
+
 def merge_labels(
     label_paths: Sequence[str],
+    divided: Sequence[str],
     adjudicated: str | None,
     selections: str | None,
     months: Iterable[str],
@@ -96,13 +122,14 @@ def merge_labels(
 ) -> None:
     """Write `labelled.parquet` of a release.
 
-    label_paths: one table for each annotator, whose name is the file's. adjudicated: a table of what was settled where
-    they disagree; None: nothing was. selections: the table of chosen times; None: all times count.
+    label_paths: one table for each annotator, whose name is the file's; divided: see `read_annotators`. adjudicated: a
+    table of what was settled where they disagree; None: nothing was. selections: the table of chosen times; None: all
+    times count.
     months: the directories of the night tables. Frames of other years, frames that the filters did not keep, and frames
     outside the chosen times are left out and counted. Raises `LabelError` for frames that are not in the archive.
     """
-    labels = {Path(path).stem: read_labels(path) for path in label_paths}
-    settled = {} if adjudicated is None else read_labels(adjudicated)
+    labels, gone = read_annotators(label_paths, divided, settings)
+    settled = {} if adjudicated is None else read_labels(adjudicated, settings)
     lines = {
         frame: f"{path}:{entry.line}"
         for path, table in reversed(list(zip(label_paths, labels.values(), strict=True)))
@@ -110,11 +137,14 @@ def merge_labels(
     }
     wanted, outside = frames_by_night(lines, settings)
     left_out = Counter({"outside the release's years": outside} if outside else {})
+    if gone:
+        left_out["a label that is mapped to nothing"] = len(gone)
     chosen = None if selections is None else read_selections(selections, settings.longitude)
-    schema = tables.labelled_table(labels)
+    schema = schemas.labelled_table(labels, settings.names.exclusions)
     problems = []
     source = _frame_source(months, wanted).plain()
-    with tables.writer(output, schema, settings.plain(), frames=source) as writer:
+    more = {"frames": source, **tables.labels_metadata(settings.names)}
+    with tables.writer(output, schema, settings.plain(), **more) as writer:
         for night, frames in sorted(wanted.items()):
             kept, rejected = find_frames(months, night, frames, chosen)
             problems += [
@@ -122,7 +152,9 @@ def merge_labels(
             ]
             left_out.update(rejected.values())
             if kept is not None and not problems:
-                writer.write_table(_with_labels(kept, labels, settled).select(schema.names).cast(schema))
+                writer.write_table(
+                    _with_labels(kept, labels, settled, settings.names.exclusions).select(schema.names).cast(schema)
+                )
         raise_listed(problems, LabelError)
         writer.add_key_value_metadata({tables.LEFT_OUT_KEY: to_json(left_out)})
     for reason, count in left_out.items():
@@ -142,7 +174,7 @@ def find_frames(
         return None, {}
     parts: list[pa.Table] = []
     reasons: dict[str, str] = {}
-    with tables.opened(path, tables.NIGHT_TABLE) as file:
+    with tables.opened(path, schemas.NIGHT_TABLE) as file:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, ["frame_id", "time", "status"])
             chosen = []
@@ -177,26 +209,27 @@ def _frame_source(months: Iterable[str], nights: Iterable[date]) -> FrameSource:
     return source
 
 
-def verdict(labels: Iterable[str | None]) -> str:
-    """What the annotators say together; see `tables.VERDICTS`."""
-    distinct = set(labels)
-    if None in distinct or not distinct:
+def verdict(labels: Iterable[str | None], exclusions: Collection[str]) -> str:
+    """What the annotators say together; see `schemas.verdicts`."""
+    given = list(labels)
+    distinct = {label for label in given if label is not None}
+    if None in given or not given:
         return "incomplete"
     if len(distinct) > 1:
         return "disagreement"
     (label,) = distinct
-    return label if label in EXCLUSIONS else "agreed"
+    return label if label in exclusions else "agreed"
 
 
-def outcome(labels: Iterable[str | None], settled: Given | None) -> tuple[str, str | None]:
+def outcome(labels: Iterable[str | None], settled: Given | None, exclusions: Collection[str]) -> tuple[str, str | None]:
     """Verdict and class of a frame: what the annotators say together, or what settled their disagreement."""
     labels = list(labels)
-    together = verdict(labels)
+    together = verdict(labels, exclusions)
     if together == "agreed":
         return together, labels[0]
     if together != "disagreement" or settled is None:
         return together, None
-    return (settled.label, None) if settled.label in EXCLUSIONS else ("adjudicated", settled.label)
+    return (settled.label, None) if settled.label in exclusions else ("adjudicated", settled.label)
 
 
 def frames_by_night(lines: Mapping[str, str], settings: LabelSettings) -> tuple[dict[date, set[str]], int]:
@@ -225,15 +258,17 @@ def frames_by_night(lines: Mapping[str, str], settings: LabelSettings) -> tuple[
     return wanted, outside
 
 
-def _with_labels(kept: pa.Table, labels: Mapping[str, LabelTable], settled: LabelTable) -> pa.Table:
+def _with_labels(
+    kept: pa.Table, labels: Mapping[str, LabelTable], settled: LabelTable, exclusions: Collection[str]
+) -> pa.Table:
     frames = kept["frame_id"].to_pylist()
     by_annotator = [
         [entry and entry.label for entry in (table.get(frame) for table in labels.values())] for frame in frames
     ]
-    outcomes = [outcome(row, settled.get(frame)) for frame, row in zip(frames, by_annotator, strict=True)]
+    outcomes = [outcome(row, settled.get(frame), exclusions) for frame, row in zip(frames, by_annotator, strict=True)]
     for name, table in labels.items():
         rows = [table.get(frame) for frame in frames]
-        for field in tables.annotator_fields(name):
+        for field in schemas.annotator_fields(name):
             column = field.name.removesuffix(f"_{name}")
             kept = kept.append_column(field, pa.array([row and getattr(row, column) for row in rows], field.type))
     verdicts, classes = zip(*outcomes, strict=True)

@@ -18,13 +18,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
-from norrsken import stages, tables
+from norrsken import schemas, stages, tables
 from norrsken.calendar import night_of
-from norrsken.classes import CLASSES
 from norrsken.config.jobs import PublishedSettings
 from norrsken.config.site import CROP, FrameSource
 from norrsken.errors import NorrskenError, raise_listed
-from norrsken.paper import PAPER_LABELS
+from norrsken.paper import CLASSES, PAPER_LABELS
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +68,7 @@ def read_published(folders: Mapping[str, str], settings: PublishedSettings, outp
     Image.init()
     problems: list[str] = []
     source = FrameSource(processing=stages.PROCESSING, cameras=settings.cameras).plain()
-    with tables.writer(output, tables.PUBLISHED_TABLE, settings.plain(), frames=source) as writer:
+    with tables.writer(output, schemas.PUBLISHED_TABLE, settings.plain(), frames=source) as writer:
         for start in range(0, len(files), tables.ROW_GROUP):
             group = files[start : start + tables.ROW_GROUP]
             images = [_read(file.path, problems) for file in group]
@@ -153,4 +152,4 @@ def _table(
         "label": [classes[file.label] for file in files],
         "image": tables.image_column(images),
     }
-    return pa.table(columns, tables.PUBLISHED_TABLE)
+    return pa.table(columns, schemas.PUBLISHED_TABLE)

@@ -14,10 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from norrsken import tables
-from norrsken.classes import CLASSES
-from norrsken.config.releases import Split
+from norrsken import schemas, tables
 from norrsken.config.site import FrameSource
+from norrsken.config.splits import Split
 from norrsken.errors import NorrskenError
 
 log = logging.getLogger(__name__)
@@ -45,11 +44,15 @@ class Part:
 
 
 class Division(NamedTuple):
-    """The clean frames of a data set as a split divides them. source: how their images were processed."""
+    """The clean frames of a data set as a split divides them.
+
+    source: how their images were processed. classes: the names of the codes of their labels.
+    """
 
     train: Part
     test: Part
     source: FrameSource
+    classes: tuple[str, ...]
 
 
 def split_dataset(labelled: str, splits: Mapping[str, Split], output: str) -> None:
@@ -60,18 +63,26 @@ def split_dataset(labelled: str, splits: Mapping[str, Split], output: str) -> No
     clean = tables.read_where(labelled, "verdict", ["agreed", "adjudicated"], columns)
     if clean.num_rows == 0:
         raise DatasetError(f"{labelled}: there is no frame on which all annotators agree")
+    names = tables.label_names(labelled)
     labels = np.array(clean["label"].to_pylist())
     nights = np.array(clean["night"].to_pylist(), dtype="datetime64[D]")
     for name, split in splits.items():
         if split.method == "night" and np.isnat(nights).any():
             raise DatasetError(f"split {name!r} divides by night, but there are frames whose time is not known")
-        test = np.array(clean["part"]) == "test" if split.method == "published" else divide(labels, nights, split)
+        if split.method == "published":
+            if clean["part"].null_count:
+                raise DatasetError(
+                    f"split {name!r}: the release does not say which frames are train and which are test"
+                )
+            test = np.array(clean["part"]) == "test"
+        else:
+            test = divide(labels, nights, split, names.classes)
         if test.all() or not test.any():
             raise DatasetError(
                 f"split {name!r}: {test.sum()} of {len(test)} clean frames ({len(np.unique(nights))} nights) "
                 "fell to the test; it needs some frames on both sides"
             )
-        for label in CLASSES:
+        for label in names.classes:
             chosen = labels == label
             if chosen.any() and not (chosen & ~test).any():
                 log.warning("split %r has no training frame of the class %r", name, label)
@@ -80,10 +91,13 @@ def split_dataset(labelled: str, splits: Mapping[str, Split], output: str) -> No
         clean = clean.append_column(f"split_{name}", pa.array(np.where(test, "test", "train")))
     settings = {name: split.plain() for name, split in splits.items()}
     source = tables.frame_source(labelled).plain()
-    tables.write(output, clean, tables.dataset_table(splits), settings, frames=source)
+    schema = schemas.dataset_table(splits, names.classes)
+    tables.write(output, clean, schema, settings, frames=source, **tables.labels_metadata(names))
 
 
-def divide(labels: NDArray[np.str_], nights: NDArray[np.datetime64], split: Split) -> NDArray[np.bool_]:
+def divide(
+    labels: NDArray[np.str_], nights: NDArray[np.datetime64], split: Split, classes: Iterable[str]
+) -> NDArray[np.bool_]:
     """Which frames are for the test: (n,) bool, the same for the same seed. labels, nights: (n,)."""
     random = np.random.default_rng(split.seed)
     test = np.zeros(len(labels), bool)
@@ -91,7 +105,7 @@ def divide(labels: NDArray[np.str_], nights: NDArray[np.datetime64], split: Spli
         case "random":
             test[random.permutation(len(labels))[: round(split.test_share * len(labels))]] = True
         case "stratified":
-            test = drawn_by_class(labels, CLASSES, split.test_share, random)
+            test = drawn_by_class(labels, classes, split.test_share, random)
         case "night":
             test = np.isin(nights, _test_nights(labels, nights, split, random))
     return test
@@ -110,7 +124,7 @@ def drawn_by_class(
 
 def held_out(labels: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
     """Which training frames a run of this seed keeps out, to follow its training: (n,) bool. labels: codes, (n,)."""
-    return drawn_by_class(labels, range(len(CLASSES)), share, np.random.default_rng(seed))
+    return drawn_by_class(labels, range(labels.max(initial=-1) + 1), share, np.random.default_rng(seed))
 
 
 def _test_nights(
@@ -139,13 +153,15 @@ def read_split(path: str | os.PathLike[str], split: str, images: bool = False) -
     """The train and the test frames of a split of `dataset.parquet`, in its order; with their images if asked for."""
     column = f"split_{split}"
     columns = ["frame_id", "label", "night", column, *(["image"] if images else [])]
-    table = tables.read(path, tables.dataset_table([split]), columns)
-    return Division(_part(table, column, "train"), _part(table, column, "test"), tables.frame_source(path, table))
+    table = tables.read(path, schemas.dataset_table([split]), columns)
+    classes = tables.label_names(path, table).classes
+    train, test = (_part(table, column, part, classes) for part in ("train", "test"))
+    return Division(train, test, tables.frame_source(path, table), classes)
 
 
-def _part(table: pa.Table, column: str, part: str) -> Part:
+def _part(table: pa.Table, column: str, part: str, classes: Sequence[str]) -> Part:
     rows = table.filter(pc.equal(table[column], part))
-    codes = [CLASSES.index(label) for label in rows["label"].to_pylist()]
+    codes = [classes.index(label) for label in rows["label"].to_pylist()]
     nights = rows["night"].to_numpy().astype("datetime64[D]")
     images = tables.images(rows["image"]) if "image" in rows.column_names else None
     return Part(np.array(rows["frame_id"].to_pylist()), np.array(codes, np.int64), nights, images)
@@ -153,17 +169,17 @@ def _part(table: pa.Table, column: str, part: str) -> Part:
 
 def read_images(path: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.uint8]:
     """The images of these frames of `dataset.parquet`, (n, 128, 128, 3), in the order asked for."""
-    table = tables.read(path, tables.dataset_table([]), ["frame_id", "image"])
+    table = tables.read(path, schemas.dataset_table([]), ["frame_id", "image"])
     return tables.images(table["image"])[tables.rows_of(table, frame_ids, path)]
 
 
 def sample_frames(dataset: str | os.PathLike[str], each: int) -> dict[str, list[str]]:
     """Frames of each class, evenly from its darkest to its brightest: class → frame ids."""
-    table = tables.read(dataset, tables.dataset_table([]), ["frame_id", "label", "image"])
+    table = tables.read(dataset, schemas.dataset_table([]), ["frame_id", "label", "image"])
     brightness = tables.images(table["image"]).mean(axis=(1, 2, 3))
     frames, labels = (np.array(table[name].to_pylist()) for name in ("frame_id", "label"))
     samples = {}
-    for name in CLASSES:
+    for name in tables.label_names(dataset, table).classes:
         (members,) = np.nonzero(labels == name)
         if len(members):
             order = members[np.argsort(brightness[members], kind="stable")]

@@ -6,24 +6,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from norrsken.classes import CLASSES
-
 #: The number of bins of confidence.
 BINS = 10
 
-_COLUMNS = [f"p_{name}" for name in CLASSES]
+
+def probability_columns(predictions: pd.DataFrame) -> list[str]:
+    """The columns of the classes' probabilities, in class order."""
+    return [name for name in map(str, predictions) if name.startswith("p_")]
 
 
 def mean_probabilities(predictions: Sequence[pd.DataFrame]) -> NDArray[np.float64]:
-    """Mean over runs of the probabilities of test frames: (n, 7). predictions: `predictions.parquet` of each run."""
-    by_run = [run.set_index("frame_id")[_COLUMNS].reindex(predictions[0]["frame_id"]) for run in predictions]
+    """Mean over runs of the probabilities of test frames: (n, classes). predictions: those of each run."""
+    columns = probability_columns(predictions[0])
+    by_run = [run.set_index("frame_id")[columns].reindex(predictions[0]["frame_id"]) for run in predictions]
     mean: NDArray[np.float64] = np.mean([np.asarray(run, np.float64) for run in by_run], axis=0)
     return mean
 
 
 def reliability(predictions: pd.DataFrame) -> pd.DataFrame:
     """Frames, mean confidence and share of right predictions by bins of confidence, indexed by the bins' lower ends."""
-    confidence = predictions[_COLUMNS].max(axis=1)
+    confidence = predictions[probability_columns(predictions)].max(axis=1)
     right = predictions["label"] == predictions["predicted"]
     bins = np.minimum((confidence.to_numpy() * BINS).astype(int), BINS - 1) / BINS
     table = pd.DataFrame({"confidence": confidence, "accuracy": right, "frames": 1}).groupby(bins)

@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from norrsken import tables
-from norrsken.classes import CLASSES
+from norrsken import schemas, tables
 from norrsken.evaluation.bootstrap import DRAWS, MIN_UNITS, interval, redrawn
 from norrsken.evaluation.scores import SCORE_NAMES
 
@@ -36,9 +35,10 @@ def intervals(
     runs: dict[str, dict[str, list[str | os.PathLike[str]]]] = defaultdict(lambda: defaultdict(list))
     for run, path in zip(metrics, predictions, strict=True):
         runs[run["split"]][run["model"]].append(path)
+    classes = tables.label_names(dataset).classes
     rows = []
     for split, paths in runs.items():
-        models = {model: read_counts(model_paths, nights) for model, model_paths in paths.items()}
+        models = {model: read_counts(model_paths, nights, classes) for model, model_paths in paths.items()}
         drawn = {model: draw(counts) for model, counts in models.items()}
         whole = {model: macro(counts.sum(axis=0)).mean(axis=0) for model, counts in models.items()}
         f1 = SCORE_NAMES.index("f1")
@@ -53,27 +53,31 @@ def intervals(
     return pd.DataFrame(rows)
 
 
-def read_counts(paths: Sequence[str | os.PathLike[str]], nights: pd.Series) -> NDArray[np.float64]:
-    """Confusion matrices of each night's frames, or of each frame where nights are not known: (units, runs, 7, 7).
+def read_counts(
+    paths: Sequence[str | os.PathLike[str]], nights: pd.Series, classes: Sequence[str]
+) -> NDArray[np.float64]:
+    """Confusion matrices of each night's frames, or of each frame where nights are not known: (units, runs, n, n).
 
     paths: the predictions of the runs of one model on one split. nights: the night of each frame id.
+    classes: the n classes.
     """
     columns = ["frame_id", "label", "predicted"]
     predictions = [
-        tables.read(path, tables.PREDICTIONS_TABLE, columns).to_pandas().set_index("frame_id") for path in paths
+        tables.read(path, schemas.predictions_table(classes), columns).to_pandas().set_index("frame_id")
+        for path in paths
     ]
     units = nights.loc[predictions[0].index]
     codes, _ = pd.factorize(units if units.notna().all() else pd.Series(range(len(units))))
-    counts = np.zeros((codes.max() + 1, len(predictions), len(CLASSES), len(CLASSES)))
+    counts = np.zeros((codes.max() + 1, len(predictions), len(classes), len(classes)))
     for run, table in enumerate(predictions):
         same = table.loc[predictions[0].index]
-        truth, predicted = (same[name].map(CLASSES.index).to_numpy(np.int64) for name in ("label", "predicted"))
+        truth, predicted = (same[name].map(classes.index).to_numpy(np.int64) for name in ("label", "predicted"))
         np.add.at(counts, (codes, np.intp(run), truth, predicted), 1)
     return counts
 
 
 def draw(counts: NDArray[np.float64], draws: int = DRAWS) -> NDArray[np.float64]:
-    """Macro scores, mean over the runs, of draws of the units with replacement: (units, runs, 7, 7) → (draws, 3).
+    """Macro scores, mean over the runs, of draws of the units with replacement: (units, runs, n, n) → (draws, 3).
 
     All are nan where there are fewer than `MIN_UNITS` units.
     """
@@ -84,9 +88,9 @@ def draw(counts: NDArray[np.float64], draws: int = DRAWS) -> NDArray[np.float64]
 
 
 def macro(counts: NDArray[np.float64], known: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """Macro precision, recall and F1 of confusion matrices: (…, 7, 7) → (…, 3), as in `scores.macro_scores`.
+    """Macro precision, recall and F1 of confusion matrices: (…, n, n) → (…, 3), as in `scores.macro_scores`.
 
-    known: (7,), classes of which there are frames at all: where a draw has none of them, the mean is over the others.
+    known: (n,), classes of which there are frames at all: where a draw has none of them, the mean is over the others.
     """
     right = np.diagonal(counts, axis1=-2, axis2=-1)
     truth, predicted = counts.sum(axis=-1), counts.sum(axis=-2)

@@ -10,36 +10,36 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from norrsken.classes import CLASSES
-
 SCORE_NAMES = ("precision", "recall", "f1")
 
 
-def scores_by_class(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> dict[str, dict[str, float]]:
+def scores_by_class(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: Sequence[str]
+) -> dict[str, dict[str, float]]:
     """Precision, recall, F1 and number of frames of each class. labels, predicted: (n,) codes in class order.
 
     A score with nothing to divide by is 0.
     """
     from sklearn.metrics import precision_recall_fscore_support
 
-    columns = precision_recall_fscore_support(labels, predicted, labels=range(len(CLASSES)), zero_division=0)
+    columns = precision_recall_fscore_support(labels, predicted, labels=range(len(classes)), zero_division=0)
     return {
         name: {"precision": float(p), "recall": float(r), "f1": float(f), "frames": int(n)}
-        for name, p, r, f, n in zip(CLASSES, *columns, strict=True)
+        for name, p, r, f, n in zip(classes, *columns, strict=True)
     }
 
 
-def macro_scores(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> dict[str, float]:
-    """Mean over the seven classes of the class's precision, recall and F1."""
-    by_class = scores_by_class(labels, predicted)
-    return {score: float(np.mean([by_class[name][score] for name in CLASSES])) for score in SCORE_NAMES}
+def macro_scores(labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> dict[str, float]:
+    """Mean over the classes of the class's precision, recall and F1. classes: their number."""
+    by_class = scores_by_class(labels, predicted, list(map(str, range(classes))))
+    return {score: float(np.mean([one[score] for one in by_class.values()])) for score in SCORE_NAMES}
 
 
-def confusion(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> list[list[int]]:
+def confusion(labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> list[list[int]]:
     """The confusion matrix: counts by truth (rows) and by prediction (columns), in class order."""
     from sklearn.metrics import confusion_matrix
 
-    matrix: list[list[int]] = confusion_matrix(labels, predicted, labels=range(len(CLASSES))).tolist()
+    matrix: list[list[int]] = confusion_matrix(labels, predicted, labels=range(classes)).tolist()
     return matrix
 
 

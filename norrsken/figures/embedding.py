@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from numpy.typing import NDArray
 
-from norrsken.classes import CLASSES, COLOURS, TITLES
+from norrsken.config.label_set import LabelSet
 from norrsken.figures.style import save
 
 #: The picture has so many by so many cells; in each stands at most one thumbnail.
@@ -31,6 +31,7 @@ def draw_embedding(
     places: NDArray[np.float32],
     labels: NDArray[np.str_],
     frames: NDArray[np.uint8],
+    label_set: LabelSet,
     title: str,
     path: str | os.PathLike[str],
 ) -> None:
@@ -40,14 +41,14 @@ def draw_embedding(
     """
     figure = Figure(figsize=(7.6, 6.4), layout="constrained")
     axes = figure.subplots()
-    for name in CLASSES:
-        of_class = labels == name
+    for label in label_set.classes:
+        of_class = labels == label.name
         if of_class.any():
-            label = f"{TITLES[name]} ({of_class.sum()})"
-            axes.plot(places[of_class, 0], places[of_class, 1], ".", markersize=7, color=COLOURS[name], label=label)
+            said = f"{label.title} ({of_class.sum()})"
+            axes.plot(places[of_class, 0], places[of_class, 1], ".", markersize=7, color=label.colour, label=said)
     for i in spread_out(places):
         picture = OffsetImage(frames[i], zoom=0.2, interpolation="nearest")
-        frame = {"edgecolor": COLOURS[labels[i]], "linewidth": 1.5}
+        frame = {"edgecolor": label_set.colours[labels[i]], "linewidth": 1.5}
         axes.add_artist(AnnotationBbox(picture, places[i].tolist(), frameon=True, pad=0.1, bboxprops=frame))
     axes.set_xticks([])
     axes.set_yticks([])

@@ -10,11 +10,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from norrsken.classes import COLOURS, TITLES
+from norrsken.config.label_set import LabelSet
 from norrsken.figures.style import save, say
 
 
-def draw_samples(rows: Mapping[str, Sequence[NDArray[np.uint8]]], path: str | os.PathLike[str]) -> None:
+def draw_samples(
+    rows: Mapping[str, Sequence[NDArray[np.uint8]]], label_set: LabelSet, path: str | os.PathLike[str]
+) -> None:
     """Sample frames, a row for each class, as the paper's Figure 3, with the compass of the frames.
 
     rows: class → frames (n, n, 3) uint8, north up and east right, as many for each class.
@@ -28,9 +30,9 @@ def draw_samples(rows: Mapping[str, Sequence[NDArray[np.uint8]]], path: str | os
         for axes in line:
             axes.set_xticks([])
             axes.set_yticks([])
-            axes.spines[:].set_color(COLOURS[name])
+            axes.spines[:].set_color(label_set.colours[name])
             axes.spines[:].set_linewidth(1.5)
-        line[0].set_ylabel(TITLES[name], color=COLOURS[name], fontweight="bold", fontsize=9)
+        line[0].set_ylabel(label_set.titles[name], color=label_set.colours[name], fontweight="bold", fontsize=9)
     _draw_compass(line[-1])
     save(figure, path, 130)
 
@@ -73,7 +75,9 @@ def draw_processing(
     save(figure, path)
 
 
-def draw_mistakes(mistakes: Sequence[tuple[NDArray[np.uint8], str, str, float]], path: str | os.PathLike[str]) -> None:
+def draw_mistakes(
+    mistakes: Sequence[tuple[NDArray[np.uint8], str, str, float]], label_set: LabelSet, path: str | os.PathLike[str]
+) -> None:
     """Frames that a model takes for something else, as the paper's Figure 6.
 
     mistakes: frame (128, 128, 3), agreed label, prediction, its probability.
@@ -86,8 +90,9 @@ def draw_mistakes(mistakes: Sequence[tuple[NDArray[np.uint8], str, str, float]],
         axes.set_axis_off()
     for axes, (frame, label, predicted, probability) in zip(all_axes, mistakes, strict=False):
         axes.imshow(frame, interpolation="nearest")
-        axes.set_title(TITLES[label], color=COLOURS[label], fontsize=9, fontweight="bold", loc="left", pad=2)
-        taken = f"taken for {TITLES[predicted]}, {probability:.2f}"
+        title, colour = label_set.titles[label], label_set.colours[label]
+        axes.set_title(title, color=colour, fontsize=9, fontweight="bold", loc="left", pad=2)
+        taken = f"taken for {label_set.titles[predicted]}, {probability:.2f}"
         axes.text(0, -0.02, taken, va="top", fontsize=7.5, transform=axes.transAxes)
     if not mistakes:
         say(figure, "No test frame is misclassified")

@@ -7,23 +7,23 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from norrsken.classes import CLASSES, COLOURS, LABELS, TITLES
+from norrsken.config.label_set import LabelSet
 from norrsken.dataset.agreement import annotators, confusion
 from norrsken.figures.style import LINES, draw_counts, save, say
 
 
-def draw_annotators(labelled: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+def draw_annotators(labelled: pd.DataFrame, label_set: LabelSet, path: str | os.PathLike[str]) -> None:
     """What each annotator says of the frames that another one gave a label: per cent of the row, and frames.
 
     labelled: the columns `label_{annotator}` of `labelled.parquet`.
     """
     pairs = list(combinations(annotators(labelled), 2))
     figure = Figure(figsize=(5.6 * max(len(pairs), 1), 5.2), layout="constrained")
-    names = [TITLES[name] for name in LABELS]
+    names, classes = label_set.names, len(label_set.classes)
     for axes, (a, b) in zip(figure.subplots(1, max(len(pairs), 1), squeeze=False)[0], pairs, strict=False):
-        draw_counts(axes, confusion(labelled, a, b), names, 7.5)
-        axes.axhline(len(CLASSES) - 0.5, color="white", linewidth=1)
-        axes.axvline(len(CLASSES) - 0.5, color="white", linewidth=1)
+        draw_counts(axes, confusion(labelled, a, b, names), names.labels, 7.5, label_set)
+        axes.axhline(classes - 0.5, color="white", linewidth=1)
+        axes.axvline(classes - 0.5, color="white", linewidth=1)
         axes.set_xlabel(f"label by {b}")
         axes.set_ylabel(f"label by {a} (frames)")
     if not pairs:
@@ -31,7 +31,7 @@ def draw_annotators(labelled: pd.DataFrame, path: str | os.PathLike[str]) -> Non
     save(figure, path, 150)
 
 
-def draw_course(course: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+def draw_course(course: pd.DataFrame, label_set: LabelSet, path: str | os.PathLike[str]) -> None:
     """How each annotator's labels and pace change over the order of the frames, and over sessions.
 
     course: as `agreement.course` makes it.
@@ -42,9 +42,9 @@ def draw_course(course: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         for axes, by, along in ((line[0], "order", "tenth of the order"), (line[1], "session", "session")):
             rows = course[(course["annotator"] == name) & (course["by"] == by)]
             base = np.zeros(len(rows))
-            for label in LABELS:
-                share = 100 * rows[label].to_numpy()
-                axes.bar(rows["part"], share, 1, base, color=COLOURS[label], label=TITLES[label], linewidth=0)
+            for label in (*label_set.classes, *label_set.exclusions):
+                share = 100 * rows[label.name].to_numpy()
+                axes.bar(rows["part"], share, 1, base, color=label.colour, label=label.title, linewidth=0)
                 base += share
             axes.set_xlabel(along)
             axes.set_ylim(0, 100)

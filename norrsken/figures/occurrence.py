@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.typing import HashableList
 from numpy.typing import NDArray
 
-from norrsken.classes import AURORA, CLASSES, COLOURS, TITLES
+from norrsken.classes import AURORA, COLOUR_WITHOUT_CLASS
+from norrsken.config.label_set import LabelSet
 from norrsken.figures.style import LINES, save, say, without_frame
 
 #: Share of clear nights with aurora by UT hour, Kiruna 1985-1994, per cent.
@@ -35,23 +36,26 @@ AXES = {
     "kp": "Kp index, rounded down",
 }
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-PANELS: list[HashableList[str]] = [
-    [AURORA, "breakup", "colored"],
-    ["arcs", "discrete", "patchy"],
-    ["edge", "faint", "hours"],
-]
-NIGHTS: HashableList[str] = ["nights", "nights", "nights"]
+#: The panel of the hours observed, that of the nights with aurora, and a place without one: no label is named so.
+HOURS_OBSERVED, NIGHTS, EMPTY = " hours", " nights", "."
+#: Panels in a line.
+COLUMNS = 3
 
 
-def draw_occurrence(table: pd.DataFrame, by: str, path: str | os.PathLike[str], reference: bool) -> None:
+def draw_occurrence(
+    table: pd.DataFrame, by: str, label_set: LabelSet, path: str | os.PathLike[str], reference: bool
+) -> None:
     """Share of the observed time of aurora and of each class, with 95 % bands, and the hours observed.
 
     table: as `tabulate_occurrence` makes it. by: hour, mlt, month, year or kp. reference: whether, by hour, the
     share of nights with aurora is drawn beside that of Kiruna 1985-1994.
     """
     rows = table[table["by"] == by].astype({"value": int})
-    aurora = rows[rows["label"] == AURORA].set_index("value")
-    compared = reference and by == "hour"
+    judged = [name for name in label_set.class_names if name not in label_set.hidden_sky]
+    labels = [*[AURORA] * label_set.pooled, *judged]
+    # What was observed is the same in the rows of every label; nights with aurora are those of all aurora.
+    aurora = rows[rows["label"] == (AURORA if AURORA in labels else labels[0])].set_index("value")
+    compared = reference and by == "hour" and AURORA in labels
     observed = set(aurora.index[aurora["frames_observed"] > 0])
     if not observed:
         figure = Figure(figsize=(6, 1))
@@ -61,39 +65,55 @@ def draw_occurrence(table: pd.DataFrame, by: str, path: str | os.PathLike[str], 
     order = list(ORDERS.get(by, sorted(aurora.index)))
     shown = [i for i, value in enumerate(order) if value in observed | set(KIRUNA if compared else ())]
     order = order[shown[0] : shown[-1] + 1]
-    figure = Figure(figsize=(9.6, 9.2 if compared else 6.9), layout="constrained")
-    panels = figure.subplot_mosaic(PANELS + [NIGHTS] * compared, sharex=True)
-    for label in (AURORA, *CLASSES):
-        _draw_share(panels[label], rows[rows["label"] == label].set_index("value").reindex(order), label, by)
+    nights: HashableList[str] = [NIGHTS] * COLUMNS
+    lines = _lines(labels) + [nights] * compared
+    figure = Figure(figsize=(9.6, 2.3 * len(lines)), layout="constrained")
+    panels = figure.subplot_mosaic(lines, sharex=True)
+    for label in labels:
+        of_label = rows[rows["label"] == label].set_index("value").reindex(order)
+        _draw_share(panels[label], of_label, label, by, label_set)
     places = _places(order, by)
-    panels["hours"].bar(places, aurora["hours_observed"].reindex(order), 0.86, color=COLOURS["not_classified"])
-    panels["hours"].set_title("Observing time, clear sky, h", loc="left", fontsize=10)
+    panels[HOURS_OBSERVED].bar(places, aurora["hours_observed"].reindex(order), 0.86, color=COLOUR_WITHOUT_CLASS)
+    panels[HOURS_OBSERVED].set_title("Observing time, clear sky, h", loc="left", fontsize=10)
     if compared:
-        _draw_nights(panels["nights"], aurora.reindex(order), order)
+        _draw_nights(panels[NIGHTS], aurora.reindex(order), order)
+    lowest = [next(line[i] for line in reversed(_lines(labels)) if line[i] != EMPTY) for i in range(COLUMNS)]
     for name, axes in panels.items():
         _mark(axes, order, by)
         axes.tick_params(labelbottom=True, labelsize=8)
         without_frame(axes)
-        if name in (*PANELS[-1], "nights"):
+        if name in (*lowest, NIGHTS):
             axes.set_xlabel(AXES[by])
-        if name in {line[0] for line in PANELS}:
+        if name in {line[0] for line in _lines(labels)}:
             axes.set_ylabel("observed time, %")
     bands = "bands: 95 % interval, bootstrap over nights, where there are ten"
     figure.suptitle(bands + "; bars: 95 %, binomial" * compared, x=0.99, ha="right", fontsize=8)
     save(figure, path)
 
 
-def _draw_share(axes: Axes, rows: pd.DataFrame, label: str, by: str) -> None:
-    colour = COLOURS.get(label, LINES[0])
+def _lines(labels: Sequence[str]) -> list[HashableList[str]]:
+    """The panels line by line: one for each label, and that of the hours observed."""
+    panels = [*labels, HOURS_OBSERVED]
+    panels += [EMPTY] * (-len(panels) % COLUMNS)
+    return [[*panels[i : i + COLUMNS]] for i in range(0, len(panels), COLUMNS)]
+
+
+def _draw_share(axes: Axes, rows: pd.DataFrame, label: str, by: str, label_set: LabelSet) -> None:
+    colour = label_set.colours.get(label, LINES[0])
     places = _places(list(rows.index), by)
     share, low, high = (100 * rows[name].to_numpy(np.float64) for name in ("share", "low", "high"))
     axes.fill_between(places, low, high, color=colour, alpha=0.25, linewidth=0)
     axes.plot(places, share, color=colour, marker="o", markersize=3, linewidth=1.4)
     top = np.nanmax([share, high])
     axes.set_ylim(0, 1.08 * top if top > 0 else 1)
-    axes.set_title(
-        TITLES.get(label, "Aurora, any class but faint"), loc="left", fontsize=10, color=colour, weight="bold"
-    )
+    title = label_set.titles.get(label) or any_aurora(label_set)
+    axes.set_title(title, loc="left", fontsize=10, color=colour, weight="bold")
+
+
+def any_aurora(label_set: LabelSet) -> str:
+    """What all auroral classes together are called."""
+    others = [label.title.lower() for label in label_set.without_aurora]
+    return f"Aurora, any class but {' and '.join(others)}" if others else "Aurora, any class"
 
 
 def _draw_nights(axes: Axes, rows: pd.DataFrame, order: Sequence[int]) -> None:

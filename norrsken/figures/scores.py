@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from norrsken.classes import CLASSES, COLOURS, TITLES
+from norrsken.config.label_set import LabelSet
 from norrsken.evaluation.calibration import expected_calibration_error, mean_probabilities, reliability
 from norrsken.evaluation.scores import notes
 from norrsken.figures.style import LINES, colour_classes, draw_counts, save, without_frame
 from norrsken.paper import model_title
 
 
-def draw_confusion(metrics: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]) -> None:
+def draw_confusion(metrics: Sequence[Mapping[str, Any]], label_set: LabelSet, path: str | os.PathLike[str]) -> None:
     """Confusion matrix as the paper's Figure 4: per cent of a true class, mean over the runs, and mean counts.
 
     metrics: the `metrics.json` of the runs of one model on one split.
@@ -25,7 +25,7 @@ def draw_confusion(metrics: Sequence[Mapping[str, Any]], path: str | os.PathLike
     mean: NDArray[np.float64] = np.mean([run["confusion"] for run in metrics], axis=0)
     figure = Figure(figsize=(6.4, 5.6), layout="constrained")
     axes = figure.subplots()
-    image = draw_counts(axes, mean, [TITLES[name] for name in CLASSES], 9)
+    image = draw_counts(axes, mean, label_set.class_names, 9, label_set)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("agreed label (test frames)")
     model, f1 = metrics[0]["model"], np.mean([run["f1"] for run in metrics])
@@ -41,29 +41,31 @@ def draw_confusion(metrics: Sequence[Mapping[str, Any]], path: str | os.PathLike
     save(figure, path, 160)
 
 
-def draw_class_accuracy(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | os.PathLike[str]) -> None:
+def draw_class_accuracy(
+    runs: Mapping[str, Sequence[Mapping[str, Any]]], label_set: LabelSet, path: str | os.PathLike[str]
+) -> None:
     """Accuracy (recall) by class of some models beside each other, as the paper's Figure 7; with ± a deviation.
 
     runs: model → the `metrics.json` of its runs on one split.
     """
     figure = Figure(figsize=(7.2, 3.6), layout="constrained")
     axes = figure.subplots()
-    width = 0.8 / len(runs)
+    width, classes = 0.8 / len(runs), label_set.class_names
     # The class gives the colour, so the model is told by the filling.
     fillings: list[dict[str, Any]] = [{"facecolor": "white", "hatch": "////"}, {}]
     for i, metrics in enumerate(runs.values()):
-        recall = 100 * np.array([[run["per_class"][name]["recall"] for name in CLASSES] for run in metrics])
+        recall = 100 * np.array([[run["per_class"][name]["recall"] for name in classes] for run in metrics])
         spread = recall.std(axis=0, ddof=1) if len(recall) > 1 else None
-        places = np.arange(len(CLASSES)) + (i - (len(runs) - 1) / 2) * width
+        places = np.arange(len(classes)) + (i - (len(runs) - 1) / 2) * width
         bars = axes.bar(places, recall.mean(axis=0), width, yerr=spread, capsize=2, error_kw={"linewidth": 1})
-        for bar, name in zip(bars, CLASSES, strict=True):
-            bar.set(**{"facecolor": COLOURS[name], "edgecolor": COLOURS[name], **fillings[i % 2]})
-    frames = [next(iter(runs.values()))[0]["per_class"][name]["frames"] for name in CLASSES]
-    names = [f"{TITLES[name]}\n{count} frames" for name, count in zip(CLASSES, frames, strict=True)]
-    axes.set_xticks(range(len(CLASSES)), names, fontsize=8)
-    colour_classes(axes)
-    for label in axes.get_yticklabels():
-        label.set(color="black", fontweight="normal")
+        for bar, label in zip(bars, label_set.classes, strict=True):
+            bar.set(**{"facecolor": label.colour, "edgecolor": label.colour, **fillings[i % 2]})
+    frames = [next(iter(runs.values()))[0]["per_class"][name]["frames"] for name in classes]
+    names = [f"{label.title}\n{n} frames" for label, n in zip(label_set.classes, frames, strict=True)]
+    axes.set_xticks(range(len(classes)), names, fontsize=8)
+    colour_classes(axes, label_set)
+    for text in axes.get_yticklabels():
+        text.set(color="black", fontweight="normal")
     axes.set_ylabel("frames recognised, %")
     axes.set_ylim(0, 105)
     without_frame(axes)
@@ -73,7 +75,9 @@ def draw_class_accuracy(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: s
     save(figure, path)
 
 
-def draw_precision_recall(predictions: Sequence[pd.DataFrame], path: str | os.PathLike[str]) -> None:
+def draw_precision_recall(
+    predictions: Sequence[pd.DataFrame], label_set: LabelSet, path: str | os.PathLike[str]
+) -> None:
     """Precision against recall of each class, one against the rest, with the mean probability over the runs.
 
     predictions: those of the runs of one model on one split.
@@ -83,13 +87,13 @@ def draw_precision_recall(predictions: Sequence[pd.DataFrame], path: str | os.Pa
     labels, probabilities = predictions[0]["label"], mean_probabilities(predictions)
     figure = Figure(figsize=(6, 3.8), layout="constrained")
     axes = figure.subplots()
-    for i, name in enumerate(CLASSES):
-        truth = (labels == name).to_numpy()
+    for i, label in enumerate(label_set.classes):
+        truth = (labels == label.name).to_numpy()
         if truth.any():
             precision, recall, _ = precision_recall_curve(truth, probabilities[:, i])
             area = average_precision_score(truth, probabilities[:, i])
-            label = f"{TITLES[name]}: {area:.2f} ({truth.sum()})"
-            axes.step(recall, precision, where="post", color=COLOURS[name], label=label)
+            said = f"{label.title}: {area:.2f} ({truth.sum()})"
+            axes.step(recall, precision, where="post", color=label.colour, label=said)
     axes.set_xlabel("recall")
     axes.set_ylabel("precision")
     axes.set_xlim(0, 1.01)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from norrsken.classes import CLASSES, COLOURS
+from norrsken.config.label_set import LabelSet
 from norrsken.files import written_aside
 
 #: Colours of lines that are not classes.
@@ -30,22 +30,28 @@ def save(figure: Figure, png: str | os.PathLike[str], dpi: int = 150) -> None:
             figure.savefig(temporary, dpi=dpi, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
 
 
-def colour_classes(axes: Axes) -> None:
+def colour_classes(axes: Axes, label_set: LabelSet) -> None:
     """Colour the names of the classes at both axes, where they are the first names."""
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
-        for label, name in zip(labels, CLASSES, strict=False):
-            label.set_color(COLOURS[name])
-            label.set_fontweight("bold")
+        for text, label in zip(labels, label_set.classes, strict=False):
+            text.set_color(label.colour)
+            text.set_fontweight("bold")
 
 
 def draw_counts(
-    axes: Axes, counts: NDArray[np.float64], names: Sequence[str], size: float, columns: Sequence[str] | None = None
+    axes: Axes,
+    counts: NDArray[np.float64],
+    names: Sequence[str],
+    size: float,
+    label_set: LabelSet,
+    columns: Sequence[str] | None = None,
 ) -> AxesImage:
     """A table of counts (rows, columns) as a heat map: per cent of the row, large, and the count, small.
 
-    names: those of the rows, the classes first. size: that of the large text, in points. columns: the names of the
-    columns, where they are not those of the rows.
+    names: the labels of the rows, the classes first. size: that of the large text, in points. columns: the labels of
+    the columns, where they are not those of the rows.
     """
+    titles = label_set.titles
     frames = counts.sum(axis=1, keepdims=True)
     share = 100 * np.divide(counts, frames, out=np.zeros_like(counts), where=frames > 0)
     image = axes.imshow(share, cmap="cividis", vmin=0, vmax=100)
@@ -57,9 +63,9 @@ def draw_counts(
         }
         axes.text(column, row - 0.1, f"{share[row, column]:.0f} %", fontsize=size, **text)
         axes.text(column, row + 0.24, f"{round(counts[row, column], 1):g}", fontsize=0.75 * size, **text)
-    axes.set_xticks(range(counts.shape[1]), columns or names, rotation=35, ha="right")
-    axes.set_yticks(range(len(names)), [f"{n} ({f:.0f})" for n, f in zip(names, frames[:, 0], strict=True)])
-    colour_classes(axes)
+    axes.set_xticks(range(counts.shape[1]), [titles[n] for n in columns or names], rotation=35, ha="right")
+    axes.set_yticks(range(len(names)), [f"{titles[n]} ({f:.0f})" for n, f in zip(names, frames[:, 0], strict=True)])
+    colour_classes(axes, label_set)
     axes.tick_params(length=0, labelsize=max(size, 8))
     axes.spines[:].set_visible(False)
     return image

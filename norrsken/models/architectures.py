@@ -1,4 +1,4 @@
-"""torchvision's networks with seven outputs, from random weights (section 2.3)."""
+"""torchvision's networks with an output for each class, from random weights (section 2.3)."""
 
 from functools import cache
 
@@ -6,7 +6,6 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from norrsken.classes import CLASSES
 from norrsken.errors import NorrskenError
 
 
@@ -14,11 +13,11 @@ class UnknownArchitecture(NorrskenError):
     """torchvision has no such network, or the network cannot be trained here."""
 
 
-def create(architecture: str) -> nn.Module:
-    """A network with seven outputs; its weights come from torch's random state."""
+def create(architecture: str, classes: int) -> nn.Module:
+    """A network with so many outputs; its weights come from torch's random state."""
     if architecture not in torchvision.models.list_models(torchvision.models):
         raise UnknownArchitecture(f"torchvision has no classification network named {architecture!r}")
-    network: nn.Module = torchvision.models.get_model(architecture, weights=None, num_classes=len(CLASSES))
+    network: nn.Module = torchvision.models.get_model(architecture, weights=None, num_classes=classes)
     if getattr(network, "aux_logits", False):
         raise UnknownArchitecture(f"{architecture} has outputs in mid-network, which the training does not know")
     for module in list(network.modules()):

@@ -4,7 +4,6 @@ import json
 import zipfile
 from pathlib import Path
 
-from norrsken.classes import CLASSES
 from norrsken.config.models import Linear, LinearSvm, Model, NearestNeighbours, Network
 from norrsken.errors import NorrskenError
 from norrsken.models.interface import Card, Classifier
@@ -14,8 +13,8 @@ class ModelError(NorrskenError):
     """A file is not a model of this program, or not one that this version can use."""
 
 
-def build(settings: Model, seed: int, width: int = 0) -> Classifier:
-    """An untrained classifier. width: the number of features, for a classifier on features.
+def build(settings: Model, seed: int, classes: int, width: int = 0) -> Classifier:
+    """An untrained classifier. classes: how many it tells apart. width: the features, for a classifier on features.
 
     Libraries are imported only for the kind that needs them: torch takes seconds.
     """
@@ -23,19 +22,19 @@ def build(settings: Model, seed: int, width: int = 0) -> Classifier:
         case NearestNeighbours():
             from norrsken.models import scikit
 
-            return scikit.nearest_neighbours(settings)
+            return scikit.nearest_neighbours(settings, classes)
         case LinearSvm():
             from norrsken.models import scikit
 
-            return scikit.linear_svm(settings, seed)
+            return scikit.linear_svm(settings, seed, classes)
         case Linear():
             from norrsken.models import network
 
-            return network.linear(settings, seed, width)
+            return network.linear(settings, seed, classes, width)
         case Network():
             from norrsken.models import network
 
-            return network.network(settings, seed)
+            return network.network(settings, seed, classes)
 
 
 def load(path: str | Path) -> tuple[Classifier, Card]:
@@ -50,9 +49,7 @@ def load(path: str | Path) -> tuple[Classifier, Card]:
         card, width = _read_card(file)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: not a model that norrsken has written: {error}") from None
-    if card.classes != list(CLASSES):
-        raise ModelError(f"{path}: a model of the classes {', '.join(card.classes)}; this program has others")
-    classifier = build(card.run.model, card.seed, width)
+    classifier = build(card.run.model, card.seed, len(card.classes), width)
     classifier.load(file)
     return classifier, card
 

@@ -17,8 +17,8 @@ from norrsken.config.site import FrameSource
 class Prediction:
     """What a classifier says of n inputs.
 
-    probabilities: (n, 7) float32 in class order, rows sum to 1. embeddings: (n, m) float32, what enters the last layer;
-    None where the model has none.
+    probabilities: (n, classes) float32 in class order, rows sum to 1. embeddings: (n, m) float32, what enters the last
+    layer; None where the model has none.
     """
 
     probabilities: NDArray[np.float32]

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from norrsken import stages
-from norrsken.classes import CLASSES
 from norrsken.config.models import Linear, Network
 from norrsken.dataset.splits import held_out
 from norrsken.errors import NorrskenError
@@ -86,8 +85,10 @@ class TorchClassifier:
 
     suffix = ".safetensors"
 
-    def __init__(self, model: Normalised, settings: Network | Linear, seed: int, augmentation: Augmentation) -> None:
-        self.settings, self.seed = settings, seed
+    def __init__(
+        self, model: Normalised, settings: Network | Linear, seed: int, classes: int, augmentation: Augmentation
+    ) -> None:
+        self.settings, self.seed, self._classes = settings, seed, classes
         self._device = device.prepare(settings.threads)
         self.device = device.name(self._device)
         self._model = model.to(self._device).to(memory_format=torch.channels_last)
@@ -174,7 +175,7 @@ class TorchClassifier:
     def _validate(self, inputs: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, float]:
         scores, _ = self._forward(inputs)
         loss = nn.functional.cross_entropy(scores, torch.from_numpy(labels)).item()
-        macro = macro_scores(labels, scores.argmax(dim=1).numpy())
+        macro = macro_scores(labels, scores.argmax(dim=1).numpy(), self._classes)
         return {"validation_loss": loss, **{f"validation_{name}": score for name, score in macro.items()}}
 
     @torch.inference_mode()
@@ -216,18 +217,18 @@ class TorchClassifier:
         )
 
 
-def network(settings: Network, seed: int) -> TorchClassifier:
+def network(settings: Network, seed: int, classes: int) -> TorchClassifier:
     """A torchvision network on frames."""
     torch.manual_seed(seed)
-    model = Normalised(architectures.create(settings.architecture), (3, 1, 1), settings.input_size)
-    return TorchClassifier(model, settings, seed, augment)
+    model = Normalised(architectures.create(settings.architecture, classes), (3, 1, 1), settings.input_size)
+    return TorchClassifier(model, settings, seed, classes, augment)
 
 
-def linear(settings: Linear, seed: int, width: int) -> TorchClassifier:
+def linear(settings: Linear, seed: int, classes: int, width: int) -> TorchClassifier:
     """A linear classifier on `width` features."""
     torch.manual_seed(seed)
-    model = Normalised(nn.Linear(width, len(CLASSES)), (width,))
-    return TorchClassifier(model, settings, seed, lambda features, random: features)
+    model = Normalised(nn.Linear(width, classes), (width,))
+    return TorchClassifier(model, settings, seed, classes, lambda features, random: features)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from scipy.special import softmax
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
-from norrsken.classes import CLASSES
 from norrsken.config.models import LinearSvm, NearestNeighbours
 from norrsken.files import to_json, written_aside
 from norrsken.models.interface import Card, Prediction
@@ -31,14 +30,16 @@ class ScikitClassifier:
     def __init__(
         self,
         estimator: Any,
+        classes: int,
         probabilities: Callable[[Any, NDArray[np.float32]], NDArray[Any]],
         parameters: Callable[[Any], int],
     ) -> None:
-        """A classifier of this estimator.
+        """A classifier of this estimator. classes: how many there are, also of those without training frames.
 
         probabilities: (estimator, inputs) → (n, number of classes seen). parameters: estimator → how many it has.
         """
-        self.estimator, self._probabilities, self._parameters = estimator, probabilities, parameters
+        self.estimator, self._classes = estimator, classes
+        self._probabilities, self._parameters = probabilities, parameters
 
     @property
     def parameters(self) -> int:
@@ -58,7 +59,7 @@ class ScikitClassifier:
 
     def predict(self, inputs: NDArray[np.float32]) -> Prediction:
         # A class without a training frame has probability 0.
-        probabilities = np.zeros((len(inputs), len(CLASSES)), np.float32)
+        probabilities = np.zeros((len(inputs), self._classes), np.float32)
         probabilities[:, self.estimator.classes_] = self._probabilities(self.estimator, inputs)
         return Prediction(probabilities, None)
 
@@ -73,19 +74,21 @@ class ScikitClassifier:
         self.estimator = skops.io.load(path)
 
 
-def nearest_neighbours(settings: NearestNeighbours) -> ScikitClassifier:
+def nearest_neighbours(settings: NearestNeighbours, classes: int) -> ScikitClassifier:
     """K nearest neighbours; the probability of a class is its share of the neighbours. They need no seed."""
     estimator = KNeighborsClassifier(settings.neighbours, n_jobs=settings.threads)
-    return ScikitClassifier(estimator, lambda fitted, inputs: fitted.predict_proba(inputs), lambda fitted: 0)
+    return ScikitClassifier(estimator, classes, lambda fitted, inputs: fitted.predict_proba(inputs), lambda fitted: 0)
 
 
-def linear_svm(settings: LinearSvm, seed: int) -> ScikitClassifier:
+def linear_svm(settings: LinearSvm, seed: int, classes: int) -> ScikitClassifier:
     """A linear SVM for each class against the rest; the probabilities are the softmax of the distances.
 
     They order the classes as the SVMs do, but are not calibrated.
     """
     estimator = LinearSVC(C=settings.c, random_state=seed)
-    return ScikitClassifier(estimator, _softmax, lambda fitted: int(fitted.coef_.size + fitted.intercept_.size))
+    return ScikitClassifier(
+        estimator, classes, _softmax, lambda fitted: int(fitted.coef_.size + fitted.intercept_.size)
+    )
 
 
 def _softmax(fitted: LinearSVC, inputs: NDArray[np.float32]) -> NDArray[Any]:

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from norrsken import stages, tables
+from norrsken import schemas, stages, tables
 from norrsken.astronomy import sun_and_moon_altitude
 from norrsken.calendar import night_of, night_start
 from norrsken.config.base import ConfigError
@@ -136,7 +136,7 @@ def ingest_night(
     columns = _columns(night, frames, sun, moon)
     counts: Counter[str] = Counter()
     source = FrameSource(processing=stages.PROCESSING, cameras=settings.cameras)
-    with tables.writer(table, tables.NIGHT_TABLE, settings.plain(), frames=source.plain()) as output:
+    with tables.writer(table, schemas.NIGHT_TABLE, settings.plain(), frames=source.plain()) as output:
         batch = _RowGroups(output, columns)
         for _, group in groupby(range(len(frames)), key=lambda i: frames[i].time // 1000):
             second = list(group)
@@ -184,7 +184,7 @@ class _RowGroups:
     def __init__(self, output: pq.ParquetWriter, columns: pa.Table) -> None:
         self.output, self.columns, self.written = output, columns, 0
         self.statuses: list[str] = []
-        self.images = np.zeros((tables.ROW_GROUP, *tables.IMAGE_SHAPE), np.uint8)
+        self.images = np.zeros((tables.ROW_GROUP, *schemas.IMAGE_SHAPE), np.uint8)
 
     def add(self, status: str, image: NDArray[np.uint8] | None) -> None:
         if image is not None:
@@ -200,9 +200,9 @@ class _RowGroups:
         statuses = pa.array(self.statuses, pa.dictionary(pa.int8(), pa.string()))
         kept = pa.array([status == "kept" for status in self.statuses])
         validity, data = kept.buffers()[1], pa.py_buffer(self.images[:n])
-        images = pa.FixedSizeBinaryArray.from_buffers(tables.IMAGE, n, [validity, data])
+        images = pa.FixedSizeBinaryArray.from_buffers(schemas.IMAGE, n, [validity, data])
         rows = self.columns.slice(self.written, n).append_column("status", statuses).append_column("image", images)
-        self.output.write_table(rows.cast(tables.NIGHT_TABLE))
+        self.output.write_table(rows.cast(schemas.NIGHT_TABLE))
         self.written += n
         self.statuses.clear()
 
@@ -219,4 +219,4 @@ def _columns(night: date, frames: Sequence[FrameFile], sun: NDArray[np.float64],
         "sun_altitude": sun.astype(np.float32),
         "moon_altitude": moon.astype(np.float32),
     }
-    return pa.table({name: pa.array(values[name], tables.NIGHT_TABLE.field(name).type) for name in values})
+    return pa.table({name: pa.array(values[name], schemas.NIGHT_TABLE.field(name).type) for name in values})

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.nights.names import printable
 
 
@@ -41,7 +41,7 @@ def changed_directories(
 def _recorded(folder: Path) -> Iterator[tuple[str, int | None]]:
     """The files that a month's tables name, with their sizes; None for unrecognised files, whose size is not kept."""
     for table in folder.glob("*.parquet"):
-        rows = tables.read(table, tables.NIGHT_TABLE, ["path", "bytes"])
+        rows = tables.read(table, schemas.NIGHT_TABLE, ["path", "bytes"])
         yield from zip(rows["path"].to_pylist(), rows["bytes"].to_pylist(), strict=True)
     with (folder / "unrecognised.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from norrsken import __version__, tables
-from norrsken.classes import CLASSES, TITLES
+from norrsken.classes import in_words
 from norrsken.config.jobs import ReportSettings
+from norrsken.config.label_set import LabelSet
 from norrsken.evaluation.calibration import expected_calibration_error
 from norrsken.evaluation.scores import SCORE_NAMES, notes, read_metrics
 from norrsken.files import written_aside
@@ -52,6 +53,7 @@ def write_card(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
+    environment.filters["in_words"] = in_words
     text = environment.get_template("card.md").render(
         title=model_title(first["model"]),
         settings=settings,
@@ -73,10 +75,11 @@ def _split(runs: SplitRuns, scores: pd.DataFrame, settings: ReportSettings) -> d
     metrics = runs.metrics
     split, model = metrics[0]["split"], metrics[0]["model"]
     row = scores[(scores["split"] == split) & (scores["model"] == model)].iloc[0]
-    tested = [tables.read(path, tables.PREDICTIONS_TABLE).to_pandas() for path in runs.predictions]
+    tested = [tables.read_predictions(path) for path in runs.predictions]
     errors = [expected_calibration_error(run) for run in tested]
-    rows = [{"title": TITLES[name], "frames": metrics[0]["per_class"][name]["frames"]} for name in CLASSES]
-    for name, cells in zip(CLASSES, rows, strict=True):
+    classes = settings.label_set.classes
+    rows = [{"title": one.title, "frames": metrics[0]["per_class"][one.name]["frames"]} for one in classes]
+    for name, cells in zip(settings.label_set.class_names, rows, strict=True):
         cells |= {score: _mean([run["per_class"][name][score] for run in metrics]) for score in SCORE_NAMES}
     macro: dict[str, Any] = {"title": "**macro average**", "frames": metrics[0]["test_frames"]}
     for score in SCORE_NAMES:
@@ -92,17 +95,18 @@ def _split(runs: SplitRuns, scores: pd.DataFrame, settings: ReportSettings) -> d
         "test_frames": f"{metrics[0]['test_frames']:,}",
         "rows": [macro, *rows],
         "calibration": _mean(errors, 3),
-        "confusions": _confusions(np.mean([run["confusion"] for run in metrics], axis=0)),
+        "confusions": _confusions(np.mean([run["confusion"] for run in metrics], axis=0), settings.label_set),
     }
 
 
-def _confusions(mean: Any) -> list[dict[str, str]]:
-    """The largest shares of a class that are taken for another one. mean: (7, 7) counts."""
+def _confusions(mean: Any, label_set: LabelSet) -> list[dict[str, str]]:
+    """The largest shares of a class that are taken for another one. mean: (classes, classes) counts."""
+    titles = [label.title for label in label_set.classes]
     share = 100 * mean / np.maximum(mean.sum(axis=1, keepdims=True), 1)
     np.fill_diagonal(share, 0)
     order = np.dstack(np.unravel_index(np.argsort(-share, axis=None, kind="stable"), share.shape))[0]
     return [
-        {"truth": TITLES[CLASSES[i]], "predicted": TITLES[CLASSES[k]], "percent": f"{share[i, k]:.0f}"}
+        {"truth": titles[i], "predicted": titles[k], "percent": f"{share[i, k]:.0f}"}
         for i, k in order[:CONFUSIONS]
         if share[i, k] >= 1
     ]

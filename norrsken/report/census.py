@@ -4,18 +4,18 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.dataset.selections import read_selections
 
 
 def count_frames(months: Iterable[str], years: Sequence[int]) -> pd.DataFrame:
-    """Frames of each UTC year by their status: year, frames, and a column for each of `tables.STATUSES`.
+    """Frames of each UTC year by their status: year, frames, and a column for each of `schemas.STATUSES`.
 
     months: directories of the night tables.
     """
-    counts = pd.DataFrame(0, index=pd.Index(years, name="year"), columns=list(tables.STATUSES))
+    counts = pd.DataFrame(0, index=pd.Index(years, name="year"), columns=list(schemas.STATUSES))
     for path in tables.night_tables(months):
-        rows = tables.read(path, tables.NIGHT_TABLE, ["time", "status"]).to_pandas()
+        rows = tables.read(path, schemas.NIGHT_TABLE, ["time", "status"]).to_pandas()
         of_night = pd.crosstab(rows["time"].dt.year, rows["status"].astype(str))
         counts = counts.add(of_night.reindex(index=counts.index, columns=counts.columns, fill_value=0))
     counts.insert(0, "frames", counts.sum(axis=1))

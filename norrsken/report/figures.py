@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.config.jobs import FigureSettings
+from norrsken.config.label_set import DEFAULT, LabelSet, read_label_set
 from norrsken.dataset.splits import read_images, sample_frames
 from norrsken.figures.camera import draw_response
 from norrsken.figures.embedding import draw_embedding, embed
@@ -32,27 +33,30 @@ def draw_figure(
     figure: str, dataset: str | None, table2: str | None, settings: FigureSettings, path: str | os.PathLike[str]
 ) -> None:
     """Draw one of the figures of the report, as PNG and as PDF. dataset, table2: None where not needed."""
+    label_set = settings.label_set or read_label_set(DEFAULT)
     if figure == "response":
         draw_response(settings.responses, path)
     elif dataset is not None and figure == "samples":
         frames = sample_frames(dataset, EACH)
-        draw_samples({name: list(read_images(dataset, ids)) for name, ids in frames.items()}, path)
+        draw_samples({name: list(read_images(dataset, ids)) for name, ids in frames.items()}, label_set, path)
     elif dataset is not None and figure == "processing":
         _draw_processing(dataset, settings, path)
     elif table2 is not None:
-        _draw_of_best(figure, dataset, Best(table2, settings), path)
+        _draw_of_best(figure, dataset, Best(table2, settings), label_set, path)
     else:
         raise ValueError(f"there is no figure {figure!r}")
 
 
-def _draw_of_best(figure: str, dataset: str | None, best: Best, path: str | os.PathLike[str]) -> None:
+def _draw_of_best(
+    figure: str, dataset: str | None, best: Best, label_set: LabelSet, path: str | os.PathLike[str]
+) -> None:
     runs, network = best.any, best.network or best.any
     title = f"{model_title(network.model)}, split “{network.split}”"
     if figure == "class-accuracy":
         compared = [run for run in (best.rival, runs) if run is not None]
-        draw_class_accuracy({run.model: run.metrics() for run in compared}, path)
+        draw_class_accuracy({run.model: run.metrics() for run in compared}, label_set, path)
     elif figure == "precision-recall":
-        draw_precision_recall(runs.predictions(), path)
+        draw_precision_recall(runs.predictions(), label_set, path)
     elif figure == "reliability":
         draw_reliability(runs.predictions(), path)
     elif figure == "curves":
@@ -60,13 +64,13 @@ def _draw_of_best(figure: str, dataset: str | None, best: Best, path: str | os.P
     elif figure == "mistakes" and dataset is not None:
         wrong = mistakes(runs.predictions(), MISTAKES)
         images = read_images(dataset, [frame for frame, *_ in wrong])
-        draw_mistakes([(image, *mistake[1:]) for image, mistake in zip(images, wrong, strict=True)], path)
+        draw_mistakes([(image, *mistake[1:]) for image, mistake in zip(images, wrong, strict=True)], label_set, path)
     elif figure == "embedding" and dataset is not None:
         first = network.predictions()[0]
         labels, frames = first["label"].to_numpy(str), read_images(dataset, first["frame_id"].tolist())
         features = first["embedding"] if first["embedding"].notna().all() else [image.ravel() for image in frames]
         places = embed(np.stack(list(features)).astype(np.float32))
-        draw_embedding(places, labels, frames, f"{title}, seed {network.seeds[0]}", path)
+        draw_embedding(places, labels, frames, label_set, f"{title}, seed {network.seeds[0]}", path)
     else:
         raise ValueError(f"there is no figure {figure!r}")
 
@@ -91,7 +95,7 @@ def raw_frame(frame_id: str, table: Path, root: str) -> Path | None:
     """The archived file of a frame of a night table, below the archive's root; None where either file is gone."""
     if not table.exists():
         return None
-    rows = tables.read(table, tables.NIGHT_TABLE, ["frame_id", "status", "path"]).to_pandas()
+    rows = tables.read(table, schemas.NIGHT_TABLE, ["frame_id", "status", "path"]).to_pandas()
     kept = rows[(rows["frame_id"] == frame_id) & (rows["status"] == "kept")]
     path = Path(root, kept["path"].iloc[0]) if len(kept) else None
     return path if path is not None and path.exists() else None

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from norrsken import tables
-from norrsken.classes import COLOURS
+from norrsken import schemas, tables
 from norrsken.config.jobs import LabelSettings, ReportSettings
+from norrsken.config.label_set import LabelSet
 from norrsken.dataset.drift import drift
 from norrsken.dataset.splits import read_images, sample_frames
 from norrsken.evaluation.scores import SCORE_NAMES
@@ -51,7 +51,7 @@ def write_report(
         "course": not pd.read_csv(tables_shown["course"]).empty,
         "labelling": {name: picture(path).data for name, path in people.items()},
         "summary": json.loads(Path(summary).read_text(encoding="utf-8")),
-        "samples": _samples(dataset),
+        "samples": _samples(dataset, settings.label_set),
         "figures": [(Path(path).stem, title, caption, *picture(path)) for title, caption, path in figures],
         "confusions": [_figure(path, scores) for path in confusions],
         "left_out": tables.left_out(labelled),
@@ -70,25 +70,28 @@ def _by_split(scores: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _drift(labelled: str, sources: Mapping[str, Any]) -> list[str]:
-    labels, adjudicated, selections = (sources[name] for name in ("labels", "adjudicated", "selections"))
+    labels, divided, adjudicated, selections = (
+        sources[name] for name in ("labels", "divided", "adjudicated", "selections")
+    )
     settings = LabelSettings.model_validate(sources["settings"])
-    return drift(labelled, labels, adjudicated, selections, sources["nights"], settings)
+    return drift(labelled, labels, divided, adjudicated, selections, sources["nights"], settings)
 
 
-def _samples(dataset: str) -> list[dict[str, Any]]:
+def _samples(dataset: str, label_set: LabelSet) -> list[dict[str, Any]]:
     """A frame of each class that has one: the one of median brightness, which is neither the best nor the worst."""
     frames = {name: frame for name, (frame,) in sample_frames(dataset, 1).items()}
     samples = []
     for (name, frame), image in zip(frames.items(), read_images(dataset, list(frames.values())), strict=True):
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "PNG")
-        samples.append({"name": name, "colour": COLOURS[name], "frame_id": frame, "data": data_url(buffer.getvalue())})
+        title, colour = label_set.titles[name], label_set.colours[name]
+        samples.append({"title": title, "colour": colour, "frame_id": frame, "data": data_url(buffer.getvalue())})
     return samples
 
 
 def _test_frames(dataset: str, settings: ReportSettings) -> dict[str, int]:
     columns = [f"split_{split}" for split in settings.splits]
-    table = tables.read(dataset, tables.dataset_table(settings.splits), columns).to_pandas()
+    table = tables.read(dataset, schemas.dataset_table(settings.splits), columns).to_pandas()
     return {split: int((table[f"split_{split}"] == "test").sum()) for split in settings.splits}
 
 

@@ -11,9 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from norrsken import tables
-from norrsken.classes import CLASSES
 from norrsken.config.jobs import FigureSettings
-from norrsken.evaluation.calibration import mean_probabilities
+from norrsken.evaluation.calibration import mean_probabilities, probability_columns
 from norrsken.evaluation.scores import read_metrics
 
 
@@ -43,7 +42,7 @@ class Runs:
 
     def predictions(self) -> list[pd.DataFrame]:
         files = self._files("predictions.parquet")
-        return [tables.read(path, tables.PREDICTIONS_TABLE).to_pandas() for path in files]
+        return [tables.read_predictions(path) for path in files]
 
     def histories(self) -> list[pd.DataFrame]:
         return [pd.read_csv(path) for path in self._files("history.csv")]
@@ -77,7 +76,8 @@ def mistakes(predictions: Sequence[pd.DataFrame], number: int) -> list[tuple[str
     Returns at most `number` of them: frame id, agreed label, prediction, and its mean probability over the runs.
     """
     probabilities = mean_probabilities(predictions)
-    predicted: NDArray[np.str_] = np.array(CLASSES)[probabilities.argmax(axis=1)]
+    classes = [name.removeprefix("p_") for name in probability_columns(predictions[0])]
+    predicted: NDArray[np.str_] = np.array(classes)[probabilities.argmax(axis=1)]
     sure = probabilities.max(axis=1)
     labels = predictions[0]["label"].to_numpy(str)
     wrong = np.flatnonzero(predicted != labels)

@@ -8,20 +8,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from norrsken.classes import CLASSES, EXCLUSIONS, TITLES
+from norrsken import paper
+from norrsken.config.label_set import LabelSet
 from norrsken.evaluation.scores import SCORE_NAMES, notes
 from norrsken.files import written_aside
 from norrsken.paper import PAPER_LABELS, PAPER_TABLE2, PAPER_YEARS, model_title
 
 
-def set_table1(table: pd.DataFrame) -> pd.DataFrame:
+def set_table1(table: pd.DataFrame, label_set: LabelSet) -> pd.DataFrame:
     """The cells of Table 1 as text. table: `table1.csv`; years and labels stand one below the other."""
     counts = [name for name in map(str, table) if name.startswith(("train_", "test_"))]
     heads = {name: " ".join(name.split("_", 1)[::-1]).capitalize() for name in counts}
     columns = {"name": "", **heads, "images": "Images", "percent": "%"}
-    columns |= {"paper_train": "Paper: train", "paper_test": "Paper: test", "paper_images": "Paper: images"}
+    columns |= {name: f"Paper: {name.removeprefix('paper_')}" for name in map(str, table) if name.startswith("paper_")}
     cells = table[list(columns)].copy().astype(object)
-    cells["name"] = [TITLES.get(name, str(name).capitalize()) for name in table["name"]]
+    cells["name"] = [label_set.titles.get(name, str(name).capitalize()) for name in table["name"]]
     for name in columns:
         if name not in ("name", "percent"):
             cells[name] = ["–" if pd.isna(value) else f"{value:,.0f}" for value in table[name]]
@@ -41,7 +42,9 @@ def set_table2(table: pd.DataFrame) -> pd.DataFrame:
             _score(row[f"{name}_mean"], row[f"{name}_sd"]) + _interval(row[f"{name}_low"], row[f"{name}_high"])
             for _, row in table.iterrows()
         ]
-        cells[f"Paper: {head}"] = [_score(row[f"paper_{name}"], row[f"paper_{name}_sd"]) for _, row in table.iterrows()]
+        if f"paper_{name}" in table:
+            rows = (row for _, row in table.iterrows())
+            cells[f"Paper: {head}"] = [_score(row[f"paper_{name}"], row[f"paper_{name}_sd"]) for row in rows]
     cells["Parameters"] = [f"{value:,.0f}" for value in table["parameters"]]
     cells["Note"] = table["note"].fillna("")
     return cells
@@ -69,11 +72,11 @@ def _interval(low: float, high: float) -> str:
     return "" if pd.isna(low) else f" [{low:.2f}, {high:.2f}]"
 
 
-def table1(labelled: pd.DataFrame, dataset: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
+def table1(labelled: pd.DataFrame, dataset: pd.DataFrame, years: Sequence[int], label_set: LabelSet) -> pd.DataFrame:
     """The counts of the paper's Table 1: by UTC year (its left half) and by label with train and test (its right half).
 
     labelled: `time`, `verdict`, `label`; dataset: `label`, the `split_{split}` columns. years: empty where the frames'
-    times are not known.
+    times are not known. The paper's numbers stand beside where the labels are the paper's.
     """
     outcome = labelled["label"].fillna(labelled["verdict"])
     by_year, by_label = labelled["time"].dt.year.value_counts(), outcome.value_counts()
@@ -86,21 +89,23 @@ def table1(labelled: pd.DataFrame, dataset: pd.DataFrame, years: Sequence[int]) 
         rows.append(
             {"part": "year", "name": "total", "images": len(labelled), "paper_images": sum(PAPER_YEARS.values())}
         )
-    for label in (*CLASSES, *EXCLUSIONS, "disagreement", "incomplete"):
+    names = label_set.names
+    for label in (*names.labels, "disagreement", "incomplete"):
         if label == "incomplete" and label not in by_label:
             continue
         row = {"part": "label", "name": label, "images": by_label.get(label, 0)}
-        if label in CLASSES:
+        if label in names.classes:
             row |= _train_and_test(dataset[dataset["label"] == label], splits)
-        paper = PAPER_LABELS.get(label, (None, None, None))
-        rows.append(row | {"paper_train": paper[0], "paper_test": paper[1], "paper_images": paper[2]})
+        theirs = PAPER_LABELS.get(label, (None, None, None))
+        rows.append(row | {"paper_train": theirs[0], "paper_test": theirs[1], "paper_images": theirs[2]})
     total = {"part": "label", "name": "total", "images": len(labelled), **_train_and_test(dataset, splits)}
     train, test, images = (sum(filter(None, column)) for column in zip(*PAPER_LABELS.values(), strict=True))
     rows.append(total | {"paper_train": train, "paper_test": test, "paper_images": images})
     table = pd.DataFrame(rows)
     table["percent"] = (100 * table["images"] / max(len(labelled), 1)).round(2)
     counts = [f"{part}_{name.removeprefix('split_')}" for name in splits for part in ("train", "test")]
-    ordered = ["part", "name", *counts, "images", "percent", "paper_train", "paper_test", "paper_images"]
+    compared = ["paper_train", "paper_test", "paper_images"] if label_set.is_papers else []
+    ordered = ["part", "name", *counts, "images", "percent", *compared]
     return table[ordered].astype({name: "Int64" for name in ordered if name not in ("part", "name", "percent")})
 
 
@@ -112,13 +117,14 @@ def _train_and_test(dataset: pd.DataFrame, splits: Iterable[str]) -> dict[str, i
     }
 
 
-def table2(metrics: Iterable[dict[str, Any]]) -> pd.DataFrame:
+def table2(metrics: Iterable[dict[str, Any]], classes: Sequence[str]) -> pd.DataFrame:
     """Mean and standard deviation over the runs of each model and split, beside the paper's Table 2.
 
     The deviation divides by n − 1 and is empty for one run. `{score}_distance`: from the paper's mean, in deviations of
     the two together; empty where neither has any. `stock_parameters` are those of the network with the 1,000 outputs of
     ImageNet, which the paper counts; `paper_parameters` are millions, rounded by the paper. `note` says what keeps a
-    row from being compared: random features, or runs that were not trained to convergence.
+    row from being compared: random features, or runs that were not trained to convergence. The paper's columns, and the
+    distance from it, are there where the classes of the release are the paper's.
     """
     rows = []
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
@@ -130,19 +136,24 @@ def table2(metrics: Iterable[dict[str, Any]]) -> pd.DataFrame:
         for name in SCORE_NAMES:
             row |= {f"{name}_mean": runs[name].mean(), f"{name}_sd": runs[name].std(ddof=1)}
         row |= {"runs": len(runs), "parameters": runs["parameters"].iloc[0]}
-        paper = PAPER_TABLE2.get(model)
+        theirs = PAPER_TABLE2.get(model)
         for name in (*SCORE_NAMES, "parameters"):
-            row[f"paper_{name}"] = getattr(paper, name, None)
+            row[f"paper_{name}"] = getattr(theirs, name, None)
             if name in SCORE_NAMES:
-                row[f"paper_{name}_sd"] = getattr(paper, f"{name}_sd", None)
+                row[f"paper_{name}_sd"] = getattr(theirs, f"{name}_sd", None)
                 row[f"{name}_distance"] = _distance(row, name)
         row |= {"stock_parameters": runs["stock_parameters"].iloc[0], "note": notes(members)}
         rows.append(row)
-    return pd.DataFrame(rows).astype({"stock_parameters": "Int64"})
+    table = pd.DataFrame(rows).astype({"stock_parameters": "Int64"})
+    if tuple(classes) == paper.CLASSES:
+        return table
+    return table.drop(
+        columns=[name for name in map(str, table) if name.startswith("paper_") or name.endswith("_distance")]
+    )
 
 
 def _distance(row: Mapping[str, Any], name: str) -> float:
     """From the paper's mean to ours, in standard deviations."""
-    paper, deviations = row[f"paper_{name}"], np.nan_to_num([row[f"{name}_sd"], row[f"paper_{name}_sd"] or 0.0])
+    theirs, deviations = row[f"paper_{name}"], np.nan_to_num([row[f"{name}_sd"], row[f"paper_{name}_sd"] or 0.0])
     spread = float(np.hypot(*deviations))
-    return float("nan") if paper is None or spread == 0 else (row[f"{name}_mean"] - paper) / spread
+    return float("nan") if theirs is None or spread == 0 else (row[f"{name}_mean"] - theirs) / spread

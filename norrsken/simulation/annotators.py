@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from norrsken.config.label_set import Simulated
 from norrsken.config.releases import Order
 from norrsken.curation.labelling import Shown
 from norrsken.simulation.textures import wander
-from norrsken.simulation.truth import MEASURES, class_weights, labels
+from norrsken.simulation.truth import MEASURES, class_weights, forms, named
 
 Series = NDArray[np.float64]
 
@@ -48,10 +49,13 @@ _SESSION, _EVENING = 600, np.datetime64("2019-11-04T18:00:00")
 _MEMORY = 8
 
 
-def annotate(truth: pd.DataFrame, annotator: int, order: Order, seed: int, again: bool = False) -> NDArray[np.str_]:
+def annotate(
+    truth: pd.DataFrame, annotator: int, order: Order, seed: int, simulated: Simulated, again: bool = False
+) -> NDArray[np.str_]:
     """The labels that an annotator (0, 1, …) gives to the frames of a night, in order of time: (n,).
 
-    order: the order in which they are seen. again: whether they are seen a second time.
+    order: the order in which they are seen. simulated: what the labels are called. again: whether the frames are seen a
+    second time.
     """
     habit = HABITS[annotator % len(HABITS)]
     random = np.random.default_rng([seed, annotator, int(truth["time"].iloc[0].timestamp()), *([1] if again else [])])
@@ -65,8 +69,9 @@ def annotate(truth: pd.DataFrame, annotator: int, order: Order, seed: int, again
     }
     years = truth["time"].iloc[0].timestamp() / (365.25 * 86400)
     needed = habit.strict + habit.mood * noise[-1] + habit.drift * np.sin(2 * np.pi * years / 3.1 + annotator)
-    rejected = (seen["cloud"] > habit.cloud) | (truth["spoilt"].to_numpy() & (noise[-2] > -1.3))
-    return labels(class_weights(seen), rejected, 1 / (1 + np.exp(-needed)))
+    spoilt = truth["spoilt"].to_numpy() & (noise[-2] > -1.3)
+    shown = forms(class_weights(seen), 1 / (1 + np.exp(-needed)))
+    return named(shown, seen["cloud"] > habit.cloud, spoilt, simulated)
 
 
 def record(

@@ -31,7 +31,14 @@ from norrsken.nights.names import camera_in_force, frame_id
 from norrsken.simulation import annotators
 from norrsken.simulation.exposure import encode
 from norrsken.simulation.night import Night, scene
-from norrsken.simulation.truth import MEASURES, TRUTH_TABLE, class_weights, labels, worth_labelling
+from norrsken.simulation.truth import (
+    MEASURES,
+    TRUTH_TABLE,
+    class_weights,
+    labels,
+    simulated_by,
+    worth_labelling,
+)
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +59,10 @@ def simulate(config: Config, nights: Iterable[date], seed: int, workers: int) ->
     """Write the frames of these nights into the archive, and the tables that people would make of all nights.
 
     Returns the number of new frames. The same seed gives the same bytes. Nights that are there already are left alone.
-    Raises `NorrskenError` where the archive or a table was not made by a simulation, or by one with other settings.
+    Raises `NorrskenError` where the archive or a table was not made by a simulation, or by one with other settings, and
+    where the release's label set does not say which labels stand for the simulated sky.
     """
+    simulated_by(config.label_set(config.release))
     truths = truth_folder(config.archive.root)
     settings = _settings(config, seed)
     _refuse_what_is_not_simulated(config, truths, settings)
@@ -179,14 +188,19 @@ def _spoil_files(
 def _write_labels(config: Config, truths: Path, seed: int) -> None:
     """Write the selections and the label tables of the release, as the pages of `norrsken.curation` would give them."""
     release, settings = config.releases[config.release], config.labelling_settings(config.release)
-    offered = list(_offered(truths))
+    simulated = simulated_by(config.label_set(config.release))
+    offered = list(_offered(truths, config))
     if release.selections is not None:
         write_csv(_selections(truths, next(iter(settings.orders))), release.selections)
     frames = [name for truth in offered for name in truth["frame_id"]]
     for annotator, path in enumerate(release.labels):
         order = settings.orders[Path(path).stem]
         answers = [
-            [label for truth in offered for label in annotators.annotate(truth, annotator, order, seed, again)]
+            [
+                label
+                for truth in offered
+                for label in annotators.annotate(truth, annotator, order, seed, simulated, again)
+            ]
             for again in (False, True)
         ]
         shown = sequence(len(frames), Path(path).stem, order, settings)
@@ -206,9 +220,16 @@ def _selections(truths: Path, annotator: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*COLUMNS])
 
 
-def _offered(truths: Path) -> Iterator[pd.DataFrame]:
-    """The frames of each simulated night that annotators were given, in order of time."""
+def _offered(truths: Path, config: Config) -> Iterator[pd.DataFrame]:
+    """The frames of each simulated night that annotators were given, in order of time.
+
+    Without a table of selections these are all frames that the filters keep, not only those worth labelling.
+    """
+    selected = config.releases[config.release].selections is not None
     for path in sorted(truths.glob("*.parquet")):
         truth = tables.read(path, TRUTH_TABLE).to_pandas()
-        if truth["offered"].any():
-            yield truth[truth["offered"]]
+        kept = truth["flaw"].isna() & (truth["sun_altitude"] <= config.filter.sun_altitude_max)
+        kept &= truth["moon_altitude"] <= config.filter.moon_altitude_max
+        chosen = truth["offered"] if selected else kept
+        if chosen.any():
+            yield truth[chosen]

@@ -8,13 +8,16 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from norrsken.classes import CLASSES, EXCLUSIONS
+from norrsken.config.label_set import FORMS as FORMS_SHOWN
+from norrsken.config.label_set import LabelSet, Simulated
 from norrsken.config.site import CROP, Camera
+from norrsken.errors import NorrskenError
 from norrsken.nights.images import first_block
+from norrsken.paper import CLASSES, EXCLUSIONS
+from norrsken.schemas import FRAME_ID, NIGHT, TIME, field
 from norrsken.simulation.aurora import FORMS, seen_at
 from norrsken.simulation.exposure import KILORAYLEIGH
 from norrsken.simulation.lens import lens_of
-from norrsken.tables import FRAME_ID, NIGHT, TIME, field
 
 Field = NDArray[np.float32]
 Series = NDArray[np.float64]
@@ -130,11 +133,47 @@ def class_weights(m: dict[str, Series]) -> Series:
     return np.stack([weights[name] for name in CLASSES], axis=1)
 
 
-def labels(weights: Series, rejected: NDArray[np.bool_], least: Series | float = 0.6) -> NDArray[np.str_]:
-    """The labels of frames: the dominant class, `unknown` where none has the least weight; `rejected` before all."""
-    unknown, reject = EXCLUSIONS
+def forms(weights: Series, least: Series | float = 0.6) -> NDArray[np.str_]:
+    """What frames show, cloud and artefacts apart: the dominant class, or `unknown` where none has the least weight."""
     best = np.array(CLASSES)[weights.argmax(axis=1)]
-    return np.where(rejected, reject, np.where(weights.max(axis=1) >= least, best, unknown))
+    return np.where(weights.max(axis=1) >= least, best, EXCLUSIONS[0])
+
+
+def labels(weights: Series, rejected: NDArray[np.bool_], least: Series | float = 0.6) -> NDArray[np.str_]:
+    """The paper's labels of frames: as `forms`, but `rejected` before all."""
+    return np.where(rejected, EXCLUSIONS[1], forms(weights, least))
+
+
+def named(
+    shown: NDArray[np.str_], cloudy: NDArray[np.bool_], spoilt: NDArray[np.bool_], simulated: Simulated
+) -> NDArray[np.str_]:
+    """The labels of a set for what frames show: forms as `forms` gives them, cloud, artefacts. All are (n,)."""
+    behind = simulated.cloudy if isinstance(simulated.cloudy, dict) else dict.fromkeys(FORMS_SHOWN, simulated.cloudy)
+    clear, clouded = (pd.Series(shown).map(names).to_numpy(str) for names in (simulated.clear, behind))
+    return np.where(spoilt, simulated.spoilt, np.where(cloudy, clouded, clear))
+
+
+def true_labels(truth: pd.DataFrame, label_set: LabelSet) -> NDArray[np.str_]:
+    """What frames show in the labels of a set, (n,). truth: `label`, `spoilt` and `MEASURES` of `TRUTH_TABLE`.
+
+    Raises `NorrskenError` where the set says nothing of the simulated sky.
+    """
+    shown = truth["label"].to_numpy(str)
+    rejected = shown == EXCLUSIONS[1]
+    measures = {name: truth[name].to_numpy(np.float64) for name in MEASURES}
+    shown = np.where(rejected, forms(class_weights(measures)), shown)
+    spoilt = truth["spoilt"].to_numpy()
+    return named(shown, rejected & ~spoilt, spoilt, simulated_by(label_set))
+
+
+def simulated_by(label_set: LabelSet) -> Simulated:
+    """What a set calls the simulated sky. Raises `NorrskenError` where it does not say so."""
+    if label_set.simulated is None:
+        raise NorrskenError(
+            f"the label set “{label_set.title}” does not say which of its labels stand for what the simulated sky "
+            "shows: its key simulated is missing"
+        )
+    return label_set.simulated
 
 
 def worth_labelling(truth: pd.DataFrame, dark: pd.Series, span: int = SPAN) -> pd.Series:

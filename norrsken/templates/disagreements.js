@@ -78,7 +78,10 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (event.key.toLowerCase() === "u") undo();
   else if (event.key === "0") settle("");
-  else if (PAGE.labels[Number(event.key) - 1]) settle(PAGE.labels[Number(event.key) - 1].name);
+  else {
+    const label = PAGE.labels.find(({ key }) => key === event.key.toLowerCase());
+    if (label) settle(label.name);
+  }
 });
 byId("undo").addEventListener("click", undo);
 byId("export").addEventListener("click", () =>

@@ -128,11 +128,11 @@ function hide() {
 
 // Keys, buttons
 
-for (const [k, { name, title, definition }] of PAGE.labels.entries()) {
+for (const { name, title, definition, key } of PAGE.labels) {
   const button = byId("labels").appendChild(document.createElement("button"));
   button.value = name;
   const head = button.appendChild(document.createElement("span"));
-  head.append(Object.assign(document.createElement("kbd"), { textContent: k + 1 }), ` ${title}`);
+  head.append(Object.assign(document.createElement("kbd"), { textContent: key.toUpperCase() }), ` ${title}`);
   button.appendChild(document.createElement("small")).textContent = definition;
   button.addEventListener("click", () => label(name));
 }
@@ -146,7 +146,7 @@ const actions = {
   "?": () => byId("help").showModal(),
 };
 actions.Backspace = actions.ArrowLeft;
-for (const [k, { name }] of PAGE.labels.entries()) actions[k + 1] = () => label(name);
+for (const { name, key } of PAGE.labels) actions[key] = () => label(name);
 
 document.addEventListener("keydown", (event) => {
   const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
@@ -176,7 +176,7 @@ function take(row, found) {
   const number = (column) => (/^\d+(\.\d+)?$/.test(row[column]) ? Number(row[column]) : null);
   const key = keyOf(row.frame_id, row.repeat === "1");
   if (!offered.has(row.frame_id)) return `${row.frame_id || "a frame without a name"} is not among the frames of this page`;
-  if (!PAGE.labels.some(({ name }) => name === row.label)) return `the label ${row.label || "that is missing"} is none of the nine`;
+  if (!PAGE.labels.some(({ name }) => name === row.label)) return `the label ${row.label || "that is missing"} is none of ${PAGE.labels.map(({ name }) => name).join(", ")}`;
   if (!number("order")) return `the order ${row.order || "that is missing"} is not a number from 1`;
   if (!["0", "1"].includes(row.repeat)) return `repeat is ${row.repeat || "missing"}, expected 0 or 1`;
   if (found.has(key)) return `${row.frame_id} stands twice`;

@@ -3,7 +3,8 @@
 const { left: LEFT, width: WIDTH, minutes: MINUTES, sky: SKY } = PAGE.layout;
 const TOP = 4; // the sky of the keogram, and below it: classes, confidence, altitudes, hours
 const BAND = { y: TOP + SKY + 4, height: 16 };
-const ROW = 11, ROWS = { y: BAND.y + BAND.height + 4, height: 7 * ROW };
+const CLASSES = PAGE.kinds.length - 1; // the last kind is that of frames without a class
+const ROW = 11, ROWS = { y: BAND.y + BAND.height + 4, height: CLASSES * ROW };
 const CONFIDENCE = { y: ROWS.y + ROWS.height + 6, height: 44 };
 const ALTITUDE = { y: CONFIDENCE.y + CONFIDENCE.height + 6, height: 54 };
 const AXIS = ALTITUDE.y + ALTITUDE.height;
@@ -23,7 +24,7 @@ function frames(night) {
   const near = Math.max(1.5 * night.spacing, 90);
   return seconds.map((at, i) => {
     const next = seconds[i + 1] ?? Infinity;
-    return { at, end: next - at <= near ? next : at + night.spacing, kind: +night.kinds[i], condition: +night.conditions[i], confidence: night.confidence[i] };
+    return { at, end: next - at <= near ? next : at + night.spacing, kind: parseInt(night.kinds[i], 16), condition: +night.conditions[i], confidence: night.confidence[i] };
   });
 }
 
@@ -69,10 +70,10 @@ function fill(sky, night) {
   const clear = alike.filter(([{ condition }]) => condition === 0);
   for (const [kind, name] of PAGE.kinds.entries()) {
     const own = clear.filter(([frame]) => frame.kind === kind);
-    if (kind < 7) label(ROWS.y + (kind + 1) * ROW - 1.5, PAGE.titles[kind]).setAttribute("font-size", 11);
+    if (kind < CLASSES) label(ROWS.y + (kind + 1) * ROW - 1.5, PAGE.titles[kind]).setAttribute("font-size", 11);
     if (!own.length) continue;
-    draw(strip, "path", { class: `mark ${name}`, d: marks(own, BAND.y, BAND.height) });
-    if (kind < 7) draw(strip, "path", { class: `mark ${name}`, d: marks(own, ROWS.y + kind * ROW + 1, ROW - 2) });
+    draw(strip, "path", { class: `mark k-${name}`, d: marks(own, BAND.y, BAND.height) });
+    if (kind < CLASSES) draw(strip, "path", { class: `mark k-${name}`, d: marks(own, ROWS.y + kind * ROW + 1, ROW - 2) });
   }
   for (const [condition, name] of PAGE.conditions.entries())
     if (condition) draw(strip, "path", { fill: `url(#${name})`, d: marks(alike.filter(([frame]) => frame.condition === condition), BAND.y, BAND.height) });

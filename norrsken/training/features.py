@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from skimage.feature import hog
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.config.models import Features, Hog, Pretrained
 
 #: The key in `tables.about` under which `features.parquet` says which network made it.
@@ -72,15 +72,15 @@ def _histograms(frames: NDArray[np.uint8], settings: Hog, workers: int) -> NDArr
 def extract_features(dataset: str, settings: Features, output: str, workers: int | None = None) -> None:
     """Write the features of every frame of `dataset.parquet`, in its order. workers: as in `Extractor`."""
     extractor = Extractor(settings, workers)
-    table = tables.read(dataset, tables.dataset_table([]), ["frame_id", "image"])
+    table = tables.read(dataset, schemas.dataset_table([]), ["frame_id", "image"])
     features = extractor(tables.images(table["image"]))
     rows = pa.table({"frame_id": table["frame_id"], "features": pa.array(list(features), pa.list_(pa.float32()))})
-    tables.write(output, rows, tables.FEATURES_TABLE, settings.plain(), **{NETWORK_KEY: extractor.about})
+    tables.write(output, rows, schemas.FEATURES_TABLE, settings.plain(), **{NETWORK_KEY: extractor.about})
 
 
 def read_features(path: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.float32]:
     """The features of these frames, (n, m), in the order asked for."""
-    table = tables.read(path, tables.FEATURES_TABLE)
+    table = tables.read(path, schemas.FEATURES_TABLE)
     vectors = table["features"].combine_chunks()
     matrix = np.asarray(vectors.flatten()).reshape(table.num_rows, -1)
     return matrix[tables.rows_of(table, frame_ids, path)]

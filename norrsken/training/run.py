@@ -14,8 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from norrsken import __version__, tables
-from norrsken.classes import CLASSES
+from norrsken import __version__, schemas, tables
 from norrsken.config.jobs import RunSettings
 from norrsken.dataset.splits import Part, read_split
 from norrsken.evaluation import scores
@@ -57,10 +56,10 @@ def train_run(
     stopped goes on, and ends with the same weights.
     """
     division = read_split(dataset, split, images=features is None)
-    train, test = division.train, division.test
+    train, test, classes = division.train, division.test, division.classes
     log.info("%s, seed %d: %d train and %d test frames", settings.name, seed, len(train.labels), len(test.labels))
     train_inputs, test_inputs = read_inputs([train, test], features)
-    classifier = classifiers.build(settings.model, seed, width=train_inputs.shape[-1])
+    classifier = classifiers.build(settings.model, seed, len(classes), width=train_inputs.shape[-1])
     folder = Path(metrics).parent
     for earlier in folder.glob("model.*"):  # it is of other settings; Snakemake does not know it
         earlier.unlink()
@@ -76,9 +75,9 @@ def train_run(
         "model": settings.name,
         "split": split,
         "seed": seed,
-        **scores.macro_scores(test.labels, predicted),
-        "per_class": scores.scores_by_class(test.labels, predicted),
-        "confusion": scores.confusion(test.labels, predicted),
+        **scores.macro_scores(test.labels, predicted, len(classes)),
+        "per_class": scores.scores_by_class(test.labels, predicted, classes),
+        "confusion": scores.confusion(test.labels, predicted, len(classes)),
         "parameters": classifier.parameters,
         "stock_parameters": extractor.get("parameters", classifier.stock_parameters),
         "notes": _notes(settings, classifier),
@@ -92,7 +91,7 @@ def train_run(
         "versions": _versions(),
     }
     card = Card(
-        classes=list(CLASSES),
+        classes=list(classes),
         run=settings,
         split=split,
         seed=seed,
@@ -102,7 +101,7 @@ def train_run(
     )
     classifier.save(folder / f"model{classifier.suffix}", card)
     _write_history(history, rows)
-    _write_predictions(predictions, test, predicted, prediction, settings)
+    _write_predictions(predictions, test, classes, predicted, prediction, settings)
     with written_aside(metrics) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     checkpoint.unlink(missing_ok=True)
@@ -146,15 +145,20 @@ def _write_history(path: str, rows: Sequence[Mapping[str, float]]) -> None:
 
 
 def _write_predictions(
-    path: str, test: Part, predicted: np.ndarray, prediction: Prediction, settings: RunSettings
+    path: str,
+    test: Part,
+    classes: Sequence[str],
+    predicted: np.ndarray,
+    prediction: Prediction,
+    settings: RunSettings,
 ) -> None:
-    names = np.array(CLASSES)
+    names = np.array(classes)
     columns = {
         "frame_id": pa.array(test.frame_ids),
         "label": pa.array(names[test.labels]),
         "predicted": pa.array(names[predicted]),
-        **{f"p_{name}": pa.array(prediction.probabilities[:, i]) for i, name in enumerate(CLASSES)},
+        **{schemas.p(name): pa.array(prediction.probabilities[:, i]) for i, name in enumerate(classes)},
     }
     embedding = None if prediction.embeddings is None else list(prediction.embeddings)
     columns["embedding"] = pa.array(embedding or [None] * len(test.labels), pa.list_(pa.float32()))
-    tables.write(path, pa.table(columns), tables.PREDICTIONS_TABLE, settings.plain())
+    tables.write(path, pa.table(columns), schemas.predictions_table(classes), settings.plain())

@@ -5,7 +5,6 @@ from itertools import product
 
 import numpy as np
 
-from norrsken.classes import CLASSES
 from norrsken.config.base import ConfigError
 from norrsken.config.config import Config, check
 from norrsken.config.models import Model
@@ -36,11 +35,11 @@ def tune(
     name = split or next(iter(splits))
     if name not in splits:
         raise ConfigError(f"releases.{config.release}.splits has no {name!r}; it has {', '.join(splits)}")
-    train = read_split(dataset, name, images=features is None).train
+    train, _, _, classes = read_split(dataset, name, images=features is None)
     (inputs,) = read_inputs([train], features)
-    labels = np.array(CLASSES)[train.labels]
+    labels = np.array(classes)[train.labels]
     held_out = splits[name].model_copy(update={"test_share": 0.2, "seed": 0})
-    validation = divide(labels, train.nights, held_out)
+    validation = divide(labels, train.nights, held_out, classes)
     yield f"{(~validation).sum()} frames to train on, {validation.sum()} to score, of the training frames of {name!r}"
     yield f"{'settings':50s} {'macro F1':>16s} {'loss':>8s}"
     for values in product(*tries.values()):
@@ -48,13 +47,13 @@ def tune(
         settings = _with(config, model, chosen)
         results = []
         for seed in range(seeds):
-            classifier = classifiers.build(settings, seed, inputs.shape[-1])
+            classifier = classifiers.build(settings, seed, len(classes), inputs.shape[-1])
             classifier.fit(inputs[~validation], train.labels[~validation])
             probabilities = classifier.predict(inputs[validation]).probabilities
             truth = train.labels[validation]
             likely = probabilities[np.arange(len(truth)), truth]
             loss = -np.log(np.maximum(likely, 1e-6)).mean()
-            results.append((macro_scores(truth, probabilities.argmax(axis=1))["f1"], loss))
+            results.append((macro_scores(truth, probabilities.argmax(axis=1), len(classes))["f1"], loss))
         f1, losses = np.array(results).T
         spread = f" ± {f1.std(ddof=1):.3f}" if seeds > 1 else ""
         description = ", ".join(f"{key} {value}" for key, value in chosen.items())

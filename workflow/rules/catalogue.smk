@@ -109,7 +109,7 @@ rule judge_untrained:
 
 
 rule find_events:
-    """Find the times in which a class lasted, and the onsets of breakups."""
+    """Find the times in which a class lasted, and the onsets of one of them."""
     input:
         plan.all_months(paths.CATALOGUE),
     output:
@@ -129,6 +129,8 @@ rule find_events:
         runtime=more_each_time(20),
     params:
         settings=plan.catalogue.events.plain(),
+        classes=list(plan.label_set.class_names),
+        onset=plan.label_set.onset,
         version=stages.CATALOGUE,
     script:
         "../scripts/find_events.py"
@@ -173,7 +175,8 @@ rule tabulate_occurrence:
     params:
         by=plan.occurrence_by,
         # Whether the site can be compared with the curve of Kiruna 1985–1994.
-        kiruna=plan.near_kiruna,
+        kiruna=plan.config.site.near_kiruna,
+        label_set=plan.label_set.plain(),
         version=stages.CATALOGUE,
     script:
         "../scripts/tabulate_occurrence.py"
@@ -199,7 +202,7 @@ rule write_night_pages:
         mem_mb=more_each_time(2000),
         runtime=more_each_time(60),
     params:
-        settings=plan.config.keogram_page_settings().plain(),
+        settings=plan.config.night_page_settings(plan.name).plain(),
         version=stages.CATALOGUE,
     script:
         "../scripts/write_night_pages.py"

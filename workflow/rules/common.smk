@@ -6,7 +6,8 @@ from snakemake.logging import logger
 from norrsken import paths, stages
 from norrsken.config.base import ConfigError
 from norrsken.config.config import check
-from norrsken.plan import FIGURES, OCCURRENCE, Plan
+from norrsken.contents import FIGURES, OCCURRENCE
+from norrsken.plan import Plan
 
 try:
     plan = Plan(check(config, ", ".join(map(str, workflow.configfiles))))

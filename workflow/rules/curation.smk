@@ -27,13 +27,15 @@ rule write_keogram_page:
         "../scripts/write_keogram_page.py"
 
 
-if not plan.published:
+if not plan.sources:
 
     rule write_labelling_pages:
         """Write a page for each annotator of the release, with the frames that were kept and chosen."""
         input:
-            months=plan.release_months,
+            months=[] if plan.earlier else plan.release_months,
             selections=plan.selections,
+            # Another release's labelled frames are a source here: this one must not make them anew.
+            earlier=plan.earlier,
         output:
             directory(paths.LABELLING),
         log:
@@ -70,6 +72,7 @@ rule write_disagreement_page:
         mem_mb=more_each_time(2000),
         runtime=more_each_time(20),
     params:
+        label_set=plan.label_set.plain(),
         version=stages.CURATION,
     script:
         "../scripts/write_disagreement_page.py"

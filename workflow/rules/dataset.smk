@@ -1,12 +1,12 @@
-"""Night tables and label tables, or a published data set → the labelled frames of a release → its clean data set."""
+"""Night tables and label tables, or frames from elsewhere → the labelled frames of a release → its clean data set."""
 
 # A frozen release is a source: while its labelled frames are there, no rule makes them.
-if plan.published:
+if plan.release.source == "published":
 
     rule read_published:
         """Take the frames of the published data set as they are."""
         input:
-            **plan.published,
+            **plan.sources,
         output:
             paths.LABELLED,
         log:
@@ -25,12 +25,37 @@ if plan.published:
         script:
             "../scripts/read_published.py"
 
+elif plan.release.source == "frames":
+
+    rule read_pictures:
+        """Take the pictures of a folder and the labels of a table."""
+        input:
+            **plan.sources,
+        output:
+            paths.LABELLED,
+        log:
+            "results/logs/read_pictures/{release}.log",
+        benchmark:
+            "results/benchmarks/read_pictures/{release}.tsv"
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: 1
+        resources:
+            mem_mb=more_each_time(2000),
+            runtime=more_each_time(60),
+        params:
+            settings=plan.config.frames_settings(plan.name).plain(),
+            version=stages.LABELS,
+        script:
+            "../scripts/read_pictures.py"
+
 elif not plan.frozen:
 
     rule merge_labels:
         """Merge the labels of the annotators and put them beside the frames."""
         input:
             labels=plan.release.labels,
+            divided=plan.release.divided,
             adjudicated=plan.adjudicated,
             selections=plan.selections,
             months=plan.release_months,

@@ -34,6 +34,7 @@ rule draw_annotators:
         mem_mb=more_each_time(1000),
         runtime=more_each_time(10),
     params:
+        label_set=plan.label_set.plain(),
         version=stages.REPORT,
     script:
         "../scripts/draw_annotators.py"
@@ -64,6 +65,7 @@ rule draw_confusion:
         mem_mb=more_each_time(1000),
         runtime=more_each_time(10),
     params:
+        label_set=plan.label_set.plain(),
         version=stages.REPORT,
     script:
         "../scripts/draw_confusion.py"

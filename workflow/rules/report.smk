@@ -45,13 +45,14 @@ rule tabulate_labels:
         runtime=more_each_time(10),
     params:
         years=sorted(plan.release.years),
+        label_set=plan.label_set.plain(),
         version=stages.REPORT,
     script:
         "../scripts/tabulate_labels.py"
 
 
 # A frozen release keeps the counts with which it was frozen.
-if not plan.published and not plan.frozen:
+if not plan.sources and not plan.frozen:
 
     rule count_frames:
         """Count what the filters kept of the archive, and what people chose of it."""
@@ -202,7 +203,12 @@ rule write_summary:
         runtime=more_each_time(10),
     params:
         configuration=plan.configuration,
-        sources=[*plan.release.labels, *plan.selections, *plan.adjudicated],
+        sources=[
+            *plan.release.labels,
+            *plan.release.divided,
+            *plan.selections,
+            *plan.adjudicated,
+        ],
         version=stages.REPORT,
     script:
         "../scripts/write_summary.py"

@@ -7,6 +7,7 @@ from norrsken.joblog import log_to
 with log_to(snakemake.log[0]):
     merge_labels(
         label_paths=list(snakemake.input.labels),
+        divided=list(snakemake.input.divided),
         adjudicated=next(iter(snakemake.input.adjudicated), None),
         selections=next(iter(snakemake.input.selections), None),
         months=list(snakemake.input.months),

@@ -1,6 +1,6 @@
 """Rule split_dataset: see `norrsken.dataset.splits`."""
 
-from norrsken.config.releases import Split
+from norrsken.config.splits import Split
 from norrsken.dataset.splits import split_dataset
 from norrsken.joblog import log_to
 

@@ -5,10 +5,12 @@ from norrsken.evaluation.scores import read_metrics
 from norrsken.files import write_csv
 from norrsken.joblog import log_to
 from norrsken.report.tables import set_table2, table2, write_set
+from norrsken.tables import label_names
 
 with log_to(snakemake.log[0]):
     metrics = read_metrics(snakemake.input.metrics)
     sure = intervals(metrics, snakemake.input.predictions, snakemake.input.dataset)
-    table = table2(metrics).merge(sure, on=["model", "split"])
+    classes = label_names(snakemake.input.dataset).classes
+    table = table2(metrics, classes).merge(sure, on=["model", "split"])
     write_csv(table, snakemake.output.csv)
     write_set(set_table2(table), snakemake.output.markdown, snakemake.output.latex)

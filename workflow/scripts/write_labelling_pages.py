@@ -8,6 +8,7 @@ with log_to(snakemake.log[0]):
     write_labelling_pages(
         months=snakemake.input.months,
         selections=next(iter(snakemake.input.selections), None),
+        earlier=next(iter(snakemake.input.earlier), None),
         settings=LabellingSettings.model_validate(snakemake.params.settings),
         output=snakemake.output[0],
     )

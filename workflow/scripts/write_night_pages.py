@@ -1,7 +1,7 @@
 """Rule write_night_pages: see `norrsken.catalogue.night_pages`."""
 
 from norrsken.catalogue.night_pages import write_night_pages
-from norrsken.config.jobs import KeogramPageSettings
+from norrsken.config.jobs import NightPageSettings
 from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):
@@ -10,6 +10,6 @@ with log_to(snakemake.log[0]):
         nights=snakemake.input.nights,
         keograms=snakemake.input.keograms,
         events=snakemake.input.events,
-        settings=KeogramPageSettings.model_validate(snakemake.params.settings),
+        settings=NightPageSettings.model_validate(snakemake.params.settings),
         output=snakemake.output[0],
     )
