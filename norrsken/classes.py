@@ -12,24 +12,10 @@ OUTCOMES = {"disagreement": "Disagreement", "incomplete": "Incomplete", NOT_CLAS
 #: The colour of frames that are not classified.
 COLOUR_WITHOUT_CLASS = "#C9CDD4"
 
-_NUMBERS = [
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-]
+_NUMBERS = (
+    "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fourteen", "fifteen",
+)  # fmt: skip
 
 #: The conditions of the sky in a frame, as the catalogue names them: they tell whether the frame can be judged at all.
 CONDITIONS = ("clear", "cloudy", "bright", "bad")

@@ -13,10 +13,9 @@ from norrsken import paths
 from norrsken.calendar import month_span, months_of_years
 from norrsken.config.base import ConfigError
 from norrsken.config.config import Config
-from norrsken.config.jobs import FigureSettings
 from norrsken.config.label_set import LabelSet
 from norrsken.config.releases import ArchiveRelease, Catalogue, Release
-from norrsken.contents import FIGURES, OCCURRENCE, WITHOUT_CLASSES
+from norrsken.contents import FIGURES, OCCURRENCE
 from norrsken.nights.archive import (
     directories_by_month,
     find_directories,
@@ -88,6 +87,13 @@ class Plan:
     def frozen(self) -> bool:
         """Whether the release's labelled frames are a source now, which nothing remakes."""
         return self.release.frozen and os.path.exists(self.labelled)
+
+    def refuse_other_labels(self) -> None:
+        """Raise `TableError` where the release was frozen with other labels than its set has now."""
+        if self.frozen:
+            from norrsken.tables import require_labels
+
+            require_labels(self.labelled, self.label_set.names)
 
     # One month
 
@@ -175,28 +181,6 @@ class Plan:
             "features": {name: entry.plain() for name, entry in sorted(config.features.items())},
             "models": {name: entry.plain() for name, entry in sorted(config.models.items())},
         }
-
-    def figure_settings(self, figure: str) -> dict[str, Any]:
-        """The part of the configuration that a figure of the report shows."""
-        config = self.config
-        shown = {} if figure in WITHOUT_CLASSES else {"label_set": self.label_set}
-        match figure:
-            case "response":
-                settings = FigureSettings(responses={c.name: c.response for c in config.cameras if c.response})
-            case "processing":
-                nights, root = os.path.dirname(paths.NIGHTS), config.archive.root
-                settings = FigureSettings(cameras=config.cameras, root=root, nights=nights)
-            case "samples":
-                settings = FigureSettings(**shown)
-            case _:
-                settings = FigureSettings(
-                    **shown,
-                    folder=paths.RELEASE.format(release=self.name),
-                    seeds=config.seeds,
-                    methods={name: split.method for name, split in self.release.splits.items()},
-                    kinds={name: model.kind for name, model in config.models.items()},
-                )
-        return settings.model_dump(mode="json", exclude_unset=True)
 
     @property
     def counts(self) -> dict[str, str]:

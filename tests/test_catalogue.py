@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import CONFIG, REAL_FRAMES, Project, write_evening
+from conftest import CONFIG, PAPER, REAL_FRAMES, Project, write_evening
 from test_status import status
 
 from norrsken import schemas, stages, tables
@@ -257,7 +257,7 @@ def test_scores_beside_the_truth_count_what_fits_no_class() -> None:
             "label": ["arcs", "arcs", "arcs", "not_classified", "faint"],
         }
     )
-    rows = truth.score(frames).set_index(["nights", "weather", "label"])
+    rows = truth.score(frames, PAPER).set_index(["nights", "weather", "label"])
     assert rows.loc[("new", "all", "arcs"), ["frames", "found", "precision", "recall"]].tolist() == pytest.approx(
         [2, 3, 1 / 3, 1 / 2]
     )

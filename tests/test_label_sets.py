@@ -196,7 +196,10 @@ WRONG: list[tuple[Edit, str]] = [
     (lambda s: s["classes"][1].pop("definition"), "classes.1.definition: this key is missing"),
     (lambda s: s.update(clear_sky="clear"), "clear_sky is 'clear', which is not one of the classes 'bright', 'calm'"),
     (lambda s: s.update(clear_sky="cloud"), "clear_sky is 'cloud', which is not one of the classes"),
-    (lambda s: s.update(onset="breakup"), "onset is 'breakup', which is not one of the auroral classes 'bright', 'calm'"),
+    (
+        lambda s: s.update(onset="breakup"),
+        "onset is 'breakup', which is not one of the auroral classes 'bright', 'calm'",
+    ),
     (lambda s: s.update(hidden_sky=["fog"]), "hidden_sky names 'fog', which is not one of the labels"),
     (lambda s: s.update(hidden_sky=["none"]), "'none' stands for a clear and for a hidden sky"),
     (lambda s: s["classes"][1].update(name="aurora"), "a label cannot be named 'aurora' beside other auroral classes"),

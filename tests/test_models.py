@@ -193,7 +193,7 @@ def test_the_repeatable_pool_is_torchs(size: tuple[int, int]) -> None:
 
 
 def test_a_class_without_training_frames_has_probability_zero(dataset: Path) -> None:
-    train, test, _ = read_split(dataset, "random")
+    train, test, *_ = read_split(dataset, "random")
     features = read_features(dataset.with_name("hog.parquet"), train.frame_ids.tolist())
     for name in ("3nn", "svm-linear"):
         for seen in (range(1, 6), range(1, 3)):

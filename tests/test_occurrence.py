@@ -33,6 +33,19 @@ def test_shares_are_of_the_observed_time(tmp_path: Path) -> None:
     assert whole["low"].isna().all()  # one night
 
 
+def test_a_sky_that_cannot_be_judged_is_not_observed(tmp_path: Path) -> None:
+    month = write_night(tmp_path, ["arcs"] * 10 + ["patchy"] * 30 + ["faint"] * 20)
+    hidden = PAPER.model_copy(update={"hidden_sky": ["patchy", "rejected"]})
+    table = tabulate_occurrence([month], None, hidden)
+    whole = table[table["by"] == "all"].set_index("label")
+    assert set(whole["frames_observed"]) == {30}
+    assert whole.loc["patchy", "frames"] == 0
+    assert whole.loc["aurora", "share"] == pytest.approx(1 / 3)
+    draw_occurrence(table, "hour", hidden, tmp_path / "figure.png", reference=False)
+    with Image.open(tmp_path / "figure.png") as image:
+        assert image.width > 1000
+
+
 def test_every_frame_falls_into_its_bins(tmp_path: Path) -> None:
     month = write_night(tmp_path, ["arcs"] * 120, start="22:30")
     table = tabulate_occurrence([month], None, PAPER)

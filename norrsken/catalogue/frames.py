@@ -85,7 +85,7 @@ def _with_conditions(
 
 
 def entropy(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The entropy of the classes' probabilities, bits: (n, 7) → (n,); 0 where one is 1, log2 7 where all are equal."""
+    """The entropy of the classes' probabilities, bits: (n, k) → (n,); 0 where one is 1, log2 k where all are equal."""
     positive = np.maximum(probabilities, np.finfo(float).tiny)
     bits: NDArray[np.float64] = -(positive * np.log2(positive)).sum(axis=1)
     return bits

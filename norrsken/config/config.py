@@ -10,10 +10,12 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from norrsken import paths
 from norrsken.config.base import ConfigError, Name, Settings, keys_of, problem_sentence
 from norrsken.config.frames_release import FramesRelease, FramesSettings
 from norrsken.config.jobs import (
     ExportSettings,
+    FigureSettings,
     KeogramPageSettings,
     LabellingSettings,
     LabelSettings,
@@ -27,6 +29,7 @@ from norrsken.config.label_set import DEFAULT, LabelSet, read_label_set
 from norrsken.config.models import Features, Model
 from norrsken.config.releases import ArchiveRelease, Release
 from norrsken.config.site import Archive, Camera, Filter, KeogramSettings, Site
+from norrsken.contents import WITHOUT_CLASSES
 from norrsken.errors import quoted
 
 #: Names that no release and no split can have, because other folders of `results/` and of a release have them.
@@ -195,6 +198,27 @@ class Config(Settings):
         """The settings of a model's runs."""
         name = getattr(self.models[model], "features", None)
         return RunSettings(name=model, model=self.models[model], features=self.features[name] if name else None)
+
+    def figure_settings(self, release: str, figure: str) -> dict[str, Any]:
+        """The settings of a figure of a release's report, only those that this figure shows, in plain types."""
+        shown = {} if figure in WITHOUT_CLASSES else {"label_set": self.label_set(release)}
+        match figure:
+            case "response":
+                settings = FigureSettings(responses={c.name: c.response for c in self.cameras if c.response})
+            case "processing":
+                nights, root = os.path.dirname(paths.NIGHTS), self.archive.root
+                settings = FigureSettings(cameras=self.cameras, root=root, nights=nights)
+            case "samples":
+                settings = FigureSettings(**shown)
+            case _:
+                settings = FigureSettings(
+                    **shown,
+                    folder=paths.RELEASE.format(release=release),
+                    seeds=self.seeds,
+                    methods={name: split.method for name, split in self.releases[release].splits.items()},
+                    kinds={name: model.kind for name, model in self.models.items()},
+                )
+        return settings.model_dump(mode="json", exclude_unset=True)
 
     def export_settings(self, release: str) -> ExportSettings:
         """The settings of a release's exported catalogue."""

@@ -91,7 +91,7 @@ class RunSettings(Settings):
 
 
 class FigureSettings(Settings):
-    """What a figure of the report needs besides tables; `Plan.figure_settings` sets only what this figure needs.
+    """What a figure of the report needs besides tables; `Config.figure_settings` sets only what this figure needs.
 
     folder: the folder of the release's results, in which the runs lie. root: the archive's root. nights: the folder in
     which each month has a folder of night tables.

@@ -180,7 +180,7 @@ class TorchClassifier:
 
     @torch.inference_mode()
     def _forward(self, inputs: NDArray[Any]) -> tuple[Tensor, Tensor | None]:
-        """Scores before the softmax (n, 7), and what enters the last layer (n, m) where that is linear, on the CPU."""
+        """Scores before the softmax (n, k), and what enters the last layer (n, m) where that is linear, on the CPU."""
         model = self._model.eval()
         embeddings: list[Tensor] = []
         linear = [module for module in model.modules() if isinstance(module, nn.Linear)]

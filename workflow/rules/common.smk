@@ -6,6 +6,7 @@ from snakemake.logging import logger
 from norrsken import paths, stages
 from norrsken.config.base import ConfigError
 from norrsken.config.config import check
+from norrsken.errors import NorrskenError
 from norrsken.contents import FIGURES, OCCURRENCE
 from norrsken.plan import Plan
 
@@ -15,6 +16,10 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 if workflow.is_main_process:
+    try:
+        plan.refuse_other_labels()
+    except NorrskenError as error:
+        raise WorkflowError(str(error)) from None
     for warning in plan.warnings():
         logger.warning(warning)
 

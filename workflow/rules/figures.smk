@@ -132,7 +132,7 @@ for name in plan.figures:
             runtime=more_each_time(20),
         params:
             figure=name,
-            settings=plan.figure_settings(name),
+            settings=plan.config.figure_settings(plan.name, name),
             version=stages.REPORT,
         script:
             "../scripts/draw_figure.py"
