@@ -69,12 +69,21 @@ def _verdicts(label_set: LabelSet) -> dict[str, str]:
 
 def _aurora(label_set: LabelSet) -> str:
     """Sentences that say which classes are aurora, and what the others stand for."""
-    others = " and ".join(label.title.lower() for label in label_set.without_aurora)
-    sentences = [f"Aurora is any class but {others}"] if others else ["Aurora is any class"]
+    titles = label_set.titles
+    if label_set.clear_sky and [label.name for label in label_set.without_aurora] == [label_set.clear_sky]:
+        clear = titles[label_set.clear_sky].lower()
+        return f"Aurora is any class but {clear}; {clear} is a clear sky without clearly visible aurora."
+    sentences = [f"Aurora is {_quoted(label_set.aurora, titles)}."] if label_set.aurora else []
     if label_set.clear_sky:
-        clear = label_set.titles[label_set.clear_sky].lower()
-        sentences.append(f"{clear} is a clear sky without clearly visible aurora")
-    hidden = [label.title.lower() for label in label_set.classes if label.name in label_set.hidden_sky]
+        sentences.append(f"{_quoted([label_set.clear_sky], titles)} is a clear sky without clearly visible aurora.")
+    hidden = [name for name in label_set.class_names if name in label_set.hidden_sky]
     if hidden:
-        sentences.append(f"{' and '.join(hidden)}: a sky that cannot be judged, whose frames do not count as observed")
-    return "; ".join(sentences) + "."
+        verb = "stands" if len(hidden) == 1 else "stand"
+        sentences.append(
+            f"{_quoted(hidden, titles)} {verb} for a sky that cannot be judged: it does not count as observed."
+        )
+    return " ".join(sentences)
+
+
+def _quoted(names: Iterable[str], titles: Mapping[str, str]) -> str:
+    return " and ".join(f"“{titles[name]}”" for name in names)

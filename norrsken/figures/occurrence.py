@@ -84,7 +84,7 @@ def draw_occurrence(
         without_frame(axes)
         if name in (*lowest, NIGHTS):
             axes.set_xlabel(AXES[by])
-        if name in {line[0] for line in _lines(labels)}:
+        if name in {line[0] for line in _lines(labels)} - {HOURS_OBSERVED}:
             axes.set_ylabel("observed time, %")
     bands = "bands: 95 % interval, bootstrap over nights, where there are ten"
     figure.suptitle(bands + "; bars: 95 %, binomial" * compared, x=0.99, ha="right", fontsize=8)
@@ -113,7 +113,7 @@ def _draw_share(axes: Axes, rows: pd.DataFrame, label: str, by: str, label_set: 
 def any_aurora(label_set: LabelSet) -> str:
     """What all auroral classes together are called."""
     others = [label.title.lower() for label in label_set.without_aurora]
-    return f"Aurora, any class but {' and '.join(others)}" if others else "Aurora, any class"
+    return f"Aurora, any class but {others[0]}" if len(others) == 1 else "Aurora, all its classes"
 
 
 def _draw_nights(axes: Axes, rows: pd.DataFrame, order: Sequence[int]) -> None:

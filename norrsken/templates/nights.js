@@ -70,7 +70,7 @@ function fill(sky, night) {
   const clear = alike.filter(([{ condition }]) => condition === 0);
   for (const [kind, name] of PAGE.kinds.entries()) {
     const own = clear.filter(([frame]) => frame.kind === kind);
-    if (kind < CLASSES) label(ROWS.y + (kind + 1) * ROW - 1.5, PAGE.titles[kind]).setAttribute("font-size", 11);
+    if (kind < CLASSES) rowLabel(svg, kind);
     if (!own.length) continue;
     draw(strip, "path", { class: `mark k-${name}`, d: marks(own, BAND.y, BAND.height) });
     if (kind < CLASSES) draw(strip, "path", { class: `mark k-${name}`, d: marks(own, ROWS.y + kind * ROW + 1, ROW - 2) });
@@ -103,6 +103,13 @@ function fill(sky, night) {
   for (const [i, second] of night.peaks.entries())
     draw(svg, "text", { class: "peak", x: x(second), y: TOP + SKY - 5, "text-anchor": "middle" }, i + 1);
   follow(svg, night, all);
+}
+
+/** The title of a class beside its row; within the row where it is too long to stand beside it. */
+function rowLabel(svg, kind) {
+  const title = PAGE.titles[kind], beside = title.length <= 9;
+  const place = beside ? { x: LEFT - 8, "text-anchor": "end" } : { x: LEFT + 5, class: "name" };
+  draw(svg, "text", { y: ROWS.y + (kind + 1) * ROW - 1.5, "font-size": 11, ...place }, title);
 }
 
 const describe = (night, { at, kind, condition, confidence }) =>
