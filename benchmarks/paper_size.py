@@ -137,7 +137,9 @@ def main() -> None:
         train(folder, model, int(epochs) if epochs else None)
     metrics = read_metrics(sorted(folder.glob("*/*/metrics.json")))
     if metrics:
-        print(table2(metrics, CLASSES).to_string(index=False, float_format="{:.3f}".format))
+        print(
+            table2(metrics, CONFIG.label_set(CONFIG.release).names).to_string(index=False, float_format="{:.3f}".format)
+        )
     for model in dict.fromkeys(run["model"] for run in metrics):
         print(f"{model}, mean over the runs; rows truth, columns predicted: {', '.join(CLASSES)}")
         print(np.mean([run["confusion"] for run in metrics if run["model"] == model], axis=0).round(1))

@@ -30,9 +30,9 @@ HOURS = """
     FROM frames WHERE condition = 'clear' GROUP BY label ORDER BY hours DESC, label
 """
 
-BREAKUP = """
-    SELECT frame_id, night::VARCHAR AS night, mlt, p_breakup FROM read_parquet($nights)
-    WHERE condition = 'clear' AND label = 'breakup' ORDER BY p_breakup DESC, time LIMIT 1
+SUREST = """
+    SELECT DISTINCT ON (label) label, frame_id, night::VARCHAR AS night, confidence, mlt FROM read_parquet($nights)
+    WHERE condition = 'clear' AND label <> 'not_classified' ORDER BY label, confidence DESC, time
 """
 
 LAST_NIGHT = "SELECT max(night)::VARCHAR AS night FROM read_parquet($nights)"
@@ -93,14 +93,12 @@ def main(release: Release) -> None:
     # With DuckDB: the whole catalogue.
     print("Hours of clear sky in the catalogue, by label:")
     print(release.query(HOURS).to_string(index=False, float_format="%.3f"), end="\n\n")
-    breakups = release.query(BREAKUP)
-    if breakups.empty:
-        print("No clear frame is labelled as a breakup.", end="\n\n")
-    for breakup in breakups.itertuples():
-        frames = release.night(str(breakup.night))
-        path = frames[(frames["frame_id"] == breakup.frame_id) & (frames["status"] == "kept")]["path"].item()
-        print(f"The surest breakup is {breakup.frame_id}, archived as {path}:")
-        print(f"probability {breakup.p_breakup:.3f}, {breakup.mlt:.1f} h magnetic local time.", end="\n\n")
+    print("The surest clear frame of each class, and its file in the archive:")
+    for surest in release.query(SUREST).itertuples():
+        frames = release.night(str(surest.night))
+        path = frames[(frames["frame_id"] == surest.frame_id) & (frames["status"] == "kept")]["path"].item()
+        print(f"{surest.label}: {surest.frame_id}, {path}, {surest.confidence:.3f}, {surest.mlt:.1f} h MLT")
+    print()
 
     # With xarray: the last year of the export.
     print(f"Mean probability on clear frames by hour of magnetic local time, {release.years[-1].name}:")

@@ -350,8 +350,13 @@ def _schema(options: argparse.Namespace) -> int:
 
 
 def _tables(options: argparse.Namespace) -> int:
+    from norrsken.dataset.pictures import pictures_table
     from norrsken.schemas import markdown
     from norrsken.simulation.truth import TRUTH_TABLE
 
-    print(markdown({"{archive}-truth/{night}.parquet, beside a simulated archive": TRUTH_TABLE}), end="")
+    more = {
+        "results/{release}/labelled.parquet of a folder of pictures": pictures_table(["{annotator}"]),
+        "{archive}-truth/{night}.parquet, beside a simulated archive": TRUTH_TABLE,
+    }
+    print(markdown(more), end="")
     return 0

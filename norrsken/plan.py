@@ -14,7 +14,7 @@ from norrsken.calendar import month_span, months_of_years
 from norrsken.config.base import ConfigError
 from norrsken.config.config import Config
 from norrsken.config.label_set import LabelSet
-from norrsken.config.releases import ArchiveRelease, Catalogue, Release
+from norrsken.config.releases import ArchiveRelease, Catalogue, ClassFrames, Release
 from norrsken.contents import FIGURES, OCCURRENCE
 from norrsken.nights.archive import (
     directories_by_month,
@@ -45,11 +45,6 @@ class Plan:
         if missing:
             key = "table" if missing[0] == self.sources.get("table") else "path"
             raise ConfigError(f"releases.{self.name}.{key}: there is no {missing[0]!r}; unpack the data set there")
-        if self.earlier and not os.path.exists(self.earlier[0]):
-            raise ConfigError(
-                f"releases.{self.name}.labelling.of: there is no {self.earlier[0]!r} yet; make it with "
-                f"snakemake labels --config release={Path(self.earlier[0]).parent.name}"
-            )
         self.months = directories_by_month(self.leaves, config.site.longitude)
         self.empty_years = years_without_data(self.release.years, self.leaves)
         if self.release.years and set(self.empty_years) == set(self.release.years):
@@ -133,9 +128,27 @@ class Plan:
 
     @property
     def earlier(self) -> list[str]:
-        """The labelled frames of another release, of which one class is labelled again: one or none."""
-        of = self.release.labelling.of if isinstance(self.release, ArchiveRelease) else None
-        return [] if of is None else [paths.LABELLED.format(release=of.release)]
+        """The labelled frames of another release, of which one class is labelled again: one or none.
+
+        Raises `ConfigError` where they are not there, since no rule of this release makes them.
+        """
+        of = self._divided_class
+        path = "" if of is None else paths.LABELLED.format(release=of.release)
+        if of is not None and not os.path.exists(path):
+            raise ConfigError(
+                f"releases.{self.name}.labelling.of: there is no {path!r} yet; make it with "
+                f"snakemake labels --config release={of.release}"
+            )
+        return [path] if path else []
+
+    @property
+    def divides(self) -> bool:
+        """Whether the labelling pages offer the frames of a class of another release, not those of the archive."""
+        return self._divided_class is not None
+
+    @property
+    def _divided_class(self) -> ClassFrames | None:
+        return self.release.labelling.of if isinstance(self.release, ArchiveRelease) else None
 
     @property
     def selections(self) -> list[str]:
@@ -321,7 +334,7 @@ class Plan:
                 return []
             return [*self.all_months(paths.NIGHTS), *self.all_months(paths.KEOGRAMS), paths.KEOGRAM_PAGE]
         if stage == "labelling":
-            months = [] if self.earlier else self.release_months
+            months = [] if self.divides else self.release_months
             return [*months, paths.LABELLING.format(release=self.name)]
         if stage == "catalogue":
             return self._catalogue()

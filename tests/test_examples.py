@@ -68,7 +68,7 @@ def clear_frames(release: Path) -> pa.Table:
 def test_the_example_prints_what_the_tables_hold(release: Path) -> None:
     done = read_catalogue(release)
     assert (done.returncode, done.stderr) == (0, "")
-    night, brightest, hours, breakup, course = done.stdout.split("\n\n")
+    night, brightest, hours, surest, course = done.stdout.split("\n\n")
 
     table = pq.read_table(release.parent / "nights/2015-01/2015-01-16.parquet")
     assert night.splitlines()[0].startswith("Frames of the night 2015-01-16 ")
@@ -84,13 +84,13 @@ def test_the_example_prints_what_the_tables_hold(release: Path) -> None:
     printed = {label: (int(n), float(h)) for label, n, h in (line.split() for line in hours.splitlines()[2:])}
     assert printed == {label: (n, pytest.approx(n / 60, abs=6e-4)) for label, n in labels.items()}  # a frame a minute
 
-    breakups = clear.filter(pc.equal(clear["label"].cast(pa.string()), "breakup"))
-    if len(breakups):
-        at = int(breakups["p_breakup"].to_numpy().argmax())
-        assert f"The surest breakup is {breakups['frame_id'][at]}, archived as 201" in breakup
-        assert f"\nprobability {breakups['p_breakup'][at].as_py():.3f}, {breakups['mlt'][at].as_py():.1f} h" in breakup
-    else:
-        assert breakup == "No clear frame is labelled as a breakup."
+    classified = sorted(labels.keys() - {"not_classified"})
+    assert len(surest.splitlines()) == 1 + len(classified)
+    for name, line in zip(classified, surest.splitlines()[1:], strict=True):
+        of_class = clear.filter(pc.equal(clear["label"].cast(pa.string()), name))
+        at = int(of_class["confidence"].to_numpy().argmax())
+        assert line.startswith(f"{name}: {of_class['frame_id'][at]}, 201")
+        assert line.endswith(f", {of_class['confidence'][at].as_py():.3f}, {of_class['mlt'][at].as_py():.1f} h MLT")
 
     names, _, *rows = course.splitlines()[1:]
     assert names.split() == ["class_name", *CLASSES]

@@ -83,6 +83,8 @@ class Config(Settings):
                     f"releases.{name}.labelling.of.release is {of.release!r}; expected another one of "
                     f"{quoted(self.releases)}"
                 )
+            if of is not None and not isinstance(self.releases[of.release], ArchiveRelease):
+                raise ValueError(f"releases.{name}.labelling.of.release is {of.release!r}, which is not of the archive")
             wanted = getattr(getattr(release, "catalogue", None), "model", None)
             if wanted is not None and wanted not in self.models:
                 raise ValueError(

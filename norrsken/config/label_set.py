@@ -112,6 +112,11 @@ class LabelNames(Settings):
         """All labels: the classes, then the exclusions."""
         return self.classes + self.exclusions
 
+    @property
+    def are_papers(self) -> bool:
+        """Whether the labels are those of the paper, so that its numbers can stand beside."""
+        return self.classes == paper.CLASSES and self.exclusions == paper.EXCLUSIONS
+
 
 class LabelSet(Settings):
     """The labels of a release: classes in priority order, and exclusions, which enter neither training nor test."""
@@ -244,7 +249,7 @@ class LabelSet(Settings):
     @property
     def is_papers(self) -> bool:
         """Whether the labels are those of the paper, so that its numbers can stand beside."""
-        return self.names.classes == paper.CLASSES and self.names.exclusions == paper.EXCLUSIONS
+        return self.names.are_papers
 
 
 def read_label_set(name: str | os.PathLike[str]) -> LabelSet:

@@ -12,6 +12,7 @@ from norrsken.config.splits import Split
 from norrsken.errors import quoted
 from norrsken.paper import CLASSES
 
+#: The description of the key source of all kinds of releases.
 SOURCES = "Where its frames come from: the archive, a published data set, or pictures with a table"
 
 Order = Literal["time", "random"]
@@ -79,7 +80,7 @@ class ArchiveRelease(Settings):
 
     source: Literal["archive"] = Field(
         default="archive",
-        description="Where its frames come from: the archive, a published data set, or pictures with a table",
+        description=SOURCES,
     )
     title: str = Field(description="What the release is, for the head of the report")
     years: list[Annotated[int, Field(ge=1900, le=2052)]] = Field(min_length=1, description="UTC years of its frames")
@@ -141,9 +142,7 @@ class ArchiveRelease(Settings):
 class PublishedRelease(Settings):
     """The data set that Kvammen et al. published (DataverseNO, doi 10.18710/SSA38J), as it was unpacked."""
 
-    source: Literal["published"] = Field(
-        description="Where its frames come from: the archive, a published data set, or pictures with a table"
-    )
+    source: Literal["published"] = Field(description=SOURCES)
     title: str = Field(description="What the release is, for the head of the report")
     path: str = Field(description="Folder that holds TrainingImages and TestImages")
     classes: list[str] | None = Field(

@@ -70,6 +70,8 @@ def write_labelling_page(
         "repeats": [position for position, (_, repeat) in enumerate(shown) if repeat],
         "labels": [label.plain() for label in settings.labels],
         "references": settings.references,
+        # The export has the annotator's name, so that what divides a class must not take the place of the first table.
+        "folder": "labels/" if settings.of_class is None else "labels/divided/",
     }
     write_page("labelling", page, output)
 

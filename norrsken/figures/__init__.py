@@ -1,1 +1,1 @@
-"""Figures, drawn with matplotlib: class colours as in `classes.COLOURS`, readable in print."""
+"""Figures, drawn with matplotlib: classes have the colours of the label set, readable in print."""

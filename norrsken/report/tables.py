@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from norrsken import paper
-from norrsken.config.label_set import LabelSet
+from norrsken.config.label_set import LabelNames, LabelSet
 from norrsken.evaluation.scores import SCORE_NAMES, notes
 from norrsken.files import written_aside
 from norrsken.paper import PAPER_LABELS, PAPER_TABLE2, PAPER_YEARS, model_title
@@ -117,14 +116,14 @@ def _train_and_test(dataset: pd.DataFrame, splits: Iterable[str]) -> dict[str, i
     }
 
 
-def table2(metrics: Iterable[dict[str, Any]], classes: Sequence[str]) -> pd.DataFrame:
+def table2(metrics: Iterable[dict[str, Any]], names: LabelNames) -> pd.DataFrame:
     """Mean and standard deviation over the runs of each model and split, beside the paper's Table 2.
 
     The deviation divides by n − 1 and is empty for one run. `{score}_distance`: from the paper's mean, in deviations of
     the two together; empty where neither has any. `stock_parameters` are those of the network with the 1,000 outputs of
     ImageNet, which the paper counts; `paper_parameters` are millions, rounded by the paper. `note` says what keeps a
     row from being compared: random features, or runs that were not trained to convergence. The paper's columns, and the
-    distance from it, are there where the classes of the release are the paper's.
+    distance from it, are there where the labels of the release are the paper's.
     """
     rows = []
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
@@ -145,7 +144,7 @@ def table2(metrics: Iterable[dict[str, Any]], classes: Sequence[str]) -> pd.Data
         row |= {"stock_parameters": runs["stock_parameters"].iloc[0], "note": notes(members)}
         rows.append(row)
     table = pd.DataFrame(rows).astype({"stock_parameters": "Int64"})
-    if tuple(classes) == paper.CLASSES:
+    if names.are_papers:
         return table
     return table.drop(
         columns=[name for name in map(str, table) if name.startswith("paper_") or name.endswith("_distance")]

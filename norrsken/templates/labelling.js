@@ -55,7 +55,7 @@ function show(k) {
   for (const button of byId("labels").children) button.classList.toggle("given", kept.get(keys[k])?.label === button.value);
   progress();
   byId("frame").hidden = k >= total;
-  if (k >= total) return say(`All ${total} frames have a label. Export them, and put the file into labels/.`);
+  if (k >= total) return say(`All ${total} frames have a label. Export them, and put the file into ${PAGE.folder}.`);
   byId("image").src = path(PAGE.sequence[k]);
   for (let next = k; next < Math.min(k + AHEAD, total); next++) preload(next);
   for (const old of loaded.keys()) if (old < k - AHEAD || old > k + 2 * AHEAD) loaded.delete(old);

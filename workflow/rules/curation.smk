@@ -32,10 +32,10 @@ if not plan.sources:
     rule write_labelling_pages:
         """Write a page for each annotator of the release, with the frames that were kept and chosen."""
         input:
-            months=[] if plan.earlier else plan.release_months,
+            months=[] if plan.divides else plan.release_months,
             selections=plan.selections,
             # Another release's labelled frames are a source here: this one must not make them anew.
-            earlier=plan.earlier,
+            earlier=lambda wildcards: plan.earlier,
         output:
             directory(paths.LABELLING),
         log:

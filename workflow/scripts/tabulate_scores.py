@@ -10,7 +10,6 @@ from norrsken.tables import label_names
 with log_to(snakemake.log[0]):
     metrics = read_metrics(snakemake.input.metrics)
     sure = intervals(metrics, snakemake.input.predictions, snakemake.input.dataset)
-    classes = label_names(snakemake.input.dataset).classes
-    table = table2(metrics, classes).merge(sure, on=["model", "split"])
+    table = table2(metrics, label_names(snakemake.input.dataset)).merge(sure, on=["model", "split"])
     write_csv(table, snakemake.output.csv)
     write_set(set_table2(table), snakemake.output.markdown, snakemake.output.latex)
