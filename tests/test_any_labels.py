@@ -54,14 +54,19 @@ def test_no_class_is_known_by_name_outside_its_set() -> None:
     assert found == set(NO_LABELS)
 
 
+def with_one_run(project: Project) -> None:
+    """One model and one seed are enough to follow labels through the workflow."""
+    project.config["models"] = {"3nn": project.config["models"]["3nn"]}
+    project.config["seeds"] = [0]
+
+
 def relabelled(project: Project, label_set: str, names: dict[str, str], **catalogue: Any) -> Project:
     """The project with its frames called otherwise, one model and one seed."""
     for path in project.path("labels").glob("*.csv"):
         rows = list(csv.DictReader(path.open()))
         write_labels(path, [(row["frame_id"], names[row["label"]]) for row in rows])
     project.config["releases"]["small"] |= {"label_set": label_set, "catalogue": {"model": "3nn", **catalogue}}
-    project.config["models"] = {"3nn": project.config["models"]["3nn"]}
-    project.config["seeds"] = [0]
+    with_one_run(project)
     project.save()
     return project
 
@@ -174,6 +179,7 @@ def divide(project: Project) -> None:
         "relabel": {"arcs": None},
         "labelling": {"repeats": 0.2, "of": {"release": "small", "label": "arcs", "into": into}},
     }
+    with_one_run(project)
     project.save()
 
 
@@ -257,6 +263,7 @@ def test_a_published_set_of_others_is_a_release(new_project: Project) -> None:
         "splits": {"random": {"method": "random", "test_share": 0.3}},
     }
     new_project.config["archive"]["root"] = "nowhere"
+    with_one_run(new_project)
     new_project.save()
     done = new_project.run("report", "--config", "release=oath")
     assert done["read_pictures"] == 1
