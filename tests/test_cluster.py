@@ -260,7 +260,8 @@ def test_an_interrupted_snakemake_cancels_its_jobs_and_is_started_again(new: Clu
     wait_for(lambda: [job for job in new.jobs("ingest_month") if job.state == "RUNNING"], "a month is worked on")
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait() == 1
-    assert {job.state for job in new.jobs()} == {"CANCELLED"}
+    # SLURM takes its time to end what Snakemake has cancelled.
+    wait_for(lambda: {job.state for job in new.jobs()} == {"CANCELLED"}, "all jobs are cancelled")
     assert new.submit("nights") == {"ingest_month": 2}
     same(new.path("results/nights"), finished / "results/nights")
 
