@@ -134,6 +134,7 @@ def write_night(path: Path, n: int) -> None:
         "sun_altitude": pa.array([-20.0] * n, pa.float32()),
         "moon_altitude": pa.array([-20.0] * n, pa.float32()),
         "status": ["kept"] * n,
+        "reason": pa.array([None] * n, pa.string()),
         "image": tables.image_column(frames),
     }
     tables.write(path, pa.table(rows), schemas.NIGHT_TABLE, {}, frames=SOURCE.plain())

@@ -5,6 +5,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -13,9 +14,12 @@ from numpy.typing import NDArray
 from skyfield.api import Loader, wgs84
 from skyfield_data import get_skyfield_data_path
 
-from norrsken.config.site import Site
+from norrsken.config.site import Place
 
 MS_PER_DAY = 86_400_000
+
+#: The times that the ephemeris covers, with a week to spare: de421 reaches from 1899-07-29 to 2053-10-09.
+COVERED = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2053, 10, 1, tzinfo=UTC))
 
 #: Times that are worked on at once: the series of the Earth's nutation takes 11 kB for each time, which is too much for
 #: a whole night of a fast camera.
@@ -36,10 +40,10 @@ def _ephemeris() -> tuple[Any, Any]:
     return load.timescale(builtin=True), ephemeris
 
 
-def sun_and_moon_altitude(times: NDArray[np.int64], site: Site) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def sun_and_moon_altitude(times: NDArray[np.int64], site: Place) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Apparent altitude of the Sun's and the Moon's centre at the site, without refraction.
 
-    times: (n,) milliseconds since 1970-01-01 UTC, between 1900 and 2053.
+    times: (n,) milliseconds since 1970-01-01 UTC, in `COVERED`; Skyfield raises its `EphemerisRangeError` for others.
     Returns two (n,) arrays in degrees.
     """
     altitudes = np.empty((2, len(times)))
@@ -64,7 +68,7 @@ class Heavens:
     moon_phase: NDArray[np.float64]
 
 
-def heavens(times: NDArray[np.int64], site: Site) -> Heavens:
+def heavens(times: NDArray[np.int64], site: Place) -> Heavens:
     """The heavens over a site; times: (n,) milliseconds since 1970-01-01 UTC."""
     columns: list[list[Any]] = []
     for _, observer, (sun, moon) in _observed(times, site):
@@ -74,7 +78,7 @@ def heavens(times: NDArray[np.int64], site: Site) -> Heavens:
     return Heavens(*(np.concatenate(parts) for parts in zip(*columns, strict=True)))
 
 
-def _observed(times: NDArray[np.int64], site: Site) -> Iterator[tuple[slice, Any, tuple[Any, Any]]]:
+def _observed(times: NDArray[np.int64], site: Place) -> Iterator[tuple[slice, Any, tuple[Any, Any]]]:
     """For each part of the times: its slice, the observer at them, the apparent positions of the Sun and the Moon."""
     timescale, ephemeris = _ephemeris()
     place = ephemeris["earth"] + wgs84.latlon(site.latitude, site.longitude, site.elevation)

@@ -19,6 +19,7 @@ from norrsken.files import written_aside
 from norrsken.paths import NIGHTS
 
 if TYPE_CHECKING:
+    from norrsken.classify.files import Problem
     from norrsken.classify.model import FrameModel
     from norrsken.classify.table import ClassifiedFrames
 
@@ -42,6 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="norrsken", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    inspect = commands.add_parser("inspect", help="look at an archive and print the configuration that would read it")
+    inspect.add_argument("root", metavar="ROOT", help="the folder of the archive")
+    inspect.set_defaults(command=_inspect)
 
     rescan = commands.add_parser("rescan", help="find directories whose files differ from the night tables")
     rescan.add_argument("--config", default="config.yaml", help="the configuration (%(default)s)")
@@ -143,16 +148,28 @@ def _add_label_studio(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def _inspect(options: argparse.Namespace) -> int:
+    from norrsken.nights.inspect import inspect
+
+    for line in inspect(options.root):
+        print(line)
+    return 0
+
+
 def _rescan(options: argparse.Namespace) -> int:
-    from norrsken.nights import rescan
+    from norrsken.nights import census, rescan
+    from norrsken.nights.archive import LeftOut
     from norrsken.plan import Plan
 
     plan = Plan(load(options.config))
     root = plan.config.archive.root
-    folders = {month: Path(NIGHTS.format(month=month)) for month in plan.months}
-    changed = rescan.changed_directories(root, plan.months, folders)
+    months = plan.survey.months
+    folders = {month: Path(NIGHTS.format(month=month)) for month in months}
+    changed = rescan.changed_directories(root, months, folders)
     for directory, paths in changed.items():
         print(f"{directory}: {len(paths)} files differ, the first is {paths[0]}")
+    for left_out in census.count_left_out(root, (LeftOut(*one) for one in plan.survey.left_out)):
+        print(f"{left_out.files} files in no folder of frames: {left_out.reason}; such as {left_out.example}")
     if not changed:
         print("All files are as in the night tables.")
     elif options.touch:
@@ -214,7 +231,7 @@ def _classify(options: argparse.Namespace) -> int:
         model: FrameModel = Ensemble(options.model)
     else:
         model = FrameClassifier(options.model)
-    problems: dict[str, str] = {}
+    problems: dict[str, Problem] = {}
     if options.follow:
         with ClassifiedFrames(options.csv, model) as frames:
             return _follow(model, options.paths, frames, options.follow)
@@ -232,24 +249,26 @@ def _classify(options: argparse.Namespace) -> int:
 
 def _follow(model: "FrameModel", paths: Sequence[str], frames: "ClassifiedFrames", seconds: float) -> int:
     """Classify new files until somebody presses Ctrl-C."""
+    from norrsken.classify.files import frame_name
     from norrsken.classify.table import follow
 
-    print(
-        f"{frames.path}: {len(frames.done)} frames; looking for new ones every {seconds:g} s, Ctrl-C ends", flush=True
-    )
+    name = frame_name(str(frames.path))
+    print(f"{name}: {len(frames.done)} frames; looking for new ones every {seconds:g} s, Ctrl-C ends", flush=True)
     try:
         for added, problems in follow(model, paths, frames, seconds):
             if added:
-                print(f"{frames.path}: {added} frames added", flush=True)
+                print(f"{name}: {added} frames added", flush=True)
             _tell_problems(problems)
     except KeyboardInterrupt:
-        print(f"{frames.path}: stopped, {len(frames.done)} frames")
+        print(f"{name}: stopped, {len(frames.done)} frames")
     return 0
 
 
-def _tell_problems(problems: Mapping[str, str]) -> None:
+def _tell_problems(problems: "Mapping[str, Problem]") -> None:
+    from norrsken.classify.files import frame_name
+
     for path, problem in problems.items():
-        print(f"norrsken: not classified: {path}: {problem}", file=sys.stderr)
+        print(f"norrsken: not classified: {frame_name(f'{path}: {problem}')}", file=sys.stderr, flush=True)
 
 
 def _weights(options: argparse.Namespace) -> int:
@@ -305,11 +324,16 @@ def _studio_import(options: argparse.Namespace) -> int:
 
     problems: list[str] = []
     label_set = read_label_set(options.label_set)
-    for path, labels in label_studio.write_tables(options.export, options.labels, label_set, problems).items():
-        print(f"{path}: {labels} labels")
+    tables, left_out = label_studio.write_tables(options.export, options.labels, label_set, problems)
+    for path, table in tables.items():
+        print(f"{path}: {table.labels} labels of {table.annotator or 'people whom the export does not name'}")
+    for what, count in left_out.items():
+        print(f"left out: {count} {what}")
     for problem in problems:
         print(f"norrsken: left out: {problem}", file=sys.stderr)
-    return 1 if problems else 0
+    if not tables:
+        print(f"norrsken: {options.export}: no label was found in it: nothing is written", file=sys.stderr)
+    return 0 if tables and not problems else 1
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ that sent it was killed, while the next Snakemake sends the same job again. The 
 one has begun, so that nothing is left lying about; the earlier one then fails.
 """
 
+import codecs
 import csv
 import hashlib
 import json
@@ -14,10 +15,11 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from norrsken.errors import NorrskenError
+from norrsken.errors import NorrskenError, raise_listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +27,25 @@ if TYPE_CHECKING:
 
 #: A file is read in pieces of this many bytes, so that a large one does not fill the memory.
 _PIECE = 2**20
+
+#: How tables are written as CSV: numbers have six significant digits.
+_AS_CSV: dict[str, Any] = {"index": False, "float_format": "%.6g", "lineterminator": "\n"}
+
+#: What stands between the cells of tables that are no CSV with commas, and what it is called.
+_OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs"}
+
+#: What to do with a text that cannot be read.
+_REMEDY = "Save it in UTF-8, which spreadsheets call “CSV UTF-8”"
+
+#: How files begin that are no text in UTF-8, and what they are. The longer byte-order mark of UTF-32 comes first.
+_OTHER_FILES = {
+    codecs.BOM_UTF32_LE: "UTF-32, not UTF-8",
+    codecs.BOM_UTF32_BE: "UTF-32, not UTF-8",
+    codecs.BOM_UTF16_LE: "UTF-16, not UTF-8",
+    codecs.BOM_UTF16_BE: "UTF-16, not UTF-8",
+    b"PK\x03\x04": "a spreadsheet or another packed file, not a text",
+    b"\xd0\xcf\x11\xe0": "an Excel file, not a text",
+}
 
 Item = TypeVar("Item")
 
@@ -62,23 +83,128 @@ def directory_written_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
 def write_csv(table: "pd.DataFrame", path: str | os.PathLike[str]) -> None:
     """Write a table as CSV, without its index. Numbers have six significant digits; missing values are empty."""
     with written_aside(path) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+        table.to_csv(temporary, **_AS_CSV)
+
+
+def csv_bytes(table: "pd.DataFrame") -> bytes:
+    """What `write_csv` writes of a table."""
+    text: str = table.to_csv(**_AS_CSV)
+    return text.encode()
 
 
 def csv_rows(
-    path: str | os.PathLike[str], columns: Sequence[str], error: type[NorrskenError]
+    path: str | os.PathLike[str], columns: Sequence[str], error: type[NorrskenError], delimiters: str = ","
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a CSV table that people write, each with the number of its line; missing cells are empty.
+    """The rows of a CSV table that people write, each with the number of its (last) line; empty rows are skipped.
 
-    Raises `error` where one of the columns is missing.
+    delimiters: what may stand between the cells; that one is taken by which the header has the columns.
+    Raises `error`, with a sentence that names the file and what to do, where the table cannot be read, is not in UTF-8
+    (a byte-order mark is skipped), or lacks one of the columns; where a row cannot be taken apart; and after the last
+    row, where rows have more or fewer cells than the header.
     """
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file, restval="")
-        missing = [name for name in columns if name not in (rows.fieldnames or [])]
-        if missing:
-            raise error(f"{path}: the column {missing[0]!r} is missing; found {rows.fieldnames or 'an empty file'}")
-        for row in rows:
-            yield rows.line_num, row
+    lines = text_lines(path, error)
+    problems: list[str] = []
+    begins = 1
+    try:
+        first = next(lines, "")
+        names = {delimiter: _names(next(csv.reader([first], delimiter=delimiter), [])) for delimiter in delimiters}
+        delimiter = max(names, key=lambda key: (set(columns) <= set(names[key]), len(names[key])))
+        # Without `strict` a quotation mark that is left open would make one cell of all rows below it.
+        reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
+        header = _names(next(reader, []))
+        _check_header(path, header, first, columns, error)
+        begins = reader.line_num + 1
+        for cells in reader:
+            if not any(map(str.strip, cells)):
+                pass
+            elif len(cells) < len(header):
+                problems.append(f"{path}:{begins}: has {len(cells)} cells, the header has {len(header)}")
+            elif any(map(str.strip, cells[len(header) :])):
+                problems.append(
+                    f"{path}:{begins}: has {len(cells)} cells, the header has {len(header)}; a cell that holds "
+                    f"{delimiter!r} stands in quotation marks"
+                )
+            else:
+                yield reader.line_num, dict(zip(header, cells, strict=False))
+            begins = reader.line_num + 1
+    except csv.Error as problem:
+        raise error(
+            f"{path}:{begins}: the row that begins here is not CSV ({problem}); look for a quotation mark that is left "
+            "open, or for one inside a cell, which must be written twice"
+        ) from None
+    raise_listed(problems, error)
+
+
+def _names(cells: Sequence[str]) -> list[str]:
+    """The names of the columns up to the last one that has a name: spreadsheets write empty ones behind it."""
+    names = [name.strip() for name in cells]
+    while names and not names[-1]:
+        names.pop()
+    return names
+
+
+def _check_header(
+    path: str | os.PathLike[str], header: list[str], line: str, columns: Sequence[str], error: type[NorrskenError]
+) -> None:
+    """Raise `error` where a column is missing, or is there twice."""
+    missing = next((name for name in columns if name not in header), None)
+    for delimiter, name in _OTHER_DELIMITERS.items():
+        if missing is not None and len(next(csv.reader([line], delimiter=delimiter), [])) > len(header):
+            raise error(
+                f"{path}: the column {missing!r} is missing, because {name} stand between the cells. Save the table "
+                "with commas: LibreOffice asks for the field delimiter when it saves CSV (“Edit filter settings”), "
+                "Excel takes the list separator from the region settings of the system"
+            )
+    if missing is not None:
+        raise error(f"{path}: the column {missing!r} is missing; found {header or 'an empty first line'}")
+    twice = next((name for name in columns if header.count(name) > 1), None)
+    if twice is not None:
+        raise error(f"{path}: the column {twice!r} is there twice; remove one of them")
+
+
+def text_lines(path: str | os.PathLike[str], error: type[NorrskenError]) -> Iterator[str]:
+    """The lines of a text that people write, with their ends as they are; a byte-order mark is skipped.
+
+    Raises `error` where the file cannot be read, is not in UTF-8, or holds a byte that is no text.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                if "\0" in line:
+                    raise error(_why_nul(path, number, line))
+                yield line
+    except UnicodeDecodeError:
+        raise error(_why_not_utf8(path)) from None
+    except OSError as problem:
+        raise error(f"{path}: cannot be read: {problem.strerror}") from None
+
+
+def _why_nul(path: str | os.PathLike[str], number: int, line: str) -> str:
+    """A sentence about a line that holds NUL."""
+    every_other = {"\0"} in (set(line[0:8:2]), set(line[1:8:2]))
+    if number == 1 and every_other and line.strip("\0\r\n"):
+        return f"{path}: seems to be UTF-16, not UTF-8. {_REMEDY}"
+    return f"{path}:{number}: holds bytes that are zero, so the file is damaged; take it from a copy"
+
+
+def _why_not_utf8(path: str | os.PathLike[str]) -> str:
+    """A sentence about a file that is not a text in UTF-8: what it seems to be, and what to do."""
+    number, line = 1, b""
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            for beginning, kind in _OTHER_FILES.items():
+                if number == 1 and line.startswith(beginning):
+                    return f"{path}: is {kind}. {_REMEDY}"
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                break
+    try:
+        line.decode("cp1252")
+        seems = "; it seems to be cp1252 (Windows)"
+    except UnicodeDecodeError:
+        seems = ", and it is not known what it is"
+    return f"{path}:{number}: is not in UTF-8{seems}. {_REMEDY}"
 
 
 def _part(target: Path) -> Path:

@@ -3,6 +3,10 @@
 NIGHTS = "results/nights/{month}"
 KEOGRAMS = "results/keograms/{month}"
 
+#: Where what was made of each night stays, also when the archive has lost it: no output of a rule, which Snakemake
+#: would delete before its job.
+KEPT = "results/kept/{month}"
+
 #: Where the rules write their benchmark files: a folder for each rule.
 BENCHMARKS = "results/benchmarks"
 
@@ -34,7 +38,9 @@ ANNOTATORS_FIGURE = f"{REPORT}/figures/annotators.png"
 COURSE_FIGURE = f"{REPORT}/figures/course.png"
 CONFUSION = f"{REPORT}/figures/confusion_{{split}}_{{model}}.png"
 FIGURE = f"{REPORT}/figures/{{name}}.png"
-FRAMES, SELECTION = f"{REPORT}/frames.csv", f"{REPORT}/selection.csv"
+FRAMES, SELECTION, CENSUS = f"{REPORT}/frames.csv", f"{REPORT}/selection.csv", f"{REPORT}/census.csv"
+#: The tables that count the archive's frames, by name.
+COUNTS = {"frames": FRAMES, "selection": SELECTION, "census": CENSUS}
 CARD = f"{REPORT}/cards/{{model}}.md"
 SUMMARY = f"{REPORT}/summary.json"
 RESOURCES = f"{REPORT}/resources.csv"

@@ -4,8 +4,7 @@ Nothing heavy is imported here: the Snakefile is parsed again for every job.
 """
 
 import os
-from collections.abc import Iterable
-from functools import cached_property
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,59 +15,38 @@ from norrsken.config.config import Config
 from norrsken.config.label_set import LabelSet
 from norrsken.config.releases import ArchiveRelease, Catalogue, ClassFrames, Release
 from norrsken.contents import FIGURES, OCCURRENCE
-from norrsken.nights.archive import (
-    directories_by_month,
-    find_directories,
-    truth_folder,
-    why_without_images,
-    years_without_data,
-)
 from norrsken.nights.names import cameras_between
+from norrsken.survey import Survey, look
 
 
 class Plan:
     """The files that a configuration asks for. Each list of them is complete: see `up_to`."""
 
-    def __init__(self, config: Config) -> None:
-        """Raises `ConfigError` where the archive, every year of a release, or a part of a published one is missing."""
+    def __init__(self, config: Config, survey: Survey | None = None) -> None:
+        """survey: what was found on the disk; None: it is looked up now, and `look` may raise `ConfigError`."""
         self.config = config
         self.name = config.release
         self.release: Release = config.releases[config.release]
         self.label_set: LabelSet = config.label_set(self.name)
-        archive = config.archive
         #: Where the frames of a release that is not of the archive come from, by name; none for one of the archive.
         self.sources: dict[str, str] = getattr(self.release, "sources", {})
-        # A release of other frames can be worked on without an archive.
-        unneeded = self.sources and not os.path.isdir(archive.root)
-        self.leaves = [] if unneeded else find_directories(archive.root, archive.directories)
-        missing = [path for path in self.sources.values() if not os.path.exists(path)]
-        if missing:
-            key = "table" if missing[0] == self.sources.get("table") else "path"
-            raise ConfigError(f"releases.{self.name}.{key}: there is no {missing[0]!r}; unpack the data set there")
-        self.months = directories_by_month(self.leaves, config.site.longitude)
-        self.empty_years = years_without_data(self.release.years, self.leaves)
-        if self.release.years and set(self.empty_years) == set(self.release.years):
-            raise ConfigError(
-                f"releases.{self.name}.years: the archive {config.archive.root!r} has no directory of these years; "
-                f"it reaches from {self.leaves[0].path} to {self.leaves[-1].path}"
-            )
-
-    @cached_property
-    def without_images(self) -> str:
-        """A sentence that says that no file of the archive is named as a camera names them; empty where one is."""
-        return why_without_images(self.config, self.leaves) if self.leaves else ""
+        self.survey = look(config) if survey is None else survey
+        #: The months of the archive, and those that it has no more but of which tables are there.
+        self.months = sorted([*self.survey.months, *self.survey.lost])
 
     def warnings(self) -> list[str]:
         """Sentences about what does not stop a dry run but should be known."""
-        years = ", ".join(map(str, self.empty_years))
+        years = ", ".join(map(str, self.survey.empty_years))
         empty = [f"The archive has no data of {years}, which the release {self.name} names."] if years else []
         unmapped = ""
-        if self.candidates and self._truth_folder and self.truth is None:
+        if self.candidates and self.survey.truth and self.truth is None:
             unmapped = (
                 f"The label set “{self.label_set.title}” does not say which of its labels stand for the simulated sky: "
                 "the catalogue is not compared with the truth."
             )
-        return [*empty, *filter(None, (self.without_images, unmapped)), *self._colour_warnings()]
+        exchanged = self.config.site.looks_exchanged
+        found = [*self.survey.warnings, *filter(None, (exchanged, self.survey.without_images, unmapped))]
+        return [*empty, *found, *self._colour_warnings()]
 
     def _colour_warnings(self) -> list[str]:
         """What is wrong with the colours of a label set of one's own. Only then is the library for it imported."""
@@ -81,7 +59,7 @@ class Plan:
     @property
     def frozen(self) -> bool:
         """Whether the release's labelled frames are a source now, which nothing remakes."""
-        return self.release.frozen and os.path.exists(self.labelled)
+        return self.survey.frozen
 
     def refuse_other_labels(self) -> None:
         """Raise `TableError` where the release was frozen with other labels than its set has now."""
@@ -92,17 +70,13 @@ class Plan:
 
     # One month
 
-    def directories(self, month: str) -> list[str]:
-        """The leaf directories that the nights of a month reach into."""
-        return [os.path.join(self.config.archive.root, path) for path in self.months[month]]
-
     def night_settings(self, month: str) -> dict[str, Any]:
         """The settings of a month's tables; a camera that comes later does not change them."""
         cameras = cameras_between(self.config.cameras, *month_span(month, self.config.site.longitude))
         return self.config.night_settings(cameras).plain()
 
     def all_months(self, path: str) -> list[str]:
-        """A path for each month of the archive."""
+        """A path for each month."""
         return [path.replace("{month}", month) for month in self.months]
 
     # One release
@@ -190,7 +164,7 @@ class Plan:
             "release": {"name": self.name, **release},
             "seeds": config.seeds,
             **{name: getattr(config, name).plain() for name in ("site", "archive", "filter")},
-            "cameras": [camera.plain() for camera in config.cameras],
+            "cameras": [{"name": camera.name, **camera.plain()} for camera in config.cameras],
             "features": {name: entry.plain() for name, entry in sorted(config.features.items())},
             "models": {name: entry.plain() for name, entry in sorted(config.models.items())},
         }
@@ -200,9 +174,8 @@ class Plan:
         """The files that count the archive's frames: of a frozen release those that exist, of other frames none."""
         if self.sources:
             return {}
-        counts = {"frames": paths.FRAMES, "selection": paths.SELECTION}
-        files = {name: path.format(release=self.name) for name, path in counts.items()}
-        return {name: path for name, path in files.items() if not self.frozen or os.path.exists(path)}
+        files = {name: path.format(release=self.name) for name, path in paths.COUNTS.items()}
+        return {name: path for name, path in files.items() if not self.frozen or name in self.survey.counted}
 
     @property
     def benchmarks(self) -> dict[str, list[str]]:
@@ -262,12 +235,7 @@ class Plan:
     @property
     def truth(self) -> str | None:
         """The truth of a simulated archive; None for a real one, and for labels that the simulation does not know."""
-        return None if self.label_set.simulated is None else self._truth_folder
-
-    @property
-    def _truth_folder(self) -> str | None:
-        folder = truth_folder(self.config.archive.root)
-        return str(folder) if folder.is_dir() else None
+        return None if self.label_set.simulated is None else self.survey.truth
 
     def features(self, models: Iterable[str]) -> list[str]:
         """The files of features that models need, each once; one model needs one or none."""
@@ -289,7 +257,7 @@ class Plan:
             path.format(release=self.name, split=split, model=model, seed=seed)
             for split in splits
             for model in models
-            for seed in self.config.seeds
+            for seed in self.config.seeds_of(model)
         ]
 
     def predictions(self, models: Iterable[str]) -> list[str]:
@@ -392,3 +360,21 @@ class Plan:
             paths.CATALOGUE_INDEX,
         ]
         return [*self.up_to("dataset"), *runs, *(path.format(release=self.name) for path in files)]
+
+
+def conclusions(plan: Plan, folders: Mapping[str, Path]) -> list[str]:
+    """What people must know of an archive after its months were worked on: what was left out, and whether it looks odd.
+
+    folders: month → the folder of its night tables.
+    """
+    from norrsken.nights import brightness, census, kept
+
+    root, there = plan.config.archive.root, [folder for folder in folders.values() if folder.is_dir()]
+    counts = {month: census.read_counts(folder) for month, folder in folders.items()}
+    clock = brightness.clock_warning(brightness.read_samples(there), plan.config.site.place)
+    return [
+        *kept.sentences(kept.lost_nights(map(str, there))),
+        *census.sentences(census.count_archive(there, root, plan.survey.left_out)),
+        *census.too_many_unrecognised(counts),
+        *filter(None, [clock]),
+    ]

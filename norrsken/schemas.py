@@ -42,6 +42,7 @@ NIGHT_TABLE = pa.schema(
         field("sun_altitude", pa.float32(), "degrees, apparent, without refraction"),
         field("moon_altitude", pa.float32(), "degrees, apparent, without refraction"),
         field("status", _NAMES, "the first that applies: " + ", ".join(STATUSES)),
+        field("reason", pa.string(), "why it is unreadable or of wrong geometry, in a few words", nullable=True),
         field("image", IMAGE, "the processed frame; null unless kept", nullable=True),
     ]
 )

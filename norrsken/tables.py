@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from norrsken import __version__
 from norrsken.config.label_set import DEFAULT, LABELS_KEY, LabelNames, read_label_set
@@ -60,6 +61,18 @@ def writer(
         yield output
 
 
+def in_row_groups(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in tables of `ROW_GROUP` rows, of which the last may have fewer."""
+    rows: pa.Table | None = None
+    for part in parts:
+        rows = part if rows is None else pa.concat_tables([rows, part])
+        while len(rows) >= ROW_GROUP:
+            yield rows.slice(0, ROW_GROUP)
+            rows = rows.slice(ROW_GROUP)
+    if rows is not None and len(rows):
+        yield rows
+
+
 def write(
     path: str | os.PathLike[str],
     table: pa.Table,
@@ -82,7 +95,7 @@ def read(path: str | os.PathLike[str], schema: pa.Schema, columns: Sequence[str]
     The file may have columns that the schema does not name.
     """
     wanted = list(columns or schema.names)
-    with _named(path), pq.ParquetFile(path) as file:
+    with _parquet(path) as file:
         # Threads cost more than they save on a night's few columns.
         table = file.read(columns=wanted, use_threads="image" in wanted)
     _check(path, table.schema, schema, wanted)
@@ -108,8 +121,15 @@ def opened(
     path: str | os.PathLike[str], schema: pa.Schema, columns: Sequence[str] | None = None
 ) -> Iterator[pq.ParquetFile]:
     """Open a table to read its row groups one by one."""
-    with _named(path), pq.ParquetFile(path) as file:
+    with _parquet(path) as file:
         _check(path, file.schema_arrow, schema, columns or schema.names)
+        yield file
+
+
+@contextmanager
+def _parquet(path: str | os.PathLike[str]) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file. Arrow takes a name that is not UTF-8 only as bytes."""
+    with _named(path), pa.OSFile(os.fsencode(path)) as source, pq.ParquetFile(source) as file:
         yield file
 
 
@@ -125,22 +145,70 @@ def _check(path: str | os.PathLike[str], actual: pa.Schema, expected: pa.Schema,
 
 @contextmanager
 def _named(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Name the file in the error when Arrow cannot read it."""
+    """Name the file in the error when Arrow cannot read it. Where the system could not, its error is the cause."""
     try:
         yield
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise TableError(f"{path}: cannot be read as Parquet: {error}") from None
+        of_system = isinstance(error, OSError) and error.errno is not None
+        raise TableError(f"{path}: cannot be read as Parquet: {error}") from (error if of_system else None)
 
 
 def rows_of(table: pa.Table, frame_ids: Sequence[str], path: str | os.PathLike[str]) -> list[int]:
-    """Where these frames stand in a table that was read from `path`; raises `TableError` where one is missing."""
-    row = {frame: i for i, frame in enumerate(table["frame_id"].to_pylist())}
+    """Where these frames stand in a table that was read from `path`.
+
+    Where the table has a `status`, only kept rows count: a duplicate has the id of the frame that was kept in its
+    stead. Raises `TableError` where a frame is missing, or where the table has an id twice.
+    """
+    ids = table["frame_id"].to_pylist()
+    rows = list(range(len(ids)))
+    if "status" in table.column_names:
+        rows = np.flatnonzero(pc.equal(table["status"].cast(pa.string()), "kept")).tolist()
+    row = {ids[i]: i for i in rows}
+    if len(row) < len(rows):
+        frame, times = Counter(ids[i] for i in rows).most_common(1)[0]
+        raise TableError(f"{path}: the frame {frame} is there {times} times, and it is not known which one is meant")
     missing = [frame for frame in frame_ids if frame not in row]
     if missing:
         raise TableError(f"{path}: the frame {missing[0]} and {len(missing) - 1} more are missing; make it anew")
     return [row[frame] for frame in frame_ids]
+
+
+def images_of(path: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.uint8]:
+    """The images of these frames of a table, (n, 128, 128, 3), in the order asked for.
+
+    Only the row groups that hold one of them are read, each once. Raises `TableError` as `rows_of` does.
+    """
+    with _parquet(path) as file:
+        columns = ["frame_id", *({"status"} & set(file.schema_arrow.names))]
+        _check(path, file.schema_arrow, NIGHT_TABLE, [*columns, "image"])
+        return _images_at(file, rows_of(file.read(columns=columns), frame_ids, path))
+
+
+def _images_at(file: pq.ParquetFile, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+    """The images in these rows of a table, (n, 128, 128, 3), in the order asked for; each row group is read once."""
+    wanted = np.asarray(rows, np.int64)
+    sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    starts = np.cumsum([0, *sizes])
+    groups = np.searchsorted(starts, wanted, side="right") - 1
+    order = np.argsort(groups, kind="stable")
+    found = np.empty((len(wanted), *IMAGE_SHAPE), np.uint8)
+    for places in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
+        if len(places):
+            group = groups[places[0]]
+            column = file.read_row_group(group, ["image"])["image"]
+            found[places] = images(column.take(pa.array(wanted[places] - starts[group])))
+    return found
+
+
+def image_parts(path: str | os.PathLike[str], size: int) -> Iterator[NDArray[np.uint8]]:
+    """The images of all rows of a table, `size` at a time: (size, 128, 128, 3), the last part may have fewer."""
+    with _parquet(path) as file:
+        _check(path, file.schema_arrow, NIGHT_TABLE, ["image"])
+        rows = file.metadata.num_rows
+        for start in range(0, rows, size):
+            yield _images_at(file, np.arange(start, min(start + size, rows)))
 
 
 def kept_frames(path: str | os.PathLike[str], columns: Sequence[str], step: int) -> Iterator[pa.Table]:
@@ -168,12 +236,15 @@ def night_tables(months: Iterable[str]) -> list[Path]:
 
 def about(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What a file says of itself: schema version, program version, settings, and whatever its writer added."""
-    with _named(path):
-        return _about(pq.read_schema(path))
+    with _parquet(path) as file:
+        return _about(path, file.schema_arrow)
 
 
-def _about(schema: pa.Schema) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
+def _about(path: str | os.PathLike[str], schema: pa.Schema) -> dict[str, Any]:
+    try:
+        result: dict[str, Any] = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
+    except ValueError:
+        raise TableError(f"{path}: what it says of itself cannot be read; make it anew") from None
     return result
 
 
@@ -182,7 +253,7 @@ def label_names(path: str | os.PathLike[str], table: pa.Table | None = None) -> 
 
     table: what was read from `path`, where that is at hand; otherwise the file is opened.
     """
-    names = (about(path) if table is None else _about(table.schema)).get(LABELS_KEY)
+    names = (about(path) if table is None else _about(path, table.schema)).get(LABELS_KEY)
     return read_label_set(DEFAULT).names if names is None else LabelNames.model_validate(names)
 
 
@@ -219,10 +290,13 @@ def frame_source(path: str | os.PathLike[str], table: pa.Table | None = None) ->
 
     table: what was read from `path`, where that is at hand; otherwise the file is opened.
     """
-    source = (about(path) if table is None else _about(table.schema)).get(FRAMES_KEY)
+    source = (about(path) if table is None else _about(path, table.schema)).get(FRAMES_KEY)
     if source is None:
         raise TableError(f"{path}: does not say how its frames were processed; make it anew with this program")
-    return FrameSource.model_validate(source)
+    try:
+        return FrameSource.model_validate(source)
+    except ValidationError:
+        raise TableError(f"{path}: how its frames were processed cannot be read; make it anew") from None
 
 
 def count(path: str | os.PathLike[str]) -> int:
@@ -242,7 +316,9 @@ def left_out(*paths: str | os.PathLike[str]) -> Counter[str]:
 
 
 def images(column: pa.ChunkedArray) -> NDArray[np.uint8]:
-    """An image column without nulls as an array (n, 128, 128, 3) uint8."""
+    """An image column as an array (n, 128, 128, 3) uint8. Raises `TableError` for a null, which has no pixels."""
+    if column.null_count:
+        raise TableError(f"{column.null_count} of {len(column)} rows have no image: their frames were not kept")
     size = IMAGE.byte_width
     chunks = [
         np.frombuffer(chunk.buffers()[1], np.uint8, len(chunk) * size, chunk.offset * size)

@@ -15,7 +15,7 @@ from norrsken.classes import NOT_CLASSIFIED
 from norrsken.classify.condition import Condition, conditions, read_condition
 from norrsken.classify.frames import BATCH
 from norrsken.classify.model import Ensemble, of_known_cameras
-from norrsken.config.site import Site
+from norrsken.config.site import Place
 from norrsken.files import ahead, directory_written_aside
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ OTHER_CAMERA = "other camera"
 COLUMNS = ("frame_id", "time", "night", "exposure_ms", "sun_altitude", "moon_altitude", "image")
 
 
-def classify_month(nights: str, classifier: str, condition: str, site: Site, output: str) -> int:
+def classify_month(nights: str, classifier: str, condition: str, site: Place, output: str) -> int:
     """Write a table of each night of a month; return the number of frames.
 
     nights: the month's directory of night tables. classifier, condition: `classifier.json` and `condition.json`. Frames
@@ -49,7 +49,7 @@ def classify_month(nights: str, classifier: str, condition: str, site: Site, out
 
 
 def _classified(
-    path: Path, ensemble: Ensemble, sky: Condition, site: Site, left_out: Counter[str]
+    path: Path, ensemble: Ensemble, sky: Condition, site: Place, left_out: Counter[str]
 ) -> Iterator[pa.Table]:
     """The rows of a night, some hundred at a time; the next are read while these are worked on."""
     for kept, images, sky_condition in ahead(_with_conditions(path, ensemble, sky, left_out)):

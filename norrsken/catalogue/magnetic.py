@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from norrsken.config.site import Site
+from norrsken.config.site import Place
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOURS = np.float32(24)
 
 
-def magnetic_coordinates(times: NDArray[np.int64], site: Site) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def magnetic_coordinates(times: NDArray[np.int64], site: Place) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Quasi-dipole latitude of the site, degrees, and magnetic local time there, hours in [0, 24): each (n,) float32.
 
     times: (n,) milliseconds since 1970 UTC. Magnetic local time is the difference in quasi-dipole longitude to the

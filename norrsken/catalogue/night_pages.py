@@ -5,7 +5,7 @@ The pages need nothing outside their folder and no network: it can be moved, or 
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby, zip_longest
@@ -26,6 +26,7 @@ from norrsken.config.jobs import NightPageSettings
 from norrsken.config.label_set import LabelSet
 from norrsken.files import csv_rows, directory_written_aside
 from norrsken.nights.keogram import LAYOUT, STEP
+from norrsken.nights.kept import Lost, lost_nights
 from norrsken.pages import write_frame, write_page
 
 #: The most sample frames of a night.
@@ -61,20 +62,21 @@ def write_night_pages(
     nights: Sequence[str],
     keograms: Sequence[str],
     events: str,
+    lost: Collection[str],
     settings: NightPageSettings,
     output: str,
 ) -> None:
     """Write the directory `output`: index.html, the calendar; {month}.html; and the pictures that they show.
 
     catalogue, nights, keograms: the directories of the months. events: the table of events, of which the longest of
-    each night are shown by the frames at their peaks. Raises `TableError` where a table is not what was expected, or
-    lacks the frame of an event.
+    each night are shown by the frames at their peaks. lost: the months of which the archive has nothing more. Raises
+    `TableError` where a table is not what was expected, or lacks the frame of an event.
     """
     classified = {path.stem: path for path in tables.night_tables(catalogue)}
     pictures = {path.stem: path for folder in keograms for path in Path(folder).glob("*.png")}
     longest = _longest_events(events)
     months = {month: list(paths) for month, paths in groupby(tables.night_tables(nights), lambda path: path.stem[:7])}
-    label_set = settings.label_set
+    label_set, lost_of = settings.label_set, lost_nights(nights)
     common = {"site": settings.site.name, "kinds": _kinds_shown(label_set), "clear_sky": label_set.clear_sky}
     years: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     with directory_written_aside(output) as folder:
@@ -88,7 +90,11 @@ def write_night_pages(
                 picture = pictures.get(path.stem)
                 if picture:
                     shutil.copyfile(picture, folder / "keograms" / picture.name)
-                rows.append(_night(path, frames, label_set) | {"samples": samples, "keogram": picture and picture.name})
+                gone = _gone(path.stem, lost, lost_of)
+                rows.append(
+                    _night(path, frames, label_set)
+                    | {"gone": gone, "samples": samples, "keogram": picture and picture.name}
+                )
                 drawn.append(_drawn(frames, samples))
             page = {
                 **common,
@@ -107,6 +113,13 @@ def write_night_pages(
             for year, of_year in years.items()
         ]
         write_page("nights-calendar", {**common, "years": calendar}, folder / "index.html")
+
+
+def _gone(night: str, lost: Collection[str], lost_of: Mapping[str, Lost]) -> str:
+    """What the archive has lost of a night, as the pages say it; empty where it has lost nothing."""
+    if night[:7] in lost:
+        return "the archive has nothing more of this month"
+    return f"the archive has lost {lost_of[night].gone} of these frames" if night in lost_of else ""
 
 
 def _kinds_shown(label_set: LabelSet) -> list[dict[str, str]]:
@@ -172,10 +185,8 @@ def _samples(
     if not events:
         return []
     ids = [event["peak_frame"] for event in events]
-    table = tables.read_where(night, "frame_id", ids, ["frame_id", "image"])
-    images = tables.images(table["image"].take(tables.rows_of(table, ids, night)))
     samples = []
-    for event, image in zip(events, images, strict=True):
+    for event, image in zip(events, tables.images_of(night, ids), strict=True):
         name = event["peak_frame"]
         if name not in frames.frame_id:
             raise tables.TableError(f"{night}: the catalogue of this night lacks {name}, the peak of an event")

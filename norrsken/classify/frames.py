@@ -1,4 +1,4 @@
-"""A trained model classifies other frames: JPEGs as archived, or night tables. No training data are needed."""
+"""A trained model classifies other frames: pictures as archived, or night tables. No training data are needed."""
 
 import logging
 import os
@@ -13,8 +13,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from norrsken import schemas, tables
-from norrsken.classify.model import FrameModel, of_known_cameras, unknown_camera
+from norrsken.classify.files import Problem, frame_files, frame_name, of_system
+from norrsken.classify.model import FrameModel, of_known_cameras, replaced_on, unknown_camera
 from norrsken.config.site import FrameSource
+from norrsken.errors import NorrskenError
 from norrsken.files import ahead
 from norrsken.nights.images import UnreadableImage, WrongGeometry, process, read_frame
 from norrsken.nights.names import NameReader
@@ -35,13 +37,13 @@ class Frames:
 
 
 def classify(
-    model: FrameModel, paths: Iterable[str], problems: dict[str, str], done: Container[str] = ()
+    model: FrameModel, paths: Iterable[str], problems: dict[str, Problem], done: Container[str] = ()
 ) -> Iterator[pd.DataFrame]:
-    """Classify the frames of night tables and JPEGs, a table of at most some hundred frames at a time.
+    """Classify the frames of night tables and pictures, a table of at most some hundred frames at a time.
 
-    Columns: frame (path of the JPEG, or frame id), time, label, and the probability of each class of the model. Frames
-    in `done` are left out. So are files that cannot be classified, and why is added to `problems`, by path. Raises
-    `ClassifyError` for a table whose frames do not fit the model.
+    Columns: frame (see `files.frame_name`, or the frame id), time, label, and the probability of each class of the
+    model. Frames in `done` are left out. So are files that cannot be read or do not fit the model, and why is added to
+    `problems`, by path.
     """
     for frames in ahead(_read(model, paths, problems, done)):
         probabilities = model.predict(frames.images)
@@ -50,59 +52,72 @@ def classify(
         yield pd.DataFrame({"frame": frames.names, "time": frames.times, "label": labels, **scores})
 
 
-def _read(model: FrameModel, paths: Iterable[str], problems: dict[str, str], done: Container[str]) -> Iterator[Frames]:
-    """Read the night tables among the paths in their order; JPEGs between two of them are read together."""
-    jpegs: list[str] = []
-    for path in dict.fromkeys(frame_files(paths)):
-        if path.endswith(".parquet"):
-            yield from _read_jpegs(jpegs, model.source, problems)
-            jpegs = []
-            yield from _read_night_table(path, model, done)
-        elif path not in done:
-            jpegs.append(path)
-    yield from _read_jpegs(jpegs, model.source, problems)
+def _read(
+    model: FrameModel, paths: Iterable[str], problems: dict[str, Problem], done: Container[str]
+) -> Iterator[Frames]:
+    """Read the night tables among the paths in their order; pictures between two of them are read together."""
+    pictures: list[str] = []
+    # Frames are read ahead, so that those of a table that is still worked on are not done yet.
+    read: set[str] = set()
+    for path in dict.fromkeys(frame_files(paths, problems)):
+        if path.lower().endswith(".parquet"):
+            yield from _read_pictures(pictures, model.source, problems)
+            pictures = []
+            try:
+                for frames in _read_night_table(path, model, done, read):
+                    read.update(frames.names)
+                    yield frames
+            except OSError as error:
+                problems[path] = of_system(error)
+            except (NorrskenError, pa.ArrowException, ValueError, OverflowError) as error:
+                # What is damaged makes Arrow and Python raise errors of many kinds.
+                text = str(error).removeprefix(f"{path}: ") or type(error).__name__
+                cause = error.__cause__
+                problems[path] = of_system(cause) if isinstance(cause, OSError) else Problem(text, lasting=True)
+        elif frame_name(path) not in done:
+            pictures.append(path)
+    yield from _read_pictures(pictures, model.source, problems)
 
 
-def frame_files(paths: Iterable[str]) -> Iterator[str]:
-    """The paths; for a folder all JPEGs and Parquet files in it and below, in order, without hidden ones."""
-    for path in paths:
-        if os.path.isdir(path):
-            names = (os.path.join(root, n) for root, _, files in os.walk(path) for n in files if not n.startswith("."))
-            yield from sorted(name for name in names if name.lower().endswith((".jpg", ".jpeg", ".parquet")))
-        else:
-            yield path
-
-
-def _read_night_table(path: str, model: FrameModel, done: Container[str]) -> Iterator[Frames]:
-    """The kept frames of a night table."""
+def _read_night_table(path: str, model: FrameModel, done: Container[str], read: Container[str]) -> Iterator[Frames]:
+    """The kept frames of a night table that are neither done nor read. Raises `ClassifyError` where they do not fit."""
     listed = tables.read(path, schemas.NIGHT_TABLE, ["frame_id", "time", "status"])
     kept = listed.filter(pc.equal(listed["status"].cast(pa.string()), "kept"))
     if not of_known_cameras(path, kept["time"], model).all():
         raise unknown_camera(path, model)
-    if all(frame in done for frame in kept["frame_id"].to_pylist()):
+    if all(frame in done or frame in read for frame in kept["frame_id"].to_pylist()):
         return  # its images need not be read
     for rows in tables.kept_frames(path, ["frame_id", "time", "image"], BATCH):
-        new = rows.filter(pa.array([frame not in done for frame in rows["frame_id"].to_pylist()]))
+        frames = rows["frame_id"].to_pylist()
+        new = rows.filter(pa.array([frame not in done and frame not in read for frame in frames]))
         if len(new):
             names, times = new["frame_id"].to_pylist(), new["time"].to_pandas().tolist()
             yield Frames(names, times, tables.images(new["image"]))
 
 
-def _read_jpegs(paths: Sequence[str], source: FrameSource, problems: dict[str, str]) -> Iterator[Frames]:
-    """Decode and process archived JPEGs in threads, which run at the same time: neither step holds Python's lock."""
-    reader = NameReader(source.cameras)
+def _read_pictures(paths: Sequence[str], source: FrameSource, problems: dict[str, Problem]) -> Iterator[Frames]:
+    """Decode and process archived pictures in threads, which run at the same time: no step holds Python's lock."""
+    reader = NameReader(source.cameras, source.clock)
 
     def read(path: str) -> tuple[str, pd.Timestamp, NDArray[np.uint8]] | None:
-        name = reader.read(os.path.basename(path))
         try:
+            name = reader.read(os.path.basename(path))
             if isinstance(name, str):
+                os.stat(path)  # it says so where there is no such file
                 patterns = ", ".join(repr(camera.pattern) for camera in source.cameras)
-                raise UnreadableImage(f"{name}; the model knows {patterns}")
+                raise UnreadableImage(f"{name}; the model knows {patterns or 'no camera'}")
             camera = source.cameras[name.camera]
-            return path, pd.Timestamp(name.time), process(read_frame(path, camera), camera)
-        except (OSError, UnreadableImage, WrongGeometry) as error:
-            problems[path] = str(error.strerror if isinstance(error, OSError) else error)
-            return None
+            day = replaced_on(source, camera, name.time.date())
+            if day is not None:
+                raise UnreadableImage(
+                    f"another camera came on {day}, which the model does not know; classify the night table"
+                )
+            return frame_name(path), pd.Timestamp(name.time), process(read_frame(path, camera), camera)
+        except OSError as error:
+            problems[path] = of_system(error)
+        except (UnreadableImage, WrongGeometry) as error:
+            problems[path] = Problem(str(error), lasting=True)
+        return None
 
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(paths), BATCH):

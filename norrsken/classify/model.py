@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -94,11 +95,17 @@ def of_known_cameras(path: str | Path, times: pa.ChunkedArray, model: FrameModel
     if source.processing != model.source.processing:
         raise unknown_camera(path, model)
     geometries = _geometries(model.source)
-    known: NDArray[np.bool_] = np.array([_geometry(camera) in geometries for camera in source.cameras])
-    first = np.array([camera.valid_from for camera in source.cameras], "datetime64[ms]")
-    which = np.searchsorted(first, times.cast(pa.timestamp("ms")).to_numpy(), side="right") - 1
-    result: NDArray[np.bool_] = known[which]
+    changes = [(camera.valid_from, _geometry(camera) in geometries) for camera in source.cameras]
+    changes = sorted([(date.min, False), *changes, *((day, False) for day in source.replaced)])
+    days, known = (np.array(column) for column in zip(*changes, strict=True))
+    taken = times.cast(pa.timestamp("ms")).to_numpy()
+    result: NDArray[np.bool_] = known[np.searchsorted(days.astype("datetime64[ms]"), taken, side="right") - 1]
     return result
+
+
+def replaced_on(source: FrameSource, camera: Camera, day: date) -> date | None:
+    """On which date a camera had been replaced by one that the source does not know; None where it had not on `day`."""
+    return next((other for other in sorted(source.replaced) if camera.valid_from < other <= day), None)
 
 
 def unknown_camera(path: str | Path, model: FrameModel) -> ClassifyError:
@@ -213,7 +220,7 @@ def averaged(members: Sequence[FrameClassifier], temperature: float, images: NDA
 def read_classifier(path: str | os.PathLike[str]) -> Classifier:
     """What a `classifier.json` says. Raises `ClassifyError` for another file."""
     try:
-        return Classifier.model_validate_json(Path(path).read_text(encoding="utf-8"))
+        return Classifier.model_validate_json(Path(path).read_bytes())
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(map(str, problem["loc"])) or "the whole"

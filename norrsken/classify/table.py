@@ -12,19 +12,24 @@ from typing import Self
 
 import pandas as pd
 
-from norrsken.classify.frames import classify, frame_files
+from norrsken.classify.files import KnownFrames, Problem, frame_files, frame_name
+from norrsken.classify.frames import classify
 from norrsken.classify.model import ClassifyError, FrameModel
 from norrsken.files import csv_rows
 from norrsken.schemas import p
 
 log = logging.getLogger(__name__)
 
+#: Size and time of a file.
+State = tuple[int, int]
+
 
 class ClassifiedFrames:
     """A CSV file to which classified frames are added, never twice and always whole rows, by one process at a time.
 
-    done: the frames that it has. Times are ISO 8601 in UTC, probabilities have four decimals. It is used in a `with`
-    block, at whose end another process may go on.
+    done: the frames that it has, by the names that `classify` gives them. A row of an earlier version, with a relative
+    path or with one through links, stands for the same frame. Times are ISO 8601 in UTC, probabilities have four
+    decimals. It is used in a `with` block, at whose end another process may go on.
     """
 
     def __init__(self, path: Path, model: FrameModel) -> None:
@@ -41,13 +46,21 @@ class ClassifiedFrames:
             self._file = opened.enter_context(path.open("ab+", buffering=0))
             _lock(self._file, path)
             self._begin()
+            known = KnownFrames()
             for line, row in csv_rows(path, self._columns, ClassifyError):
                 if row["model"] != self._model:
                     raise ClassifyError(
                         f"{path}, line {line}: classified with the model {row['model']}; {model.path} is "
                         f"{self._model}, which needs a file of its own"
                     )
-                self.done.add(row["frame"])
+                self.done.add(known.name(row["frame"]))
+            if known.lost:
+                log.warning(
+                    "%s: %d frames have a path that leads nowhere from here, so they will not be known again: give the "
+                    "command in the folder where the file was begun",
+                    path,
+                    known.lost,
+                )
             opened.pop_all()
 
     def __enter__(self) -> Self:
@@ -98,33 +111,41 @@ def _lock(file: FileIO, path: Path) -> None:
 
 def follow(
     model: FrameModel, paths: Sequence[str], frames: ClassifiedFrames, seconds: float
-) -> Iterator[tuple[int, dict[str, str]]]:
+) -> Iterator[tuple[int, dict[str, Problem]]]:
     """Look for new files again and again, without end, and add their frames.
 
     Yields after each look how many frames it has added, and which files cannot be classified, and why. A file that
-    cannot be read may still be written: it counts as such only when the next look finds it unchanged.
+    cannot be read may still be written: it counts as such only when the next look finds it unchanged, and it is tried
+    again when it changes. What the system says of a file, such as a missing permission, may pass: it is said once, and
+    the file is tried at each look.
     """
-    finished: dict[
-        str, tuple[int, int]
-    ] = {}  # states of night tables that are done, and of files that cannot be classified
-    doubtful: dict[str, tuple[int, int]] = {}
+    finished: dict[str, State] = {}  # night tables that are done, and files that cannot be classified
+    before: dict[str, tuple[State | None, Problem]] = {}  # what was wrong when a file was last tried
+    told: dict[str, tuple[State | None, Problem]] = {}
     while True:
-        states = {path: _state(path) for path in frame_files(paths) if path not in frames.done}
+        problems: dict[str, Problem] = {}
+        states = {p: _state(p) for p in frame_files(paths, problems) if frame_name(p) not in frames.done}
         new = {path: state for path, state in states.items() if finished.get(path) != state}
-        before, problems, sure_problems = len(frames.done), dict[str, str](), dict[str, str]()
+        known = len(frames.done)
         for table in classify(model, new, problems, frames.done):
             frames.append(table)
-        for path in new.keys() - frames.done:
-            if path in problems and doubtful.get(path) != new[path]:
-                doubtful[path] = new[path]
-            else:
-                finished[path] = new[path]
-                sure_problems |= {path: problems[path]} if path in problems else {}
-        yield len(frames.done) - before, sure_problems
+        finished |= {
+            path: state for path, state in new.items() if path not in problems and frame_name(path) not in frames.done
+        }
+        sure: dict[str, Problem] = {}
+        for path, problem in problems.items():
+            found = new.get(path), problem
+            if before.get(path) == found:
+                if told.get(path) != found:
+                    sure[path], told[path] = problem, found
+                if problem.lasting and path in new:
+                    finished[path] = new[path]
+            before[path] = found
+        yield len(frames.done) - known, sure
         time.sleep(seconds)
 
 
-def _state(path: str) -> tuple[int, int]:
+def _state(path: str) -> State:
     """Size and time of a file; both are 0 where there is none."""
     try:
         status = os.stat(path)

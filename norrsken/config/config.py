@@ -29,6 +29,7 @@ from norrsken.config.label_set import DEFAULT, LabelSet, read_label_set
 from norrsken.config.models import Features, Model
 from norrsken.config.releases import ArchiveRelease, Release
 from norrsken.config.site import Archive, Camera, Filter, KeogramSettings, Site
+from norrsken.config.yaml_files import read_yaml
 from norrsken.contents import WITHOUT_CLASSES
 from norrsken.errors import quoted
 
@@ -52,7 +53,7 @@ class Config(Settings):
     )
     models: dict[Name, Model] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0)]] = Field(
-        min_length=1, description="Each model is run once with each of these seeds"
+        min_length=1, description="Each model is run once with each of these seeds; one that needs none, with the first"
     )
 
     @model_validator(mode="after")
@@ -100,6 +101,10 @@ class Config(Settings):
             raise ConfigError(f"models has no entry {name!r}; it has {', '.join(self.models)}")
         return self.models[name]
 
+    def seeds_of(self, model: str) -> list[int]:
+        """The seeds with which a model is run: one where its runs are all alike."""
+        return self.seeds if self.models[model].seeded else self.seeds[:1]
+
     def label_set(self, release: str) -> LabelSet:
         """The label set of a release; raises `ConfigError` where it cannot be used, or the release does not fit it."""
         chosen = self.releases[release]
@@ -124,11 +129,13 @@ class Config(Settings):
     def night_settings(self, cameras: list[Camera]) -> NightSettings:
         """The settings of night tables for a time in which these cameras were in force."""
         return NightSettings(
-            site=self.site,
+            site=self.site.place,
             cameras=cameras,
             directories=self.archive.directories,
             filter=self.filter,
             keogram=self.keogram,
+            clock=self.archive.clock,
+            folders=self.archive.folders,
         )
 
     def keogram_page_settings(self) -> KeogramPageSettings:
@@ -216,7 +223,7 @@ class Config(Settings):
                 settings = FigureSettings(
                     **shown,
                     folder=paths.RELEASE.format(release=release),
-                    seeds=self.seeds,
+                    seeds={name: self.seeds_of(name) for name in self.models},
                     methods={name: split.method for name, split in self.releases[release].splits.items()},
                     kinds={name: model.kind for name, model in self.models.items()},
                 )
@@ -254,17 +261,7 @@ def check(raw: dict[str, Any], source: str = "config.yaml") -> Config:
 
 def load(path: str | os.PathLike[str]) -> Config:
     """Read and check a configuration file."""
-    import yaml
-
-    try:
-        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file; name the configuration with --config") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML: {error}") from None
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{path}: expected keys and values, such as site: and cameras:, found {type(raw).__name__}")
-    return check(raw, str(path))
+    return check(read_yaml(path, "site: and cameras:", "; name the configuration with --config"), str(path))
 
 
 def json_schema() -> dict[str, Any]:
@@ -278,4 +275,10 @@ def _sentence(source: str, problem: Mapping[str, Any]) -> str:
     location = list(problem["loc"])
     if location[:1] in (["features"], ["models"], ["releases"]) and location[2:3] not in ([], ["[key]"]):
         del location[2]
-    return problem_sentence(source, {**problem, "loc": location}, keys_of(Config.model_json_schema()))
+    problem = {**problem, "loc": location}
+    if problem["type"] in ("model_type", "model_attributes_type", "dict_type", "union_tag_not_found"):
+        found = ", found a list" if isinstance(problem["input"], list) else ""
+        problem["msg"] = f"expected keys and values{found}"
+        if isinstance(problem["input"], dict):  # the key that tells what an entry of features or models is
+            problem |= {"type": "missing", "loc": [*location, "kind"]}
+    return problem_sentence(source, problem, keys_of(Config.model_json_schema()))

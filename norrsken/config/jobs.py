@@ -3,21 +3,24 @@
 from pydantic import Field
 
 from norrsken.config.base import Name, Settings
+from norrsken.config.directories import Folders
 from norrsken.config.label_set import DEFAULT, Label, LabelNames, LabelSet, read_label_set
 from norrsken.config.models import Features, Model
 from norrsken.config.releases import Order
-from norrsken.config.site import Camera, Filter, KeogramSettings, Site
+from norrsken.config.site import Camera, Filter, KeogramSettings, Place, Site
 from norrsken.config.splits import Split
 
 
 class NightSettings(Settings):
     """What shapes the night tables and keograms of a month; `Config.night_settings` gathers it."""
 
-    site: Site
+    site: Place
     cameras: list[Camera]
     directories: str
     filter: Filter
     keogram: KeogramSettings
+    clock: str = Field(default="UTC", exclude_if=lambda clock: clock == "UTC")
+    folders: Folders = Field(default="day", exclude_if=lambda folders: folders == "day")
 
 
 class KeogramPageSettings(Settings):
@@ -98,7 +101,7 @@ class FigureSettings(Settings):
     """
 
     folder: str = ""
-    seeds: list[int] = Field(default=[])
+    seeds: dict[Name, list[int]] = Field(default={})
     methods: dict[Name, str] = Field(default={})
     kinds: dict[Name, str] = Field(default={})
     responses: dict[str, dict[float, float]] = Field(default={})

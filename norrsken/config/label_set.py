@@ -3,7 +3,7 @@
 import difflib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from norrsken import paper
 from norrsken.classes import AURORA, COLOUR_WITHOUT_CLASS, NOT_CLASSIFIED, OUTCOMES, in_words
 from norrsken.config.base import ConfigError, Settings, keys_of, problem_sentence
+from norrsken.config.yaml_files import parse_yaml, read_yaml
 from norrsken.errors import quoted
 
 #: The most classes of a set: more colours than these nobody tells apart.
@@ -42,6 +43,8 @@ LABELS_KEY = "labels"
 
 #: The set of a release that names none.
 DEFAULT = "kvammen2020"
+
+_EXPECTED = "title: and classes:"
 
 LabelName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=40)]
 
@@ -260,27 +263,15 @@ def read_label_set(name: str | os.PathLike[str]) -> LabelSet:
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
         return _shipped(str(name))
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{name}: the label set cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{name}: the label set is not a text in UTF-8") from None
-    return parse_label_set(text, str(name))
+    return _checked(read_yaml(path, _EXPECTED, "; label_set of the release names it"), str(name))
 
 
 def parse_label_set(text: str, source: str) -> LabelSet:
     """The set that a YAML text describes; source: where it is from, for messages. Errors are as in `read_label_set`."""
-    import yaml
+    return _checked(parse_yaml(text, source, _EXPECTED), source)
 
-    try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{source}: not YAML: {error}") from None
-    if not isinstance(raw, dict):
-        raise ConfigError(
-            f"{source}: expected keys and values, such as title: and classes:, found {type(raw).__name__}"
-        )
+
+def _checked(raw: Mapping[str, Any], source: str) -> LabelSet:
     try:
         return LabelSet.model_validate(raw)
     except ValidationError as error:

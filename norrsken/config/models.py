@@ -1,6 +1,6 @@
 """What `config.yaml` may say of features and models; `kind` tells which of these classes an entry is."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -8,7 +8,9 @@ from norrsken.config.base import Name, Settings
 
 
 class Resources(Settings):
-    """What a job asks of the machine."""
+    """What a job asks of the machine. seeded: whether a seed makes a difference, so that several runs say more."""
+
+    seeded: ClassVar[bool] = True
 
     gpu: int = Field(default=0, ge=0, exclude=True, description="GPUs that a job asks for; they change no result")
     threads: int = Field(
@@ -68,6 +70,8 @@ class Pretrained(OnGpu):
 
 class NearestNeighbours(Resources):
     """k nearest neighbours on features."""
+
+    seeded: ClassVar[bool] = False
 
     kind: Literal["nearest-neighbours"]
     features: Name = Field(description="An entry of features")

@@ -112,6 +112,14 @@ class ArchiveRelease(Settings):
         default=False, description="It is made once and for all; to thaw it, delete its labelled.parquet"
     )
 
+    @field_validator("years")
+    @classmethod
+    def _each_year_once(cls, years: list[int]) -> list[int]:
+        twice = next((year for year in years if years.count(year) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice} is there twice; expected each year once")
+        return years
+
     @field_validator("splits")
     @classmethod
     def _drawn(cls, splits: dict[str, Split]) -> dict[str, Split]:
@@ -201,9 +209,11 @@ class PublishedRelease(Settings):
         return classes
 
 
-def _source(release: Any) -> str:
-    source = release.get("source", "archive") if isinstance(release, dict) else release.source
-    return str(source)
+def _source(release: Any) -> str | None:
+    """What tells the kinds of releases apart; None where it is no release at all, such as a text."""
+    if isinstance(release, dict):
+        return str(release.get("source", "archive"))
+    return getattr(release, "source", None)
 
 
 Release = Annotated[

@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from norrsken.config.base import Settings
-from norrsken.config.directories import DirectoryPattern
+from norrsken.config.directories import DirectoryPattern, Folders
+from norrsken.config.timecodes import name_expression, zone
 from norrsken.paper import KIRUNA
 
 #: Side of the processed frame in blocks (Kvammen et al. 2020, section 2.1, step 4).
@@ -18,10 +19,9 @@ CROP = 128
 DIPOLE_POLE = (80.4, -72.6)
 
 
-class Site(Settings):
-    """Where the camera stands."""
+class Place(Settings):
+    """Where the camera stands, without the name that people give to the place."""
 
-    name: str = Field(description="Name of the place, for titles")
     station: Annotated[str, Field(pattern=r"^[A-Z0-9]+$")] = Field(description="Code that frame ids begin with")
     latitude: float = Field(ge=-90, le=90, description="Degrees north")
     longitude: float = Field(ge=-180, le=180, description="Degrees east")
@@ -32,30 +32,46 @@ class Site(Settings):
         """Whether it can be compared with Kiruna: it is within a degree of latitude and three of longitude."""
         return abs(self.latitude - KIRUNA.latitude) < 1 and abs(self.longitude - KIRUNA.longitude) < 3
 
-    @model_validator(mode="after")
-    def _not_exchanged(self) -> Self:
+    @property
+    def looks_exchanged(self) -> str:
+        """A sentence where aurora is hardly ever seen, but would be with the coordinates exchanged; else empty.
+
+        It is no error: the aurora of May 2024 was seen there, too.
+        """
         here = dipole_latitude(self.latitude, self.longitude)
         there = dipole_latitude(self.longitude, self.latitude) if abs(self.longitude) <= 90 else 0.0
-        if abs(here) < 45 < abs(there):
-            raise ValueError(
-                f"latitude {self.latitude} and longitude {self.longitude} look exchanged: the magnetic latitude there "
-                f"is {here:.0f}°, where no aurora is seen, and {there:.0f}° the other way round"
-            )
-        return self
+        if abs(here) >= 45 or abs(there) <= 45:
+            return ""
+        return (
+            f"site: latitude {self.latitude} and longitude {self.longitude} look exchanged: the magnetic latitude "
+            f"there is {here:.0f}°, where aurora is hardly ever seen, and {there:.0f}° the other way round."
+        )
+
+
+class Site(Place):
+    """The place with its name."""
+
+    name: str = Field(description="Name of the place, for titles")
+
+    @property
+    def place(self) -> Place:
+        """The place alone, for jobs that repeat nothing when people call it otherwise."""
+        return Place(**self.model_dump(exclude={"name"}))
 
 
 class Camera(Settings):
     """One camera of the archive, in force from `valid_from` until the next camera's date."""
 
     valid_from: date = Field(description="First UTC date on which this camera's frames are taken")
-    name: str = Field(description="Make and lens, for people")
+    name: str = Field(default="", exclude=True, description="Make and lens, for people")
     width: int = Field(gt=0, description="Width of the archived JPEG in pixels")
     height: int = Field(gt=0, description="Height of the archived JPEG in pixels")
     rotate: Literal[0, 90, 180, 270] = Field(description="Degrees clockwise that bring north to the top")
     flip: bool = Field(description="Mirror east-west after the rotation, so that east is right")
     block: int = Field(ge=1, le=64, description="Side in pixels of the blocks that are averaged")
     pattern: str = Field(
-        description="File name in trollsift's notation; {time:…} is needed, {exposure_ms:…} is read where it is there"
+        description="File name in trollsift's notation; {time:…} is needed, {exposure_ms:…} is read where it is there; "
+        "an ending .jpg, .jpeg or .png stands for all three"
     )
     response: dict[float, Annotated[float, Field(ge=0, le=1)]] = Field(
         default={}, exclude=True, description="Response at wavelengths in nm, relative to the highest; it is only drawn"
@@ -72,6 +88,7 @@ class Camera(Settings):
             raise ValueError(f"{pattern!r} has no time field, such as {{time:%Y%m%dT%H%M%S}}")
         if "/" in pattern:
             raise ValueError(f"{pattern!r} describes a file name; directories belong to archive.directories")
+        name_expression(pattern)  # raises ValueError where it cannot be read
         return pattern
 
     @model_validator(mode="after")
@@ -90,23 +107,59 @@ class FrameSource(Settings):
 
     processing: int = Field(description="`stages.PROCESSING`: which pixels a camera's frame gives")
     cameras: list[Camera]
+    clock: str = Field(
+        default="UTC", exclude_if=lambda clock: clock == "UTC", description="Clock of the names of the cameras' files"
+    )
+
+    replaced: list[date] = Field(
+        default=[],
+        exclude_if=lambda days: not days,
+        description="UTC dates on which a camera came that is not among these, so that the one before it had its end",
+    )
 
     def __or__(self, other: Self) -> Self:
         cameras = self.cameras + [camera for camera in other.cameras if camera not in self.cameras]
-        return self.model_copy(update={"cameras": sorted(cameras, key=lambda camera: camera.valid_from)})
+        clock = self.clock if self.cameras else other.clock
+        ordered = sorted(cameras, key=lambda camera: camera.valid_from)
+        replaced = {*self.replaced, *other.replaced} - {camera.valid_from for camera in ordered}
+        return self.model_copy(update={"cameras": ordered, "clock": clock, "replaced": sorted(replaced)})
 
 
 class Archive(Settings):
-    """Where the JPEGs lie."""
+    """Where the JPEGs and PNGs lie, and how their names are read."""
 
     root: str = Field(description="Folder of the archive")
-    directories: str = Field(default="%Y/%m/%d", description="Leaf directories below root; %Y, %m, %d, %j, %H, in UTC")
+    directories: str = Field(default="%Y/%m/%d", description="Leaf directories below root; %Y, %m, %d, %j, %H")
+    clock: str = Field(
+        default="UTC",
+        description="Clock of the names of files and directories: UTC, a difference such as +01:00, or a zone such as "
+        "Europe/Stockholm; %z in a name goes before",
+    )
+    folders: Folders = Field(
+        default="day",
+        description="What a directory that is named by a day holds: the times of that date (day), or the night that "
+        "begins on its evening (night)",
+    )
 
     @field_validator("directories")
     @classmethod
     def _pattern(cls, pattern: str) -> str:
         DirectoryPattern(pattern)
         return pattern
+
+    @field_validator("clock", mode="before")
+    @classmethod
+    def _clock(cls, clock: object) -> object:
+        if isinstance(clock, int) and not isinstance(clock, bool):  # YAML reads +10:00 as a number in base 60
+            clock = f"{'-' if clock < 0 else '+'}{abs(clock) // 60:02d}:{abs(clock) % 60:02d}"
+        if isinstance(clock, str):
+            zone(clock)
+        return clock
+
+    @property
+    def pattern(self) -> DirectoryPattern:
+        """How the time of a leaf directory is read from its path."""
+        return DirectoryPattern(self.directories, self.clock, self.folders)
 
 
 class Filter(Settings):

@@ -24,8 +24,8 @@ def write_disagreement_page(labelled: str, release: str, label_set: LabelSet, ou
         (folder / "frames").mkdir()
         frames = differing["frame_id"].tolist()
         for i in range(0, len(frames), AT_A_TIME):
-            rows = tables.read_where(labelled, "frame_id", frames[i : i + AT_A_TIME], ["frame_id", "image"])
-            for frame, image in zip(rows["frame_id"].to_pylist(), tables.images(rows["image"]), strict=True):
+            some = frames[i : i + AT_A_TIME]
+            for frame, image in zip(some, tables.images_of(labelled, some), strict=True):
                 write_frame(image, folder / "frames" / f"{frame}.png")
         groups = sorted(differing.groupby(columns), key=lambda group: len(group[1]), reverse=True)
         page = {

@@ -23,11 +23,12 @@ def agreement(labelled: pd.DataFrame, names: LabelNames) -> pd.DataFrame:
 
     labelled: `night` and the columns `label_{annotator}` of `labelled.parquet`. Columns that end in `_suitable` are
     over the frames to which both gave one of the classes (95 % agreement in the paper, section 2.2). Kappa is
-    empty where it is not defined; `kappa_low` and `kappa_high` are its 95 % interval (bootstrap over nights).
+    empty where it is not defined; `kappa_low` and `kappa_high` are its 95 % interval (bootstrap over nights, or over
+    frames where their nights are not known).
     """
     rows = []
     for a, b in combinations(annotators(labelled), 2):
-        both = labelled[[f"label_{a}", f"label_{b}", "night"]].dropna()
+        both = _with_both(labelled, f"label_{a}", f"label_{b}")
         suitable = both[both.iloc[:, :2].isin(names.classes).all(axis=1)]
         row: dict[str, object] = {"annotator_a": a, "annotator_b": b}
         for suffix, pairs in (("", both), ("_suitable", suitable)):
@@ -39,16 +40,22 @@ def agreement(labelled: pd.DataFrame, names: LabelNames) -> pd.DataFrame:
 
 
 def consistency(labelled: pd.DataFrame, names: LabelNames) -> pd.DataFrame:
-    """How far each annotator agrees with their own earlier label, where a frame was shown again.
+    """How far each annotator agrees with their own earlier label: a row for each who labelled a frame twice.
 
     The columns `MEASURES` are as in `agreement`.
     """
     rows = []
     for name in annotators(labelled):
         if f"repeat_{name}" in labelled:
-            again = labelled[[f"label_{name}", f"repeat_{name}", "night"]].dropna()
-            rows.append({"annotator": name, **_compare(again.iloc[:, 0], again.iloc[:, 1], again["night"], names)})
+            again = _with_both(labelled, f"label_{name}", f"repeat_{name}")
+            if len(again):
+                rows.append({"annotator": name, **_compare(again.iloc[:, 0], again.iloc[:, 1], again["night"], names)})
     return pd.DataFrame(rows, columns=["annotator", *MEASURES])
+
+
+def _with_both(labelled: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """Two columns of labels, and the night, of the frames that have both labels."""
+    return labelled[[first, second, "night"]].dropna(subset=[first, second])
 
 
 def confusion(labelled: pd.DataFrame, a: str, b: str, names: LabelNames) -> NDArray[np.float64]:
@@ -94,10 +101,18 @@ def _compare(first: pd.Series, second: pd.Series, nights: pd.Series, names: Labe
 def _count(
     first: pd.Series, second: pd.Series, names: LabelNames, nights: pd.Series | None = None
 ) -> NDArray[np.float64]:
-    """Frames by two labels of each: (nights, n, n) in the labels' order, or (1, n, n) without nights."""
-    labels = names.labels
-    units = np.zeros(len(first), np.int64) if nights is None else pd.factorize(nights)[0]
-    counts = np.zeros((1 if nights is None else nights.nunique(), len(labels), len(labels)))
+    """Frames by two labels of each: (nights, n, n) in the labels' order, or (1, n, n) without nights.
+
+    A frame whose night is not known counts as a night of its own.
+    """
+    labels, number = names.labels, 1
+    units = np.zeros(len(first), np.int64)
+    if nights is not None:
+        units, known = pd.factorize(nights)
+        unknown = units < 0
+        number = len(known) + int(unknown.sum())
+        units[unknown] = np.arange(len(known), number)
+    counts = np.zeros((number, len(labels), len(labels)))
     np.add.at(counts, (units, *(column.map(labels.index).to_numpy(np.int64) for column in (first, second))), 1)
     return counts
 

@@ -3,10 +3,10 @@
 import logging
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -19,8 +19,6 @@ from norrsken.errors import NorrskenError, raise_listed
 from norrsken.files import csv_rows, to_json
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 class Given(NamedTuple):
@@ -39,6 +37,9 @@ class Given(NamedTuple):
     repeat: str | None = None
 
 
+#: Numbers of a table from here on are no places, sessions or seconds; the schema's integers end there too.
+_MOST = 2**31
+
 #: One annotator's labels by frame id.
 LabelTable = dict[str, Given]
 
@@ -51,8 +52,8 @@ def read_labels(path: str | os.PathLike[str], settings: LabelSettings) -> LabelT
     """Read an annotator's table: `frame_id`, `label`; `order`, `session`, `seconds`, `context` where they are there.
 
     A row with `repeat` = 1 does not count as a label: it says what the annotator said the second time. A row whose
-    label `settings.relabel` maps to nothing does not count at all. Raises `LabelError` for unknown labels and for a
-    frame with two different labels.
+    label `settings.relabel` maps to nothing does not count at all. Raises `LabelError` for unknown labels, for a repeat
+    that is neither 1 nor 0, and for a frame with two different labels.
     """
     known, relabel = settings.names.labels, settings.relabel
     labels: LabelTable = {}
@@ -65,9 +66,12 @@ def read_labels(path: str | os.PathLike[str], settings: LabelSettings) -> LabelT
         if new is None:
             continue
         label = new
+        repeat = _yes(row.get("repeat", "").strip() or "0")
         if label not in known:
             problems.append(f"{path}:{line}: the label {label!r} is none of {', '.join(known)}")
-        elif row.get("repeat", "").strip() == "1":
+        elif repeat is None:
+            problems.append(f"{path}:{line}: repeat is {row['repeat']!r}, expected 1, or 0 or nothing")
+        elif repeat:
             repeats[frame] = label
         elif before is not None and before.label != label:
             problems.append(f"{path}:{line}: {frame} is {label!r} here and {before.label!r} in line {before.line}")
@@ -78,17 +82,28 @@ def read_labels(path: str | os.PathLike[str], settings: LabelSettings) -> LabelT
 
 
 def _given(row: Mapping[str, str], label: str, line: int) -> Given:
-    """The label of a row, and how it was given; a value that is not a number counts as missing."""
+    """The label of a row, and how it was given; a value that is no number, or too large for one, counts as missing."""
 
-    def number(column: str, kind: Callable[[float], T]) -> T | None:
+    def number(column: str) -> float | None:
         try:
-            return kind(float(row.get(column, "")))
-        except (ValueError, OverflowError):
+            value = float(row.get(column, ""))
+        except ValueError:
             return None
+        return value if abs(value) < _MOST else None
 
-    return Given(
-        label, line, number("order", int), number("session", int), number("seconds", float), number("context", bool)
-    )
+    order, session = (None if value is None else int(value) for value in (number("order"), number("session")))
+    return Given(label, line, order, session, number("seconds"), _yes(row.get("context", "")))
+
+
+def _yes(text: str) -> bool | None:
+    """What a cell says that is 1 or 0; spreadsheets and programs make 1.0, True or TRUE of it. None: something else."""
+    text = text.strip().lower()
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return {1.0: True, 0.0: False}.get(float(text))
+    except ValueError:
+        return None
 
 
 def read_annotators(
@@ -117,6 +132,7 @@ def merge_labels(
     adjudicated: str | None,
     selections: str | None,
     months: Iterable[str],
+    cameras: Iterable[date],
     settings: LabelSettings,
     output: str,
 ) -> None:
@@ -125,8 +141,10 @@ def merge_labels(
     label_paths: one table for each annotator, whose name is the file's; divided: see `read_annotators`. adjudicated: a
     table of what was settled where they disagree; None: nothing was. selections: the table of chosen times; None: all
     times count.
-    months: the directories of the night tables. Frames of other years, frames that the filters did not keep, and frames
-    outside the chosen times are left out and counted. Raises `LabelError` for frames that are not in the archive.
+    months: the directories of the night tables. cameras: the dates from which the archive's cameras are valid, so that
+    models know when a camera had its end, also where the next one took none of these frames. Frames of other years,
+    frames that the filters did not keep, and frames outside the chosen times are left out and counted. Raises
+    `LabelError` for frames that are not in the archive.
     """
     labels, gone = read_annotators(label_paths, divided, settings)
     settled = {} if adjudicated is None else read_labels(adjudicated, settings)
@@ -142,8 +160,9 @@ def merge_labels(
     chosen = None if selections is None else read_selections(selections, settings.longitude)
     schema = schemas.labelled_table(labels, settings.names.exclusions)
     problems = []
-    source = _frame_source(months, wanted).plain()
-    more = {"frames": source, **tables.labels_metadata(settings.names)}
+    source = _frame_source(months, wanted)
+    source |= source.model_copy(update={"replaced": sorted(cameras)})
+    more = {"frames": source.plain(), **tables.labels_metadata(settings.names)}
     with tables.writer(output, schema, settings.plain(), **more) as writer:
         for night, frames in sorted(wanted.items()):
             kept, rejected = find_frames(months, night, frames, chosen)

@@ -26,7 +26,7 @@ from norrsken.config.frames_release import FrameColumns, FramesSettings
 from norrsken.config.site import CROP, FrameSource
 from norrsken.dataset.labels import outcome
 from norrsken.errors import NorrskenError, quoted, raise_listed
-from norrsken.files import to_json
+from norrsken.files import text_lines, to_json
 
 log = logging.getLogger(__name__)
 
@@ -152,24 +152,19 @@ def read_table(path: str | os.PathLike[str], settings: FramesSettings) -> tuple[
     problems: list[str] = []
     seen: set[str] = set()
     try:
-        # A byte-order mark is skipped; the csv module wants the ends of lines as they are.
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            layout = _find_header(path, file, settings.columns)
-            for line, cells in _rows_below(layout, file):
-                where = f"{path}:{line}"
-                if len(cells) < len(layout.names) or any(cells[len(layout.names) :]):
-                    problems.append(f"{where}: has {len(cells)} cells, the header has {len(layout.names)}")
-                    continue
-                row = _row(where, line, dict(zip(layout.names, cells, strict=False)), layout, settings, problems)
-                seen.update(cells[layout.names.index(column)] for column in layout.labels)
-                differing = row.differences(pictures.setdefault(row.name, row), layout)
-                problems += [f"{where}: {row.name}: {what}" for what in differing]
-    except UnicodeDecodeError:
-        raise FramesError(f"{path}: is not a text in UTF-8; save it as CSV in UTF-8") from None
+        lines = text_lines(path, FramesError)
+        layout = _find_header(path, lines, settings.columns)
+        for line, cells in _rows_below(layout, lines):
+            where = f"{path}:{line}"
+            if len(cells) < len(layout.names) or any(cells[len(layout.names) :]):
+                problems.append(f"{where}: has {len(cells)} cells, the header has {len(layout.names)}")
+                continue
+            row = _row(where, line, dict(zip(layout.names, cells, strict=False)), layout, settings, problems)
+            seen.update(cells[layout.names.index(column)] for column in layout.labels)
+            differing = row.differences(pictures.setdefault(row.name, row), layout)
+            problems += [f"{where}: {row.name}: {what}" for what in differing]
     except csv.Error as error:
         raise FramesError(f"{path}: cannot be read as CSV: {error}") from None
-    except OSError as error:
-        raise FramesError(f"{path}: cannot be read: {error.strerror}") from None
     raise_listed(problems, FramesError)
     unused = [label for label in settings.relabel if label not in seen]
     if unused:

@@ -11,6 +11,9 @@ from norrsken.files import csv_rows
 
 COLUMNS = ("night", "start", "end", "annotator")
 
+#: The years in which an archive can have been taken; a mistyped one is not.
+YEARS = range(1900, 2101)
+
 
 class SelectionError(NorrskenError):
     """A table of selections cannot be used; the message lists the first problems with file and line."""
@@ -39,14 +42,16 @@ class Selections:
 def read_selections(path: str | os.PathLike[str], longitude: float) -> Selections:
     """Read `selections.csv`: night, start, end, annotator. A row without times says that nothing was chosen.
 
-    longitude: the site's, in degrees east; it decides when a night begins and ends. Raises `SelectionError` for spans
-    that end before they begin, reach out of their night, or overlap another one of the same annotator.
+    longitude: the site's, in degrees east; it decides when a night begins and ends. Raises `SelectionError` for a table
+    that cannot be read, and for spans that end before they begin, reach out of their night, or overlap another one of
+    the same annotator.
     """
     nights: dict[date, list[Span]] = defaultdict(list)
     problems = []
-    for line, row in csv_rows(path, COLUMNS, SelectionError):
+    for line, cells in csv_rows(path, COLUMNS, SelectionError):
+        row = {name: cells[name].strip() for name in COLUMNS}
         try:
-            night = date.fromisoformat(row["night"])
+            night = _night(row["night"])
             span = _span(row, night, longitude)
             if span is not None:
                 _refuse_overlap(span, nights[night])
@@ -72,11 +77,23 @@ def _span(row: dict[str, str], night: date, longitude: float) -> Span | None:
     return Span(start, end, row["annotator"])
 
 
+def _night(text: str) -> date:
+    try:
+        night = date.fromisoformat(text)
+    except ValueError:
+        night = None
+    if night is None or night.year not in YEARS:
+        raise ValueError(f"night is {text!r}, expected the date of its evening such as 2015-01-12")
+    return night
+
+
 def _time(text: str, name: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{name} is {text!r}, expected a time such as 2015-01-12T18:30:00Z") from None
+        time = None
+    if time is None or time.year not in YEARS:
+        raise ValueError(f"{name} is {text!r}, expected a time such as 2015-01-12T18:30:00Z")
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 

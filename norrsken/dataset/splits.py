@@ -5,8 +5,9 @@ Section 2.2: "Only the images with agreeing labels were used for training the ne
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,12 +22,18 @@ from norrsken.errors import NorrskenError
 
 log = logging.getLogger(__name__)
 
+#: The key in `tables.about` under which a data set says which of its splits could not be made, and why.
+NOT_MADE_KEY = "splits_not_made"
+
+#: Frames whose brightness is measured at a time.
+AT_A_TIME = 1024
+
 #: How many divisions by night are drawn; the one that divides the classes most evenly is taken.
 NIGHT_DRAWS = 200
 
 
 class DatasetError(NorrskenError):
-    """The clean frames cannot be divided as asked."""
+    """The clean frames, or a split of them, are not there or cannot be divided as asked."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,10 @@ class Part:
     nights: NDArray[np.datetime64]
     images: NDArray[np.uint8] | None
 
+    def of(self, rows: NDArray[np.bool_]) -> "Part":
+        """Some of the frames, without images. rows: (n,)."""
+        return Part(self.frame_ids[rows], self.labels[rows], self.nights[rows], None)
+
 
 class Division(NamedTuple):
     """The clean frames of a data set as a split divides them.
@@ -56,43 +67,109 @@ class Division(NamedTuple):
 
 
 def split_dataset(labelled: str, splits: Mapping[str, Split], output: str) -> None:
-    """Write `dataset.parquet`: the frames of `labelled.parquet` that have a class, with a column for each split."""
-    columns = ["frame_id", "time", "night", "label", "image"]
-    if any(split.method == "published" for split in splits.values()):
-        columns.append("part")
-    clean = tables.read_where(labelled, "verdict", ["agreed", "adjudicated"], columns)
+    """Write `dataset.parquet`: the frames of `labelled.parquet` that have a class, with a column for each split.
+
+    A split that cannot be made gets no column. The log and the file say why, and `read_split` raises it, so that the
+    runs on this split fail and the others do not wait for it. Raises `DatasetError` where no split can be made.
+    """
+    clean, rows = _clean_frames(labelled)
+    classes = tables.label_names(labelled).classes
+    made: dict[str, pa.Array] = {}
+    not_made: dict[str, str] = {}
+    for name, split in splits.items():
+        try:
+            test = _divided(clean, split, classes)
+        except DatasetError as error:
+            not_made[name] = (
+                f"the split {name!r} ({split.method}) cannot be made: {error}. For a report without it, take it out of "
+                "the release's splits"
+            )
+            log.error("%s: %s", labelled, not_made[name])
+            continue
+        _warn_of_missing(np.array(clean["label"].to_pylist()), test, name, classes)
+        made[f"split_{name}"] = pa.array(np.where(test, "test", "train"))
+    if not made:
+        raise DatasetError("\n".join(f"{labelled}: {reason}" for reason in not_made.values()))
+    settings = {name: split.plain() for name, split in splits.items()}
+    schema = schemas.dataset_table([name for name in splits if name not in not_made], classes)
+    more = {
+        tables.FRAMES_KEY: tables.frame_source(labelled).plain(),
+        **tables.labels_metadata(tables.label_names(labelled)),
+        **({NOT_MADE_KEY: not_made} if not_made else {}),
+    }
+    with tables.writer(output, schema, settings, **more) as writer:
+        for group in tables.in_row_groups(_with_splits(labelled, rows, made)):
+            writer.write_table(group.select(schema.names).cast(schema))
+
+
+def _clean_frames(labelled: str) -> tuple[pa.Table, NDArray[np.bool_]]:
+    """The frames of `labelled.parquet` that have a class, without images; and which of all its rows they are.
+
+    Raises `DatasetError` where there is none, or where a frame is there twice.
+    """
+    with tables.opened(labelled, schemas.labelled_table([]), ["frame_id", "verdict", "label", "night"]) as file:
+        names = file.schema_arrow.names
+        columns = ["frame_id", "verdict", "label", "night", *(["part"] if "part" in names else [])]
+        table = file.read(columns)
+    rows = pc.is_in(table["verdict"], pa.array(["agreed", "adjudicated"]))
+    clean = table.filter(rows)
     if clean.num_rows == 0:
         raise DatasetError(f"{labelled}: there is no frame on which all annotators agree")
-    names = tables.label_names(labelled)
-    labels = np.array(clean["label"].to_pylist())
+    frame, times = Counter(clean["frame_id"].to_pylist()).most_common(1)[0]
+    if times > 1:
+        raise DatasetError(f"{labelled}: the frame {frame} is there {times} times; a frame may be there once")
+    return clean, rows.to_numpy()
+
+
+def _with_splits(labelled: str, rows: NDArray[np.bool_], made: Mapping[str, pa.Array]) -> Iterator[pa.Table]:
+    """The clean frames with their columns of splits, a row group at a time. rows: which rows of the file are clean."""
+    read = done = 0
+    columns = ["frame_id", "time", "night", "label", "image"]
+    with tables.opened(labelled, schemas.labelled_table([]), columns) as file:
+        for group in range(file.num_row_groups):
+            frames = file.read_row_group(group, columns)
+            clean = frames.filter(pa.array(rows[read : read + len(frames)]))
+            for name, parts in made.items():
+                clean = clean.append_column(name, parts.slice(done, len(clean)))
+            read, done = read + len(frames), done + len(clean)
+            yield clean
+
+
+def _divided(clean: pa.Table, split: Split, classes: Sequence[str]) -> NDArray[np.bool_]:
+    """Which of the clean frames are for the test: (n,). Raises `DatasetError` with the reason where it cannot be."""
+    frames = clean["frame_id"].to_pylist()
     nights = np.array(clean["night"].to_pylist(), dtype="datetime64[D]")
-    for name, split in splits.items():
-        if split.method == "night" and np.isnat(nights).any():
-            raise DatasetError(f"split {name!r} divides by night, but there are frames whose time is not known")
-        if split.method == "published":
-            if clean["part"].null_count:
-                raise DatasetError(
-                    f"split {name!r}: the release does not say which frames are train and which are test"
-                )
-            test = np.array(clean["part"]) == "test"
-        else:
-            test = divide(labels, nights, split, names.classes)
-        if test.all() or not test.any():
-            raise DatasetError(
-                f"split {name!r}: {test.sum()} of {len(test)} clean frames ({len(np.unique(nights))} nights) "
-                "fell to the test; it needs some frames on both sides"
-            )
-        for label in names.classes:
-            chosen = labels == label
-            if chosen.any() and not (chosen & ~test).any():
-                log.warning("split %r has no training frame of the class %r", name, label)
-            if chosen.any() and not (chosen & test).any():
-                log.warning("split %r has no test frame of the class %r", name, label)
-        clean = clean.append_column(f"split_{name}", pa.array(np.where(test, "test", "train")))
-    settings = {name: split.plain() for name, split in splits.items()}
-    source = tables.frame_source(labelled).plain()
-    schema = schemas.dataset_table(splits, names.classes)
-    tables.write(output, clean, schema, settings, frames=source, **tables.labels_metadata(names))
+    if split.method == "night":
+        _refuse_some(frames, np.isnat(nights), "whose time is not known")
+    if split.method == "published":
+        parts = clean["part"].to_pylist() if "part" in clean.column_names else [None] * len(frames)
+        _refuse_some(frames, np.array([part is None for part in parts]), "that are said to be neither train nor test")
+        test: NDArray[np.bool_] = np.array(parts) == "test"
+    else:
+        test = divide(np.array(clean["label"].to_pylist()), nights, split, classes)
+    if test.all() or not test.any():
+        found = np.unique(nights)
+        of = f"are all of the night {found[0]}" if split.method == "night" and len(found) == 1 else "were divided"
+        side = "test" if test.any() else "train"
+        raise DatasetError(f"the {len(test)} clean frames {of}, and all fell to {side}; both parts need some frames")
+    return test
+
+
+def _refuse_some(frames: Sequence[str], which: NDArray[np.bool_], why: str) -> None:
+    """Raise `DatasetError` where something is wrong with some of the frames. which: (n,)."""
+    if which.any():
+        first = frames[int(which.argmax())]
+        raise DatasetError(f"there are clean frames {why}: {which.sum()} of {len(frames)}; the first is {first}")
+
+
+def _warn_of_missing(labels: NDArray[np.str_], test: NDArray[np.bool_], name: str, classes: Iterable[str]) -> None:
+    """Warn of classes that have frames on one side only. labels, test: (n,)."""
+    for label in classes:
+        chosen = labels == label
+        if chosen.any() and not (chosen & ~test).any():
+            log.warning("split %r has no training frame of the class %r", name, label)
+        if chosen.any() and not (chosen & test).any():
+            log.warning("split %r has no test frame of the class %r", name, label)
 
 
 def divide(
@@ -150,12 +227,19 @@ def _test_nights(
 
 
 def read_split(path: str | os.PathLike[str], split: str, images: bool = False) -> Division:
-    """The train and the test frames of a split of `dataset.parquet`, in its order; with their images if asked for."""
+    """The train and the test frames of a split of `dataset.parquet`, in its order; with their images if asked for.
+
+    Raises `DatasetError` for a split that could not be made, with the reason.
+    """
+    reason = tables.about(path).get(NOT_MADE_KEY, {}).get(split)
+    if reason is not None:
+        raise DatasetError(f"{path}: {reason}")
     column = f"split_{split}"
-    columns = ["frame_id", "label", "night", column, *(["image"] if images else [])]
-    table = tables.read(path, schemas.dataset_table([split]), columns)
+    table = tables.read(path, schemas.dataset_table([split]), ["frame_id", "label", "night", column])
     classes = tables.label_names(path, table).classes
     train, test = (_part(table, column, part, classes) for part in ("train", "test"))
+    if images:
+        train, test = (with_images(path, part) for part in (train, test))
     return Division(train, test, tables.frame_source(path, table), classes)
 
 
@@ -163,20 +247,26 @@ def _part(table: pa.Table, column: str, part: str, classes: Sequence[str]) -> Pa
     rows = table.filter(pc.equal(table[column], part))
     codes = [classes.index(label) for label in rows["label"].to_pylist()]
     nights = rows["night"].to_numpy().astype("datetime64[D]")
-    images = tables.images(rows["image"]) if "image" in rows.column_names else None
-    return Part(np.array(rows["frame_id"].to_pylist()), np.array(codes, np.int64), nights, images)
+    return Part(np.array(rows["frame_id"].to_pylist()), np.array(codes, np.int64), nights, None)
+
+
+def with_images(path: str | os.PathLike[str], part: Part) -> Part:
+    """The same frames with their images."""
+    return replace(part, images=read_images(path, part.frame_ids.tolist()))
 
 
 def read_images(path: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.uint8]:
-    """The images of these frames of `dataset.parquet`, (n, 128, 128, 3), in the order asked for."""
-    table = tables.read(path, schemas.dataset_table([]), ["frame_id", "image"])
-    return tables.images(table["image"])[tables.rows_of(table, frame_ids, path)]
+    """The images of these frames of `dataset.parquet`, (n, 128, 128, 3), in the order asked for.
+
+    Only the row groups that hold one of them are read, each once.
+    """
+    return tables.images_of(path, frame_ids)
 
 
 def sample_frames(dataset: str | os.PathLike[str], each: int) -> dict[str, list[str]]:
     """Frames of each class, evenly from its darkest to its brightest: class → frame ids."""
-    table = tables.read(dataset, schemas.dataset_table([]), ["frame_id", "label", "image"])
-    brightness = tables.images(table["image"]).mean(axis=(1, 2, 3))
+    table = tables.read(dataset, schemas.dataset_table([]), ["frame_id", "label"])
+    brightness = np.concatenate([part.mean(axis=(1, 2, 3)) for part in tables.image_parts(dataset, AT_A_TIME)])
     frames, labels = (np.array(table[name].to_pylist()) for name in ("frame_id", "label"))
     samples = {}
     for name in tables.label_names(dataset, table).classes:

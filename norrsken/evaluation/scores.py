@@ -4,13 +4,29 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from norrsken.errors import NorrskenError
+
 SCORE_NAMES = ("precision", "recall", "f1")
+
+#: What every `metrics.json` has, and of which kinds.
+_KEYS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("model", "split"), str),
+    "seed": int,
+    **dict.fromkeys(SCORE_NAMES, (int, float)),
+    **dict.fromkeys(("per_class", "settings", "versions"), dict),
+    **dict.fromkeys(("confusion", "notes"), list),
+}
+
+
+class MetricsError(NorrskenError):
+    """A file is not what a run has written of its scores."""
 
 
 def scores_by_class(
@@ -44,11 +60,17 @@ def confusion(labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: 
 
 
 def read_metrics(paths: Iterable[str | os.PathLike[str]]) -> list[dict[str, Any]]:
-    """The `metrics.json` of several runs."""
+    """The `metrics.json` of several runs. Raises `MetricsError` for a file that is none."""
     metrics = []
     for path in paths:
-        with open(path, encoding="utf-8") as file:
-            metrics.append(json.load(file))
+        try:
+            run = json.loads(Path(path).read_bytes())
+            missing = [key for key, kind in _KEYS.items() if not isinstance(run[key], kind)]
+        except (ValueError, KeyError, TypeError) as error:
+            raise MetricsError(f"{os.fspath(path)}: not the metrics.json of a run: {error}; make it anew") from None
+        if missing:
+            raise MetricsError(f"{os.fspath(path)}: {missing[0]} is {run[missing[0]]!r}; make it anew")
+        metrics.append(run)
     return metrics
 
 

@@ -50,7 +50,10 @@ def load(path: str | Path) -> tuple[Classifier, Card]:
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: not a model that norrsken has written: {error}") from None
     classifier = build(card.run.model, card.seed, len(card.classes), width)
-    classifier.load(file)
+    try:
+        classifier.load(file)
+    except Exception as error:  # skops and torch raise errors of many kinds for a damaged file
+        raise ModelError(f"{path}: the model is damaged: {type(error).__name__}: {error}") from None
     return classifier, card
 
 

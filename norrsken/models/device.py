@@ -1,8 +1,12 @@
 """Where torch computes, and how it is made to compute the same again."""
 
 import os
+import warnings
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 
 def prepare(threads: int) -> torch.device:
@@ -18,6 +22,14 @@ def prepare(threads: int) -> torch.device:
 def name(device: torch.device) -> str:
     """The name of a device, for the record."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def tensor(array: NDArray[Any]) -> Tensor:
+    """A tensor that shares the memory of an array, which may be read-only; nobody may write into the tensor then."""
+    with warnings.catch_warnings():
+        # A copy would end the warning too, but the frames of a data set fill the memory once already.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(array)
 
 
 def precision(device: torch.device) -> torch.autocast:

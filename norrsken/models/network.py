@@ -9,7 +9,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,9 +45,6 @@ WARM_UP = 0.2
 #: A training has converged when the network knows its training frames: below this mean loss of the last epoch, the
 #: probability of the true class is above 3/4 in the geometric mean.
 CONVERGED_LOSS = math.log(4 / 3)
-
-#: The inputs of frames and their labels.
-Labelled = tuple[NDArray[Any], NDArray[np.int64]]
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -109,13 +106,14 @@ class TorchClassifier:
     ) -> list[dict[str, float]]:
         """Train for the number of epochs in the settings; the validation frames only serve to follow the training."""
         chosen = held_out(labels, self.settings.validation_share, self.seed)
-        train, validation = (inputs[~chosen], labels[~chosen]), (inputs[chosen], labels[chosen])
-        if len(train[0]) < 2:
-            raise TrainingError(f"{len(train[0])} training frames; a network needs two at least")
-        self._set_normalisation(train[0])
+        # The frames stay where they are: a copy of those to train on would double the memory.
+        train, validation = np.flatnonzero(~chosen), np.flatnonzero(chosen)
+        if len(train) < 2:
+            raise TrainingError(f"{len(train)} training frames; a network needs two at least")
+        self._set_normalisation(inputs, train)
         kept = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(inputs, labels))
         try:
-            history = self._epochs(train, validation, kept)
+            history = self._epochs(inputs, labels, train, validation, kept)
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
                 raise TrainingError(self._out_of_memory(str(error))) from None
@@ -124,7 +122,8 @@ class TorchClassifier:
         return history
 
     def predict(self, inputs: NDArray[Any]) -> Prediction:
-        scores, embeddings = self._forward(inputs)
+        starts = range(0, len(inputs), PREDICT_BATCH)
+        scores, embeddings = self._forward(inputs[start : start + PREDICT_BATCH] for start in starts)
         return Prediction(scores.softmax(dim=1).numpy(), None if embeddings is None else embeddings.numpy())
 
     def save(self, path: Path, card: Card) -> None:
@@ -134,24 +133,32 @@ class TorchClassifier:
         """Take the weights of a file that `save` has written."""
         self._model.load_state_dict(load_file(path))
 
-    def _epochs(self, train: Labelled, validation: Labelled, checkpoint: Checkpoint | None) -> list[dict[str, float]]:
+    def _epochs(
+        self,
+        inputs: NDArray[Any],
+        labels: NDArray[np.int64],
+        train: NDArray[np.intp],
+        validation: NDArray[np.intp],
+        checkpoint: Checkpoint | None,
+    ) -> list[dict[str, float]]:
+        """Train on the inputs in the rows `train`; follow it on those in the rows `validation`."""
         settings = self.settings
-        frames, targets = self._to_device(train[0]), torch.from_numpy(train[1]).to(self._device)
+        frames, targets, rows = (self._to_device(array) for array in (inputs, labels, train))
         optimizer = torch.optim.Adam(self._model.parameters(), settings.learning_rate, fused=True)
         # The batches have equal sizes, so that none is too small for batch normalisation.
-        batches = max(len(frames) // settings.batch_size, 1)
+        batches = max(len(train) // settings.batch_size, 1)
         history = checkpoint.restore(self._model, optimizer) if checkpoint else []
         saved = time.monotonic()
         for epoch in range(len(history) + 1, settings.epochs + 1):
             start = time.perf_counter()
             this_epoch = Epoch(epoch, settings.epochs, batches, self.seed, settings.learning_rate)
-            loss = train_one_epoch(self._model, frames, targets, optimizer, this_epoch, self._augment)
+            loss = train_one_epoch(self._model, frames, targets, optimizer, this_epoch, self._augment, rows)
             seconds = time.perf_counter() - start
             rate = float(optimizer.param_groups[0]["lr"])
             row: dict[str, float] = {"epoch": epoch, "learning_rate": rate, "train_loss": loss}
-            if len(validation[0]):
-                row |= self._validate(*validation)
-            row |= {"images_per_second": len(frames) / seconds, "seconds": time.perf_counter() - start}
+            if len(validation):
+                row |= self._validate(inputs, labels, validation)
+            row |= {"images_per_second": len(train) / seconds, "seconds": time.perf_counter() - start}
             history.append(row)
             log.info("epoch %d/%d: %s", epoch, settings.epochs, ", ".join(f"{k} {v:.4g}" for k, v in row.items()))
             if checkpoint and epoch < settings.epochs and time.monotonic() - saved > CHECKPOINT_SECONDS:
@@ -159,28 +166,36 @@ class TorchClassifier:
                 saved = time.monotonic()
         return history
 
-    def _set_normalisation(self, inputs: NDArray[Any]) -> None:
+    def _set_normalisation(self, inputs: NDArray[Any], train: NDArray[np.intp]) -> None:
         """Mean and standard deviation of each colour, or of each feature, over the training frames."""
         if inputs.dtype == np.uint8:  # computed from histograms, which are exact and small
-            counts = np.stack([np.bincount(inputs[..., colour].ravel(), minlength=256) for colour in range(3)])
+            counts = np.zeros((3, 256), np.int64)
+            for start in range(0, len(train), PREDICT_BATCH):
+                part = inputs[train[start : start + PREDICT_BATCH]]
+                counts += [np.bincount(part[..., colour].ravel(), minlength=256) for colour in range(3)]
             weights, values = counts / counts.sum(axis=1, keepdims=True), np.arange(256)
             mean = weights @ values
             std = np.maximum(np.sqrt((weights * (values - mean[:, None]) ** 2).sum(axis=1)), 1.0)
         else:
-            mean, std = inputs.mean(axis=0, dtype=np.float64), inputs.std(axis=0, dtype=np.float64)
+            features = inputs[train]
+            mean, std = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
             std = np.where(std > 0, std, 1.0)
         for buffer, values in ((self._model.mean, mean), (self._model.std, std)):
             buffer.copy_(torch.from_numpy(np.asarray(values, np.float32)).view_as(buffer))
 
-    def _validate(self, inputs: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, float]:
-        scores, _ = self._forward(inputs)
-        loss = nn.functional.cross_entropy(scores, torch.from_numpy(labels)).item()
-        macro = macro_scores(labels, scores.argmax(dim=1).numpy(), self._classes)
+    def _validate(self, inputs: NDArray[Any], labels: NDArray[np.int64], rows: NDArray[np.intp]) -> dict[str, float]:
+        starts = range(0, len(rows), PREDICT_BATCH)
+        scores, _ = self._forward(inputs[rows[start : start + PREDICT_BATCH]] for start in starts)
+        loss = nn.functional.cross_entropy(scores, torch.from_numpy(labels[rows])).item()
+        macro = macro_scores(labels[rows], scores.argmax(dim=1).numpy(), self._classes)
         return {"validation_loss": loss, **{f"validation_{name}": score for name, score in macro.items()}}
 
     @torch.inference_mode()
-    def _forward(self, inputs: NDArray[Any]) -> tuple[Tensor, Tensor | None]:
-        """Scores before the softmax (n, k), and what enters the last layer (n, m) where that is linear, on the CPU."""
+    def _forward(self, batches: Iterable[NDArray[Any]]) -> tuple[Tensor, Tensor | None]:
+        """Scores before the softmax (n, k), and what enters the last layer (n, m) where that is linear, on the CPU.
+
+        batches: n inputs, some at a time.
+        """
         model = self._model.eval()
         embeddings: list[Tensor] = []
         linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
@@ -188,16 +203,15 @@ class TorchClassifier:
             layer.register_forward_pre_hook(lambda _, entering: embeddings.append(entering[0].float().cpu()))
             for layer in linear[-1:]
         ]
-        parts = [inputs[start : start + PREDICT_BATCH] for start in range(0, len(inputs), PREDICT_BATCH)]
         with device.precision(self._device):
-            scores = [model(self._to_device(part)).float().cpu() for part in parts]
+            scores = [model(self._to_device(batch)).float().cpu() for batch in batches]
         for hook in hooks:
             hook.remove()
         return torch.cat(scores), torch.cat(embeddings) if embeddings else None
 
     def _to_device(self, inputs: NDArray[Any]) -> Tensor:
         """Frames (n, h, w, 3) → (n, 3, h, w) in the same order of bytes, which is torch's channels_last."""
-        tensor = torch.from_numpy(inputs).to(self._device)
+        tensor = device.tensor(inputs).to(self._device)
         return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
 
     def _fingerprint(self, inputs: NDArray[Any], labels: NDArray[np.int64]) -> str:
@@ -258,15 +272,22 @@ def train_one_epoch(
     optimizer: torch.optim.Optimizer,
     epoch: Epoch,
     augmentation: Augmentation,
+    rows: Tensor | None = None,
 ) -> float:
-    """Pass over all training frames in a new order; return the mean loss. Raises `TrainingError` if not finite."""
+    """Pass over all training frames in a new order; return the mean loss. Raises `TrainingError` if not finite.
+
+    rows: where the training frames stand among `frames`; None: all of them are.
+    """
     # Each epoch has its own seed: a training that goes on need not know how many numbers were drawn before it stopped.
     draws = int(np.random.SeedSequence([epoch.seed, epoch.number]).generate_state(1, np.uint64)[0] >> 1)
     torch.manual_seed(draws)  # dropout
     random = torch.Generator(frames.device).manual_seed(draws)
     model.train()
     total = torch.zeros((), device=frames.device)
-    order = torch.randperm(len(frames), generator=random, device=frames.device)
+    count = len(frames) if rows is None else len(rows)
+    order = torch.randperm(count, generator=random, device=frames.device)
+    if rows is not None:
+        order = rows[order]
     bar = tqdm(order.tensor_split(epoch.batches), f"epoch {epoch.number}/{epoch.epochs}", leave=False, disable=None)
     for step, batch in enumerate(bar):
         for group in optimizer.param_groups:
@@ -277,7 +298,7 @@ def train_one_epoch(
         torch.autograd.backward(loss)
         optimizer.step()
         total += loss.detach() * len(batch)
-    mean = total.item() / len(frames)
+    mean = total.item() / count
     if not math.isfinite(mean):
         raise TrainingError(
             f"the loss became {mean} in epoch {epoch.number}; lower learning_rate (now {epoch.learning_rate})"

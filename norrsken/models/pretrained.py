@@ -51,7 +51,7 @@ class PretrainedNetwork:
         """The scores of frames before the softmax: (n, 128, 128, 3) → (n, 1000)."""
         parts = []
         for start in range(0, len(frames), BATCH):
-            batch = torch.from_numpy(frames[start : start + BATCH]).to(self._device).permute(0, 3, 1, 2).float()
+            batch = device.tensor(frames[start : start + BATCH]).to(self._device).permute(0, 3, 1, 2).float()
             batch = nn.functional.interpolate(batch, (self._size,) * 2, mode="bicubic", antialias=True)
             with device.precision(self._device):
                 parts.append(self._network((batch.clamp(0, 255) - self._mean) / self._std).float().cpu().numpy())

@@ -1,6 +1,7 @@
-"""From the bytes of an archived JPEG to the processed frame: the four steps of Kvammen et al. 2020, section 2.1."""
+"""From the bytes of an archived picture to the processed frame: the four steps of Kvammen et al. 2020, section 2.1."""
 
 import os
+import re
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from norrsken.config.site import CROP, Camera
+from norrsken.nights.png import SIGNATURE, PngError, decode_png, png_header
 
 Image = NDArray[np.uint8]
 
@@ -19,16 +21,20 @@ _ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_
 _COLOURSPACES = {"YCbCr": "RGB", "RGB": "RGB", "Gray": "GRAY", "CMYK": "CMYK", "YCCK": "CMYK"}
 
 
+#: Why a picture of so many channels is no colour frame; three equal ones of a grey sky are one.
+_CHANNELS = {1: "grey: one channel, not three", 2: "grey with transparency", 4: "four channels, not three"}
+
+
 class UnreadableImage(ValueError):
-    """The file is no decodable JPEG: empty, without end marker, with a libjpeg warning, or something else."""
+    """The file is no decodable JPEG or PNG: empty, damaged, without end, or something else; why, in a few words."""
 
 
 class WrongGeometry(ValueError):
-    """The file is a readable JPEG, but not of the camera's size, or not of three colours."""
+    """The file is a readable picture, but not of the camera's size, or not of three colours of 8 bits; which it is."""
 
 
 def read_frame(path: str | os.PathLike[str], camera: Camera, buffer: Image | None = None) -> Image:
-    """Read and decode an archived JPEG: see `decode`. Raises `OSError` where the file cannot be read."""
+    """Read and decode an archived picture: see `decode`. Raises `OSError` where the file cannot be read."""
     with open(path, "rb", buffering=0) as file:
         if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
             raise UnreadableImage("too large for a frame")
@@ -36,28 +42,65 @@ def read_frame(path: str | os.PathLike[str], camera: Camera, buffer: Image | Non
 
 
 def decode(data: bytes, camera: Camera, buffer: Image | None = None) -> Image:
-    """Decode a JPEG as libjpeg-turbo does by default: (height, width, 3) uint8 RGB, as archived.
+    """Decode a JPEG, as libjpeg-turbo does by default, or a PNG: (height, width, 3) uint8 RGB, as archived.
 
     buffer: an array of that shape to decode into; new memory for every frame costs half as much as its decoding.
-    EXIF orientation is ignored. Raises `UnreadableImage` at any warning of libjpeg, `WrongGeometry` for another size
-    or number of colours.
+    EXIF orientation is ignored. Raises `UnreadableImage` at any warning of libjpeg and any damage of a PNG,
+    `WrongGeometry` for another size or number of colours. The first bytes tell the format, not the file's name.
     """
+    if not data:
+        raise UnreadableImage("an empty file")
+    if data.startswith(SIGNATURE):
+        return _decode_png(data, camera)
+    if not data.startswith(b"\xff\xd8"):
+        raise UnreadableImage("neither JPEG nor PNG")
     try:
         height, width, colourspace, _ = simplejpeg.decode_jpeg_header(data)
         if width * height > MAX_PIXELS:
-            raise WrongGeometry(f"{width} × {height} pixels, expected {camera.width} × {camera.height}")
+            raise _wrong_size(width, height, camera)
         colours = _COLOURSPACES[colourspace]
         target = buffer if (height, width, colours) == (camera.height, camera.width, "RGB") else None
         frame: Image = simplejpeg.decode_jpeg(data, colours, strict=True, buffer=target)
     except WrongGeometry:
         raise
     except (ValueError, KeyError) as error:
-        raise UnreadableImage(str(error)) from None
-    if frame.shape != (camera.height, camera.width, 3):
-        raise WrongGeometry(
-            f"{width} × {height} pixels of {frame.shape[2]} colours, expected {camera.width} × {camera.height} of 3"
-        )
+        raise UnreadableImage(_without_numbers(str(error))) from None
+    _check(width, height, frame.shape[2], camera)
     return frame
+
+
+def _decode_png(data: bytes, camera: Camera) -> Image:
+    """Decode a PNG of three colours of 8 bits; the errors are those of `decode`."""
+    try:
+        header = png_header(data)
+        if header.width * header.height > MAX_PIXELS:
+            raise _wrong_size(header.width, header.height, camera)
+        if header.bits > 8:
+            raise WrongGeometry(f"{header.bits} bits a colour, not 8")
+        if header.palette:
+            raise WrongGeometry("a palette, not three channels")
+        frame = decode_png(data)
+    except PngError as error:
+        raise UnreadableImage(str(error)) from None
+    _check(header.width, header.height, header.channels, camera)
+    return frame
+
+
+def _check(width: int, height: int, channels: int, camera: Camera) -> None:
+    """Raise `WrongGeometry` where a picture is none of the camera's."""
+    if channels != 3:
+        raise WrongGeometry(_CHANNELS[channels])
+    if (width, height) != (camera.width, camera.height):
+        raise _wrong_size(width, height, camera)
+
+
+def _wrong_size(width: int, height: int, camera: Camera) -> WrongGeometry:
+    return WrongGeometry(f"{width} × {height} pixels, not {camera.width} × {camera.height}")
+
+
+def _without_numbers(message: str) -> str:
+    """What libjpeg says without its numbers, so that equal damages can be counted."""
+    return re.sub(r"\b(?:0x[0-9a-f]+|\d+)\b", "…", message.splitlines()[0] if message else "damaged", flags=re.I)[:80]
 
 
 def process(frame: Image, camera: Camera) -> Image:

@@ -30,7 +30,9 @@ def film_night(config: Config, night: date, output: Path) -> int:
     Raises `NorrskenError` where the archive has no frame of that night.
     """
     month = night.isoformat()[:7]
-    leaves = find_directories(config.archive.root, config.archive.directories)
+    leaves = find_directories(
+        config.archive.root, config.archive.directories, config.archive.clock, config.archive.folders
+    )
     months = directories_by_month(leaves, config.site.longitude)
     directories = [os.path.join(config.archive.root, path) for path in months.get(month, [])]
     settings = config.night_settings(config.cameras)

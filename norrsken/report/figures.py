@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from matplotlib.figure import Figure
 
 from norrsken import schemas, tables
@@ -95,7 +97,10 @@ def raw_frame(frame_id: str, table: Path, root: str) -> Path | None:
     """The archived file of a frame of a night table, below the archive's root; None where either file is gone."""
     if not table.exists():
         return None
-    rows = tables.read(table, schemas.NIGHT_TABLE, ["frame_id", "status", "path"]).to_pandas()
-    kept = rows[(rows["frame_id"] == frame_id) & (rows["status"] == "kept")]
-    path = Path(root, kept["path"].iloc[0]) if len(kept) else None
-    return path if path is not None and path.exists() else None
+    rows = tables.read(table, schemas.NIGHT_TABLE, ["frame_id", "status", "path"])
+    kept = rows.filter(pc.equal(rows["status"].cast(pa.string()), "kept"))
+    if frame_id not in kept["frame_id"].to_pylist():
+        return None
+    (row,) = tables.rows_of(kept, [frame_id], table)
+    path = Path(root, kept["path"][row].as_py())
+    return path if path.exists() else None

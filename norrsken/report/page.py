@@ -40,7 +40,7 @@ def write_report(
     """
     scores = pd.read_csv(tables_shown["table2"]).fillna({"note": ""})
     methods = {name: split.method for name, split in settings.splits.items()}
-    tabulated = ("frames", "selection", "table1", "agreement", "consistency", "resources")
+    tabulated = ("frames", "selection", "census", "table1", "agreement", "consistency", "resources")
     page = {
         "settings": settings,
         "best": best_row(scores, methods),

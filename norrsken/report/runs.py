@@ -57,17 +57,17 @@ class Best:
     def __init__(self, table2: str | os.PathLike[str], settings: FigureSettings) -> None:
         scores, folder = pd.read_csv(table2), Path(settings.folder)
         row = best_row(scores, settings.methods)
-        self.any = Runs(folder, row["split"], row["model"], settings.seeds)
+        self.any = Runs(folder, row["split"], row["model"], settings.seeds[row["model"]])
         networks = [model for model, kind in settings.kinds.items() if kind == "network"]
         #: The best network; None where the configuration has no network.
         self.network = None
         if networks:
             row = best_row(scores, settings.methods, networks)
-            self.network = Runs(folder, row["split"], row["model"], settings.seeds)
+            self.network = Runs(folder, row["split"], row["model"], settings.seeds[row["model"]])
         neighbours = [model for model, kind in settings.kinds.items() if kind == "nearest-neighbours"]
         rival = next((model for model in neighbours if model != self.any.model), None)
         #: The rival, 3NN in the paper's Figure 7; None where no nearest neighbours stand beside the best model.
-        self.rival = None if rival is None else Runs(folder, self.any.split, rival, settings.seeds)
+        self.rival = None if rival is None else Runs(folder, self.any.split, rival, settings.seeds[rival])
 
 
 def mistakes(predictions: Sequence[pd.DataFrame], number: int) -> list[tuple[str, str, str, float]]:

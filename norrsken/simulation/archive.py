@@ -1,8 +1,11 @@
 """Write simulated nights as an archive, their truth beside it, and the tables of the annotators.
 
-The seed and its date alone decide a night, so that nights can be added and a killed simulation can go on.
+The seed and its date alone decide a night, so that nights can be added and a killed simulation can go on. The tables
+are then made anew; but a table that a person has changed since is never replaced.
 """
 
+import hashlib
+import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -22,10 +25,11 @@ from norrsken import tables
 from norrsken.config.base import ConfigError
 from norrsken.config.config import Config
 from norrsken.config.site import Camera
+from norrsken.config.timecodes import zone
 from norrsken.curation.labelling import sequence
 from norrsken.dataset.selections import COLUMNS
 from norrsken.errors import NorrskenError
-from norrsken.files import write_csv, written_aside
+from norrsken.files import csv_bytes, digest, to_json, written_aside
 from norrsken.nights.archive import truth_folder
 from norrsken.nights.names import camera_in_force, frame_id
 from norrsken.simulation import annotators
@@ -48,6 +52,10 @@ VERSION = 1
 #: What is wrong with some files of every archive; each night has a few of them.
 FLAWS = ("cut off", "empty", "HTML", "wrong size", "doubled", "stray file")
 
+#: In the folder of the truth: the SHA-256 of each table that a simulation of this archive has ever written → its name.
+#: Of all, not only of the last ones, because a simulation can be killed between two tables.
+WRITTEN = "tables.json"
+
 #: Frames worth labelling that are no farther apart are chosen as one span.
 SAME_SPAN = timedelta(minutes=5)
 
@@ -59,13 +67,16 @@ def simulate(config: Config, nights: Iterable[date], seed: int, workers: int) ->
     """Write the frames of these nights into the archive, and the tables that people would make of all nights.
 
     Returns the number of new frames. The same seed gives the same bytes. Nights that are there already are left alone.
-    Raises `NorrskenError` where the archive or a table was not made by a simulation, or by one with other settings, and
-    where the release's label set does not say which labels stand for the simulated sky.
+    Raises `NorrskenError` where the archive or a table was not made by a simulation, or by one with other settings,
+    where a table was changed since, and where the release's label set does not say which labels stand for the simulated
+    sky.
     """
     simulated_by(config.label_set(config.release))
+    config.labelling_settings(config.release)  # raises where nobody labels the release's frames
     truths = truth_folder(config.archive.root)
     settings = _settings(config, seed)
     _refuse_what_is_not_simulated(config, truths, settings)
+    _refuse_changed_tables(config, truths, seed)
     missing = sorted(night for night in set(nights) if not _truth_file(truths, night).exists())
     frames = 0
     work = (joblib.delayed(_simulate_night)(config, night, seed, settings) for night in missing)
@@ -86,8 +97,10 @@ def _settings(config: Config, seed: int) -> dict[str, Any]:
         "seed": seed,
         "version": VERSION,
         "site": config.site.model_dump(mode="json"),
-        "cameras": [camera.model_dump(mode="json") for camera in config.cameras],
+        "cameras": [{"name": camera.name, **camera.model_dump(mode="json")} for camera in config.cameras],
         "directories": config.archive.directories,
+        "clock": config.archive.clock,
+        "folders": config.archive.folders,
     }
 
 
@@ -102,7 +115,7 @@ def _refuse_what_is_not_simulated(config: Config, truths: Path, settings: dict[s
                     "Give the configuration another archive.root and labels, or remove them"
                 )
         return
-    before = tables.about(made[0])["settings"]
+    before = {"clock": "UTC", "folders": "day", **tables.about(made[0])["settings"]}
     for key, value in settings.items():
         if before.get(key) != value:
             raise NorrskenError(
@@ -122,11 +135,13 @@ def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, 
         if camera is None:
             raise ConfigError(f"no camera of the configuration was in force at {time:%Y-%m-%d}")
         view = scene(sky, minute, camera)
-        name = _name(camera, time, view.exposure_ms)
-        path = Path(config.archive.root) / time.strftime(config.archive.directories) / name
+        shown = time.astimezone(zone(config.archive.clock))
+        name = _name(camera, shown, view.exposure_ms)
+        of_folder = datetime.combine(night, shown.time()) if config.archive.folders == "night" else shown
+        path = Path(config.archive.root) / of_folder.strftime(config.archive.directories) / name
         with written_aside(path) as temporary:
             temporary.write_bytes(encode(view.photograph()))
-        doubles.append(_name(camera, time, view.exposure_ms + 1))
+        doubles.append(_name(camera, shown, view.exposure_ms + 1))
         rows.append(
             {
                 "frame_id": frame_id(config.site.station, time),
@@ -154,7 +169,7 @@ def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, 
 
 
 def _name(camera: Camera, time: datetime, exposure_ms: int) -> str:
-    name: str = Parser(camera.pattern).compose({"time": time.replace(tzinfo=None), "exposure_ms": exposure_ms})
+    name: str = Parser(camera.pattern).compose({"time": time, "exposure_ms": exposure_ms})
     return name
 
 
@@ -185,13 +200,13 @@ def _spoil_files(
     return flaws
 
 
-def _write_labels(config: Config, truths: Path, seed: int) -> None:
-    """Write the selections and the label tables of the release, as the pages of `norrsken.curation` would give them."""
+def _label_tables(config: Config, truths: Path, seed: int) -> Iterator[tuple[str, bytes]]:
+    """The selections and the label tables of the release, as the pages of `norrsken.curation` would give them."""
     release, settings = config.releases[config.release], config.labelling_settings(config.release)
     simulated = simulated_by(config.label_set(config.release))
     offered = list(_offered(truths, config))
     if release.selections is not None:
-        write_csv(_selections(truths, next(iter(settings.orders))), release.selections)
+        yield release.selections, csv_bytes(_selections(truths, next(iter(settings.orders))))
     frames = [name for truth in offered for name in truth["frame_id"]]
     for annotator, path in enumerate(release.labels):
         order = settings.orders[Path(path).stem]
@@ -204,7 +219,59 @@ def _write_labels(config: Config, truths: Path, seed: int) -> None:
             for again in (False, True)
         ]
         shown = sequence(len(frames), Path(path).stem, order, settings)
-        write_csv(annotators.record(frames, answers, shown, annotator, seed), path)
+        yield path, csv_bytes(annotators.record(frames, answers, shown, annotator, seed))
+
+
+def _refuse_changed_tables(config: Config, truths: Path, seed: int) -> None:
+    """Raise `NorrskenError` where a table of the release is there that no simulation has written.
+
+    Archives that were simulated before `WRITTEN` was kept have none. Their tables are what the truth gives now, unless
+    somebody has changed them, or a simulation was killed before it wrote them: then they are refused too.
+    """
+    release = config.releases[config.release]
+    paths = [path for path in filter(None, (release.selections, *release.labels)) if Path(path).exists()]
+    written = _written(truths)
+    if all(digest(path) in written for path in paths):
+        return
+    for path, content in _label_tables(config, truths, seed):
+        if path in paths and digest(path) == hashlib.sha256(content).hexdigest():
+            _remember(truths, path, content)
+    for path in paths:
+        _refuse_changed_table(path, truths)
+
+
+def _refuse_changed_table(path: str, truths: Path) -> None:
+    if Path(path).exists() and digest(path) not in _written(truths):
+        raise NorrskenError(
+            f"{path} is not as a simulation has written it: somebody has changed it, so it is not replaced. Move it "
+            "away to have it made again, or name other tables in the release"
+        )
+
+
+def _written(truths: Path) -> dict[str, str]:
+    """What `WRITTEN` says; nothing where it is not there or was damaged, so that the truth decides."""
+    try:
+        written = json.loads((truths / WRITTEN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return written if isinstance(written, dict) else {}
+
+
+def _remember(truths: Path, path: str, content: bytes) -> None:
+    """Add a table to `WRITTEN`, before it is written."""
+    written, new = _written(truths), hashlib.sha256(content).hexdigest()
+    if new not in written:
+        with written_aside(truths / WRITTEN) as part:
+            part.write_text(to_json(written | {new: Path(path).name}) + "\n", encoding="utf-8")
+
+
+def _write_labels(config: Config, truths: Path, seed: int) -> None:
+    """Write the selections and the label tables of the release."""
+    for path, content in _label_tables(config, truths, seed):
+        _refuse_changed_table(path, truths)  # somebody may have changed it while the nights were simulated
+        _remember(truths, path, content)
+        with written_aside(path) as part:
+            part.write_bytes(content)
 
 
 def _selections(truths: Path, annotator: str) -> pd.DataFrame:

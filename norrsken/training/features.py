@@ -20,6 +20,9 @@ NETWORK_KEY = "network"
 #: Frames whose histograms a process computes at a time.
 HOG_BATCH = 64
 
+#: Frames that are held in memory at a time: whole batches of every kind of feature.
+AT_A_TIME = 1024
+
 
 def histogram_of_gradients(image: NDArray[np.uint8], settings: Hog) -> NDArray[np.float32]:
     """Histogram of oriented gradients (Dalal & Triggs 2005) of a processed frame (128, 128, 3), as one vector.
@@ -72,9 +75,9 @@ def _histograms(frames: NDArray[np.uint8], settings: Hog, workers: int) -> NDArr
 def extract_features(dataset: str, settings: Features, output: str, workers: int | None = None) -> None:
     """Write the features of every frame of `dataset.parquet`, in its order. workers: as in `Extractor`."""
     extractor = Extractor(settings, workers)
-    table = tables.read(dataset, schemas.dataset_table([]), ["frame_id", "image"])
-    features = extractor(tables.images(table["image"]))
-    rows = pa.table({"frame_id": table["frame_id"], "features": pa.array(list(features), pa.list_(pa.float32()))})
+    frames = tables.read(dataset, schemas.dataset_table([]), ["frame_id"])["frame_id"]
+    vectors = [vector for images in tables.image_parts(dataset, AT_A_TIME) for vector in extractor(images)]
+    rows = pa.table({"frame_id": frames, "features": pa.array(vectors, pa.list_(pa.float32()))})
     tables.write(output, rows, schemas.FEATURES_TABLE, settings.plain(), **{NETWORK_KEY: extractor.about})
 
 

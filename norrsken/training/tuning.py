@@ -8,7 +8,7 @@ import numpy as np
 from norrsken.config.base import ConfigError
 from norrsken.config.config import Config, check
 from norrsken.config.models import Model
-from norrsken.dataset.splits import divide, read_split
+from norrsken.dataset.splits import divide, read_split, with_images
 from norrsken.evaluation.scores import macro_scores
 from norrsken.models import classifiers
 from norrsken.training.run import read_inputs
@@ -35,12 +35,15 @@ def tune(
     name = split or next(iter(splits))
     if name not in splits:
         raise ConfigError(f"releases.{config.release}.splits has no {name!r}; it has {', '.join(splits)}")
-    train, _, _, classes = read_split(dataset, name, images=features is None)
-    (inputs,) = read_inputs([train], features)
-    labels = np.array(classes)[train.labels]
+    train, _, _, classes = read_split(dataset, name)
     held_out = splits[name].model_copy(update={"test_share": 0.2, "seed": 0})
-    validation = divide(labels, train.nights, held_out, classes)
-    yield f"{(~validation).sum()} frames to train on, {validation.sum()} to score, of the training frames of {name!r}"
+    validation = divide(np.array(classes)[train.labels], train.nights, held_out, classes)
+    parts = [train.of(rows) for rows in (~validation, validation)]
+    if features is None:
+        parts = [with_images(dataset, part) for part in parts]
+    inputs, scored = read_inputs(parts, features)
+    labels, truth = (part.labels for part in parts)
+    yield f"{len(labels)} frames to train on, {len(truth)} to score, of the training frames of {name!r}"
     yield f"{'settings':50s} {'macro F1':>16s} {'loss':>8s}"
     for values in product(*tries.values()):
         chosen = dict(zip(tries, values, strict=True))
@@ -48,9 +51,8 @@ def tune(
         results = []
         for seed in range(seeds):
             classifier = classifiers.build(settings, seed, len(classes), inputs.shape[-1])
-            classifier.fit(inputs[~validation], train.labels[~validation])
-            probabilities = classifier.predict(inputs[validation]).probabilities
-            truth = train.labels[validation]
+            classifier.fit(inputs, labels)
+            probabilities = classifier.predict(scored).probabilities
             likely = probabilities[np.arange(len(truth)), truth]
             loss = -np.log(np.maximum(likely, 1e-6)).mean()
             results.append((macro_scores(truth, probabilities.argmax(axis=1), len(classes))["f1"], loss))

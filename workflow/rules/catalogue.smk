@@ -71,7 +71,7 @@ rule classify_month:
         runtime=more_each_time(120),
         gpu=plan.most_of("gpu"),
     params:
-        site=plan.config.site.plain(),
+        site=plan.config.site.place.plain(),
         version=stages.CATALOGUE,
     script:
         "../scripts/classify_month.py"
@@ -203,6 +203,7 @@ rule write_night_pages:
         runtime=more_each_time(60),
     params:
         settings=plan.config.night_page_settings(plan.name).plain(),
+        lost=plan.survey.lost,
         version=stages.CATALOGUE,
     script:
         "../scripts/write_night_pages.py"

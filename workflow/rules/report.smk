@@ -67,6 +67,7 @@ if not plan.sources and not plan.frozen:
                 labels={"table": "Frames of the archive by year and filter"},
             ),
             selection=paths.SELECTION,
+            census=paths.CENSUS,
         log:
             "results/logs/count_frames/{release}.log",
         benchmark:
@@ -80,6 +81,8 @@ if not plan.sources and not plan.frozen:
         params:
             years=sorted(plan.release.years),
             longitude=plan.config.site.longitude,
+            lost=plan.survey.lost,
+            left_out=plan.survey.left_out,
             version=stages.REPORT,
         script:
             "../scripts/count_frames.py"

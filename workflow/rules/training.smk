@@ -72,5 +72,7 @@ rule collect_scores:
     resources:
         mem_mb=more_each_time(1000),
         runtime=more_each_time(10),
+    params:
+        version=stages.REPORT,
     script:
         "../scripts/collect_scores.py"

@@ -1,7 +1,7 @@
 """Rule classify_month: see `norrsken.catalogue.frames`."""
 
 from norrsken.catalogue.frames import classify_month
-from norrsken.config.site import Site
+from norrsken.config.site import Place
 from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):
@@ -9,6 +9,6 @@ with log_to(snakemake.log[0]):
         nights=snakemake.input.nights,
         classifier=snakemake.input.classifier,
         condition=snakemake.input.condition,
-        site=Site.model_validate(snakemake.params.site),
+        site=Place.model_validate(snakemake.params.site),
         output=snakemake.output[0],
     )

@@ -10,6 +10,7 @@ with log_to(snakemake.log[0]):
         nights=snakemake.input.nights,
         keograms=snakemake.input.keograms,
         events=snakemake.input.events,
+        lost=snakemake.params.lost,
         settings=NightPageSettings.model_validate(snakemake.params.settings),
         output=snakemake.output[0],
     )

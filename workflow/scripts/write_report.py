@@ -10,7 +10,7 @@ CAPTIONS = Path(snakemake.scriptdir, "../captions")
 
 with log_to(snakemake.log[0]):
     inputs = snakemake.input
-    counted = {name: inputs.get(name) for name in ("frames", "selection") if inputs.get(name)}
+    counted = {name: inputs.get(name) for name in ("frames", "selection", "census") if inputs.get(name)}
     write_report(
         labelled=inputs.labelled,
         dataset=inputs.dataset,

@@ -1,0 +1,159 @@
+"""What a plan must know of the disk. It is looked up once, by the process that plans, and handed to its jobs.
+
+Jobs would otherwise look for themselves, hours later and on other machines, and come to another plan: a month or a
+frozen release may have appeared meanwhile. Only the standard library and pydantic are imported here.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from norrsken import paths
+from norrsken.calendar import months_of_years
+from norrsken.config.base import ConfigError, Settings
+from norrsken.config.config import Config
+from norrsken.files import written_aside
+from norrsken.nights.archive import (
+    directories_by_month,
+    find_tree,
+    truth_folder,
+    why_without_images,
+    years_without_data,
+)
+
+#: The variable of the environment that tells jobs where the survey lies that their plan was made of.
+VARIABLE = "NORRSKEN_SURVEY"
+
+#: Where surveys lie, below the folder in which Snakemake works. Those that no job needs any more are removed.
+FOLDER = ".snakemake/norrsken"
+KEPT_SECONDS = 30 * 86400
+
+
+class Survey(Settings):
+    """What was found.
+
+    months: the leaf directories that the nights of each month reach into, below the archive's root. listings: a digest
+    of their names and times for each of these months, which is another one when a file has come or gone. lost: months
+    that have tables, but nothing in the archive any more. frozen: whether the release's labelled frames are a source
+    now, which nothing remakes. counted: the tables that count its frames. left_out: what lies below the archive's root
+    but fits no pattern, as `archive.LeftOut`. truth: the folder of a simulation's truth. empty_years: years of the
+    release without data. without_images: why no file of the archive is named like a frame; empty where one is.
+    warnings: sentences about what stops nothing.
+    """
+
+    months: dict[str, list[str]]
+    listings: dict[str, str]
+    lost: list[str]
+    frozen: bool
+    counted: list[str]
+    left_out: list[tuple[str, str, int]]
+    truth: str | None
+    empty_years: list[int]
+    without_images: str
+    warnings: list[str]
+
+
+def look(config: Config) -> Survey:
+    """Look at the archive and the results. Raises `ConfigError` where what the release stands on is not there."""
+    name, release, archive = config.release, config.releases[config.release], config.archive
+    frozen = release.frozen and os.path.exists(paths.LABELLED.format(release=name))
+    sources: Mapping[str, str] = getattr(release, "sources", {})
+    missing = [path for path in sources.values() if not os.path.exists(path)]
+    if missing:
+        key = "table" if missing[0] == sources.get("table") else "path"
+        raise ConfigError(f"releases.{name}.{key}: there is no {missing[0]!r}; unpack the data set there")
+    warnings = []
+    try:
+        leaves, left_out = find_tree(archive.root, archive.directories, archive.clock, archive.folders)
+    except ConfigError as error:
+        # A release of other frames needs no archive, and a frozen one has all that it needs.
+        if not frozen and (not sources or os.path.isdir(archive.root)):
+            raise
+        leaves, left_out = [], []
+        if not sources:
+            warnings.append(f"{error}: nothing new is taken from the archive.")
+    months = directories_by_month(leaves, config.site.longitude)
+    made = [month for month in months_made() if month not in months]
+    # What a failed job has left of them is made anew of what was kept.
+    months |= {month: [] for month in sorted(_names(Path(paths.KEPT).parent) - {*months, *made})}
+    empty_years = years_without_data(release.years, leaves)
+    nothing = set(empty_years) == set(release.years) and not {*made} & months_of_years(release.years)
+    if release.years and leaves and nothing and not frozen:
+        raise ConfigError(
+            f"releases.{name}.years: the archive {archive.root!r} has no directory of these years; "
+            f"it reaches from {leaves[0].path} to {leaves[-1].path}"
+        )
+    if made and leaves:
+        warnings.append(f"The archive has nothing more of {', '.join(made)}: what was made of it stays.")
+    ahead = [leaf.path for leaf in leaves if _time(archive.root, leaf.path) > time.time_ns() + 10**9 * 60]
+    if ahead:
+        warnings.append(
+            f"The time of {ahead[0]} in the archive lies ahead{_and_more(ahead)}: the clock of a computer is wrong. "
+            "It does no harm."
+        )
+    truth = truth_folder(archive.root)
+    return Survey(
+        months=months,
+        listings={month: _listing(archive.root, directories) for month, directories in months.items()},
+        lost=made,
+        frozen=frozen,
+        counted=[key for key, path in paths.COUNTS.items() if os.path.exists(path.format(release=name))],
+        left_out=[tuple(one) for one in left_out],
+        truth=str(truth) if truth.is_dir() else None,
+        empty_years=empty_years,
+        without_images=why_without_images(config, leaves) if leaves else "",
+        warnings=warnings,
+    )
+
+
+def _and_more(paths: list[str]) -> str:
+    return f", as that of {len(paths) - 1} more" if len(paths) > 1 else ""
+
+
+def months_made() -> list[str]:
+    """The months that have both night tables and keograms, in order."""
+    nights, keograms = (_names(Path(path).parent) for path in (paths.NIGHTS, paths.KEOGRAMS))
+    return sorted(nights & keograms)
+
+
+def _names(folder: Path) -> set[str]:
+    """The months of which a folder has a directory."""
+    return {path.name for path in folder.glob("????-??") if path.is_dir()}
+
+
+def _listing(root: str, directories: Iterable[str]) -> str:
+    """A digest of the directories' names and of the times at which something in them last came, went or was renamed.
+
+    The archive's root does not enter, so that an archive can be moved.
+    """
+    text = "".join(f"{path}\0{_time(root, path)}\n" for path in directories)
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:32]
+
+
+def _time(root: str, path: str) -> int:
+    try:
+        return os.stat(os.path.join(root, path)).st_mtime_ns
+    except OSError:  # it has just gone, or must not be read
+        return 0
+
+
+def hand_on(survey: Survey, folder: Path) -> None:
+    """Write a survey for the jobs and tell them, by the environment, where it lies. folder: where Snakemake works."""
+    text = survey.model_dump_json()
+    target = folder / FOLDER / f"survey-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+    with written_aside(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    for old in target.parent.glob("survey-*.json"):
+        if old.stat().st_mtime < time.time() - KEPT_SECONDS:
+            old.unlink(missing_ok=True)
+    os.environ[VARIABLE] = str(target.resolve())
+
+
+def handed_on() -> Survey | None:
+    """The survey that was handed to this job; None where there is none."""
+    path = os.environ.get(VARIABLE)
+    if not path or not os.path.exists(path):
+        return None
+    return Survey.model_validate_json(Path(path).read_text(encoding="utf-8"))
