@@ -3,19 +3,21 @@
 # make status     what is done, running, waiting, failed
 # make test       all checks
 # make test-cluster   a SLURM cluster of two nodes on this machine, and what can go wrong on it
+# make fuzz       damaged input of every kind, for some minutes; FUZZ_SEED=1 repeats a run
 # make bench      the benchmarks; see benchmarks/README.md
 # make bench-gpu  what only a GPU can tell, in eight minutes
 # make rulegraph    the picture of all rules in docs/architecture.md, by Graphviz
 # make lock       the newest versions that pyproject.toml allows, into envs/
 
 PYTHON ?= python3
+FUZZ_SEED ?= random
 VENV := .venv/bin
 # Byte code is made when a module is first imported: compiling all of torch would take a minute. So it must be written.
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(VENV)/python -m pip install --quiet --no-compile --disable-pip-version-check
 DEMO_NIGHTS := 2014-02-21 2014-02-23 2014-04-02 2015-03-16 2015-09-12 2015-10-20
 
-.PHONY: demo demo-full status test test-cluster check bench bench-gpu rulegraph lock clean
+.PHONY: demo demo-full status test test-cluster fuzz check bench bench-gpu rulegraph lock clean
 
 demo: .venv/run demo/labels/bertil.csv
 	$(VENV)/snakemake all labelling --directory demo --cores all --quiet rules
@@ -37,6 +39,9 @@ test: check
 
 test-cluster: .venv/test
 	$(VENV)/python -m pytest -m cluster --numprocesses 0 tests/test_cluster.py
+
+fuzz: .venv/test
+	FUZZ_EXAMPLES=1500 $(VENV)/python -m pytest tests/test_fuzz.py --hypothesis-seed=$(FUZZ_SEED) --numprocesses 0
 
 check: .venv/test
 	$(VENV)/ruff check

@@ -160,7 +160,7 @@ def test_a_frozen_release_refuses_other_labels(frozen_project: Project) -> None:
 def test_a_bad_set_stops_before_any_job(new_project: Project) -> None:
     for label_set, message in (
         ("khonett", "did you mean 'khonet'?"),
-        ("own.yaml", "own.yaml: the label set cannot be"),
+        ("own.yaml", "own.yaml: there is no such file; label_set"),
     ):
         new_project.config["releases"]["small"]["label_set"] = label_set
         new_project.save()

@@ -23,7 +23,7 @@ FLOORS = (
     "classify",
     "figures",
     "report", "catalogue",
-    "plan", "status", "cli", "__main__",
+    "survey", "plan", "status", "cli", "__main__",
 )  # fmt: skip
 
 #: Modules of more than `LONGEST` lines, with the reason.

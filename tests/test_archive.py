@@ -1,6 +1,7 @@
 """Nights, months, directories and file names."""
 
 import os
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from norrsken.calendar import month_span, months_of_years, night_of, night_start
 from norrsken.config.base import ConfigError
 from norrsken.config.directories import DirectoryPattern
 from norrsken.config.site import Camera
-from norrsken.nights.archive import directories_by_month, find_directories, months_of
+from norrsken.nights.archive import directories_by_month, find_directories, find_tree, months_of
 from norrsken.nights.names import FrameName, NameReader, cameras_between, frame_id
 
 KIRUNA = 20.42
@@ -63,7 +64,7 @@ def test_directory_names_tell_their_time(pattern: str, path: str, start: str, ho
     assert (found.start, found.end) == (utc(start), utc(start) + timedelta(hours=hours))
 
 
-@pytest.mark.parametrize("path", ["2015/02/30", "2015/13/01", "2015/1/12", "2015/01/12/x", "1815/01/12", "a/b/c"])
+@pytest.mark.parametrize("path", ["2015/02/30", "2015/13/01", "2015/001/12", "2015/01/12/x", "1815/01/12", "a/b/c"])
 def test_other_names_are_no_leaf_directories(path: str) -> None:
     assert DirectoryPattern("%Y/%m/%d").leaf(path) is None
 
@@ -101,11 +102,15 @@ def test_directories_are_found_by_name_alone(tmp_path: Path) -> None:
     assert months == {"2015-01": ["2015/01/31", "2015/02/01"], "2015-02": ["2015/02/01"]}
 
 
-def test_a_link_out_of_the_archive_is_refused(tmp_path: Path) -> None:
+def test_a_link_out_of_the_archive_is_refused_and_told(tmp_path: Path) -> None:
     (tmp_path / "outside/01/12").mkdir(parents=True)
-    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive/2016/01/12").mkdir(parents=True)
     (tmp_path / "archive/2015").symlink_to(tmp_path / "outside")
-    with pytest.raises(ConfigError, match="leads out of the archive"):
+    tree = find_tree(tmp_path / "archive", "%Y/%m/%d")
+    assert [leaf.path for leaf in tree.leaves] == ["2016/01/12"]
+    assert tree.left_out == [("2015", "a link that leads out of the archive", 1)]
+    shutil.rmtree(tmp_path / "archive/2016")
+    with pytest.raises(ConfigError, match="found '2015': a link that leads out of the archive"):
         find_directories(tmp_path / "archive", "%Y/%m/%d")
 
 

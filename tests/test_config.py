@@ -56,7 +56,6 @@ WRONG: list[tuple[Edit, str]] = [
     (lambda c: c["site"].update(lattitude=1), "site.lattitude: there is no such key; did you mean 'latitude'?"),
     (lambda c: c["site"].update(latitude=678), "site.latitude: input should be less than or equal to 90, found 678"),
     (lambda c: c["site"].update(latitude="north"), "site.latitude: input should be a valid number"),
-    (lambda c: c["site"].update(latitude=20.42, longitude=67.84), "look exchanged"),
     (lambda c: c["site"].pop("station"), "site.station: this key is missing"),
     (
         lambda c: c["releases"]["small"].update(labelling={"orders": {"anne": "time"}}),
@@ -83,6 +82,20 @@ WRONG: list[tuple[Edit, str]] = [
     (lambda c: c["models"]["3nn"].update(kind="forest"), "models.3nn: input tag 'forest'"),
     (lambda c: c["models"]["shufflenet"].pop("epochs"), "models.shufflenet.epochs: this key is missing"),
     (lambda c: c.update(seeds=[1, 1]), "seeds has the same seed twice"),
+    (lambda c: c["releases"]["small"].update(years=[2015, 2014, 2015]), "releases.small.years: 2015 is there twice"),
+    (lambda c: c["releases"].update(x="text"), "config.yaml: releases.x: expected keys and values, found 'text'"),
+    (lambda c: c["releases"].update(x=None), "config.yaml: releases.x: expected keys and values, found None"),
+    (lambda c: c["releases"].update(x=3), "config.yaml: releases.x: expected keys and values, found 3"),
+    (lambda c: c["releases"].update(x=[1]), "config.yaml: releases.x: expected keys and values, found a list"),
+    (lambda c: c["releases"]["small"].update(source=None), "releases.small: input tag 'None' found"),
+    (lambda c: c["features"].update(hog="text"), "features.hog: expected keys and values, found 'text'"),
+    (lambda c: c["features"].update(hog={}), "features.hog.kind: this key is missing"),
+    (lambda c: c["models"].update({"3nn": None}), "models.3nn: expected keys and values, found None"),
+    (lambda c: c["models"]["3nn"].pop("kind"), "models.3nn.kind: this key is missing"),
+    (lambda c: c.update(models=["3nn"]), "models: expected keys and values, found a list"),
+    (lambda c: c.update(archive="archive"), "archive: expected keys and values, found 'archive'"),
+    (lambda c: c.update(cameras="small"), "cameras: input should be a valid list, found 'small'"),
+    (lambda c: c.update(cameras=["small"]), "cameras.0: expected keys and values, found 'small'"),
 ]
 
 
@@ -140,11 +153,33 @@ def test_settings_come_out_with_sorted_keys() -> None:
     assert list(plain["site"]) == sorted(plain["site"])
 
 
-@pytest.mark.parametrize(("text", "message"), [("- a", "expected keys and values"), ("a: [", "not YAML")])
-def test_a_file_that_is_no_configuration(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "config.yaml").write_text(text)
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"- a", "expected keys and values"),
+        (b"a: [", "not YAML"),
+        (b"a: 2015-13-01", "not YAML: month must be in 1..12"),
+        (b"a: !!bool x", "not YAML"),
+        (b"a: {b: 1}\nd:\n  - {b: 1, c: 3,\n     b: 2}", r"yaml:4: the key 'b' is there already, in line 3"),
+        ("a: Ångström".encode("cp1252"), "is not in UTF-8"),
+        ("a: 1".encode("utf-16"), "is not in UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_configuration(tmp_path: Path, text: bytes, message: str) -> None:
+    (tmp_path / "config.yaml").write_bytes(text)
     with pytest.raises(ConfigError, match=message):
         load(tmp_path / "config.yaml")
+
+
+def test_a_configuration_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    for path, message in ((tmp_path, "cannot be read: Is a directory"), (tmp_path / "x", "there is no such file")):
+        with pytest.raises(ConfigError, match=message):
+            load(path)
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_bytes(yaml.safe_dump(CONFIG).encode("utf-8-sig"))
+    assert load(tmp_path / "config.yaml") == check(CONFIG)
 
 
 def test_yaml_dates_are_as_good_as_strings() -> None:

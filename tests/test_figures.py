@@ -71,7 +71,9 @@ def test_the_best_model_is_the_best_on_nights_that_it_has_not_seen(tmp_path: Pat
     assert best_row(SCORES[SCORES["split"] == "random"], {"random": "random"})["model"] == "resnet18"
     SCORES.to_csv(tmp_path / "table2.csv")
     kinds = {"3nn": "nearest-neighbours", "resnet18": "network", "svm": "linear-svm"}
-    best = Best(tmp_path / "table2.csv", FigureSettings(folder="small", seeds=[0], methods=methods, kinds=kinds))
+    seeds = {model: [0] for model in kinds}
+    settings = FigureSettings(folder="small", seeds=seeds, methods=methods, kinds=kinds)
+    best = Best(tmp_path / "table2.csv", settings)
     assert (best.any.model, best.any.split) == ("svm", "night")
     assert best.network is not None
     assert best.network.model == "resnet18"

@@ -38,10 +38,10 @@ from norrsken.training.features import histogram_of_gradients
 CONFIGURATION = Config.model_validate(CONFIG)
 
 DIGESTS = {
-    "nights": (2, "125ee56fb308a8af"),
-    "labels": (3, "228a9e5672f92456"),
+    "nights": (3, "4f45f21efb22f1c8"),
+    "labels": (4, "228a9e5672f92456"),
     "dataset": (2, "99e07ac94340a002"),
-    "report": (5, "79831b45b3f8e901"),
+    "report": (6, "79831b45b3f8e901"),
 }
 NUMBERS: dict[str, tuple[int, list[float]]] = {
     "features": (2, [1764.0, 0.16469, 0.13427, 0.20471, 0.091306, 0.20471, 0.032777]),

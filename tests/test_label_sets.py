@@ -258,7 +258,10 @@ def test_the_page_names_every_shipped_set_with_its_labels() -> None:
         assert name == "arcs-single-multiple" or classes == ", ".join(label_set.class_names)
 
 
-@pytest.mark.parametrize(("text", "message"), [("- a", "expected keys and values"), ("a: [", "not YAML")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("- a", "expected keys and values"), ("a: [", "not YAML"), ("a: 1\na: 2", r"own\.yaml:2: the key 'a'")],
+)
 def test_a_file_that_is_no_label_set(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "own.yaml").write_text(text)
     with pytest.raises(ConfigError, match=message):
@@ -266,13 +269,13 @@ def test_a_file_that_is_no_label_set(tmp_path: Path, text: str, message: str) ->
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"own\.yaml: the label set cannot be read: No such file"):
+    with pytest.raises(ConfigError, match=r"own\.yaml: there is no such file"):
         read_label_set(tmp_path / "own.yaml")
 
 
 def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_bytes("title: Höjd".encode("latin-1"))
-    with pytest.raises(ConfigError, match=r"own\.yaml: the label set is not a text in UTF-8"):
+    with pytest.raises(ConfigError, match=r"own\.yaml: is not in UTF-8; save it"):
         read_label_set(tmp_path / "own.yaml")
 
 

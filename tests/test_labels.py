@@ -49,7 +49,9 @@ def merge(folder: Path, settings: LabelSettings = SETTINGS, **labels: list[tuple
         paths.append(folder / "labels" / f"{annotator}.csv")
         write_labels(paths[-1], rows)
     output = folder / "labelled.parquet"
-    merge_labels([str(path) for path in paths], [], None, None, [str(folder / "nights/2015-01")], settings, str(output))
+    merge_labels(
+        [str(path) for path in paths], [], None, None, [str(folder / "nights/2015-01")], [], settings, str(output)
+    )
     return output
 
 
@@ -112,19 +114,56 @@ def test_a_table_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
     assert read_labels(path, SETTINGS) == {"KRN1": Given("arcs", 3), "KRN2": Given("edge", 4)}
 
 
+@pytest.mark.parametrize("yes", ["1", "1.0", " 1 ", "True", "TRUE", "true", "1.00"])
+@pytest.mark.parametrize("no", ["0", "0.0", "", " ", "False", "false"])
+def test_a_repeat_is_one_however_a_program_writes_it(tmp_path: Path, yes: str, no: str) -> None:
+    path = tmp_path / "anna.csv"
+    path.write_text(f"frame_id,label,repeat\nKRN1,arcs,{no}\nKRN1,patchy,{yes}\n")
+    assert read_labels(path, SETTINGS) == {"KRN1": Given("arcs", 2, repeat="patchy")}
+
+
+@pytest.mark.parametrize("other", ["2", "yes", "x", "nan", "-1", "0.5"])
+def test_a_repeat_that_says_something_else_is_named(tmp_path: Path, other: str) -> None:
+    path = tmp_path / "anna.csv"
+    path.write_text(f"frame_id,label,repeat\nKRN1,arcs,0\nKRN2,edge,{other}\n")
+    with pytest.raises(LabelError, match=f"anna.csv:3: repeat is '{other}', expected 1, or 0 or nothing"):
+        read_labels(path, SETTINGS)
+
+
+def test_numbers_that_no_column_can_hold_count_as_missing(made: Path) -> None:
+    """They must not end the merging, which writes 32 bits."""
+    table = made / "labels/anna.csv"
+    table.parent.mkdir()
+    table.write_text(f"frame_id,label,order,session,seconds,context\n{frame(0)},arcs,1e30,inf,nan,True\n")
+    assert read_labels(table, SETTINGS) == {frame(0): Given("arcs", 2, context=True)}
+    output = made / "labelled.parquet"
+    merge_labels([str(table)], [], None, None, [str(made / "nights/2015-01")], [], SETTINGS, str(output))
+    assert pq.read_table(output)["order_anna"].to_pylist() == [None]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("frame_id,label\nKRN1,arc\n", r"anna.csv:2: the label 'arc' is none of breakup"),
         ("frame_id,label\nKRN1,arcs\nKRN1,edge\n", r"anna.csv:3: KRN1 is 'edge' here and 'arcs' in line 2"),
         ("frame,label\n", "the column 'frame_id' is missing"),
-        ("", "an empty file"),
+        ("", "found an empty first line"),
+        ("frame_id;label\nKRN1;arcs\n", "because semicolons stand between the cells"),
+        ("frame_id,label\nKRN1,arcs,x\n", "anna.csv:2: has 3 cells, the header has 2"),
+        ('frame_id,label\nKRN1,"arcs\nKRN2,edge\n', "anna.csv:2: the row that begins here is not CSV"),
         ("frame_id,label\n" + "KRN1,x\n" * 8, "and 3 more"),
     ],
 )
 def test_a_wrong_table_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "anna.csv").write_text(text)
     with pytest.raises(LabelError, match=message):
+        read_labels(tmp_path / "anna.csv", SETTINGS)
+
+
+@pytest.mark.parametrize(("encoding", "named"), [("cp1252", "cp1252"), ("utf-16", "UTF-16")])
+def test_a_table_in_another_encoding_is_named(tmp_path: Path, encoding: str, named: str) -> None:
+    (tmp_path / "anna.csv").write_bytes("frame_id,label,anm\nKRN1,arcs,grön båge\n".encode(encoding))
+    with pytest.raises(LabelError, match=rf"anna\.csv:.*{named}.* Save it in UTF-8"):
         read_labels(tmp_path / "anna.csv", SETTINGS)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from norrsken.models.architectures import RepeatablePool, stock_parameters
 from norrsken.models.augmentation import BRIGHTNESS, ROTATION, augment
 from norrsken.models.pretrained import PretrainedNetwork
 from norrsken.paper import CLASSES, PAPER_TABLE2
-from norrsken.training.features import extract_features, histogram_of_gradients, read_features
+from norrsken.training.features import Extractor, extract_features, histogram_of_gradients, read_features
 from norrsken.training.run import HISTORY_COLUMNS, NOT_CONVERGED, RANDOM_FEATURES, train_run
 
 CONFIGURATION = Config.model_validate(CONFIG_OF_ALL_KINDS)
@@ -246,6 +247,41 @@ def test_other_architectures_join_by_their_settings_alone(dataset: Path, archite
     prediction = classifier.predict(images[:5])
     assert prediction.probabilities.shape == (5, 7)
     assert (None if prediction.embeddings is None else prediction.embeddings.shape) == (width and (5, width))
+
+
+@pytest.mark.filterwarnings("error:The given NumPy array is not writable")
+@pytest.mark.parametrize("name", ["shufflenet", "linear"])
+def test_arrays_that_are_read_only_are_taken_without_a_warning(dataset: Path, name: str) -> None:
+    """Such an array shares the memory of an Arrow table, or of a file."""
+    settings = CONFIGURATION.run_settings(name)
+    train = read_split(dataset, "random").train
+    images = read_images(dataset, train.frame_ids.tolist())
+    inputs = images if settings.features is None else Extractor(settings.features)(images)
+    classifier = classifiers.build(settings.model, 0, len(CLASSES), inputs.shape[-1])
+    for array in (inputs, images, train.labels):
+        array.flags.writeable = False
+    torch.set_warn_always(True)
+    try:
+        classifier.fit(inputs, train.labels)
+        classifier.predict(inputs)
+        Extractor(CONFIGURATION.features["mobilenet"])(images)
+    finally:
+        torch.set_warn_always(False)
+
+
+def test_training_does_not_hold_its_frames_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """100,000 frames are 5 GB: neither the training frames nor their levels as large numbers may be copied whole."""
+    frames, labels = np.zeros((2000, *schemas.IMAGE_SHAPE), np.uint8), np.arange(2000) % 7
+    settings = Network(kind="network", architecture="shufflenet_v2_x0_5", epochs=1, validation_share=0.2)
+    classifier = classifiers.build(settings, 0, len(CLASSES))
+    monkeypatch.setattr("norrsken.models.network.train_one_epoch", lambda *arguments: 1.0)
+    tracemalloc.start()
+    try:
+        classifier.fit(frames, labels)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.7 * frames.nbytes
 
 
 @pytest.mark.filterwarnings("ignore:The default weight initialization")

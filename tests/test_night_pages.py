@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from conftest import CONFIG, PAPER
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from norrsken import schemas, tables
@@ -91,7 +92,7 @@ def archive(tmp_path: Path) -> dict[str, list[str]]:
         keogram = Keogram(start, np.empty(0, np.int64))
         path = tmp_path / f"keograms/{night:%Y-%m}/{night}.png"
         path.parent.mkdir(parents=True)
-        keogram.save(path, str(night))
+        keogram.save(path)
     return {
         name: [str(path) for path in sorted((tmp_path / name).iterdir())]
         for name in ("catalogue", "nights", "keograms")
@@ -102,7 +103,7 @@ def archive(tmp_path: Path) -> dict[str, list[str]]:
 def pages(archive: dict[str, list[str]], tmp_path: Path) -> Path:
     """The pages, moved away from the archive."""
     table = events(tmp_path / "events.csv", [("arcs", 3, 28), ("patchy", 62, 79)])
-    write_night_pages(**archive, events=table, settings=SETTINGS, output=str(tmp_path / "pages"))
+    write_night_pages(**archive, events=table, lost=[], settings=SETTINGS, output=str(tmp_path / "pages"))
     return (tmp_path / "pages").rename(tmp_path / "elsewhere")
 
 
@@ -208,20 +209,33 @@ def test_the_longest_events_are_shown_and_pictures_load(pages: Path, page: Page)
 
 def test_each_class_is_shown_before_one_is_shown_twice(archive: dict[str, list[str]], tmp_path: Path) -> None:
     rows = [("arcs", m, m + 20 - m) for m in range(8)] + [("patchy", 61, 63)]
-    write_night_pages(
-        **archive, events=events(tmp_path / "events.csv", rows), settings=SETTINGS, output=str(tmp_path / "pages")
-    )
+    table = events(tmp_path / "events.csv", rows)
+    write_night_pages(**archive, events=table, lost=[], settings=SETTINGS, output=str(tmp_path / "pages"))
     shown = {path.stem for path in (tmp_path / "pages/frames").iterdir()}
     assert shown == {frame_of(m) for m in (0, 1, 2, 3, 4, 61)}
+
+
+def test_a_peak_is_shown_by_the_frame_that_was_kept_not_by_its_duplicate(
+    archive: dict[str, list[str]], tmp_path: Path
+) -> None:
+    night = tmp_path / "nights/2014-12/2014-12-20.parquet"
+    table = tables.read(night, schemas.NIGHT_TABLE)
+    doubles = table.to_pandas().assign(status="duplicate", image=None)
+    doubled = pa.concat_tables([table, pa.Table.from_pandas(doubles, schemas.NIGHT_TABLE, preserve_index=False)])
+    tables.write(night, doubled.sort_by("frame_id"), schemas.NIGHT_TABLE, {})
+    row = events(tmp_path / "events.csv", [("patchy", 62, 79)])
+    write_night_pages(**archive, events=row, lost=[], settings=SETTINGS, output=str(tmp_path / "pages"))
+    with Image.open(tmp_path / f"pages/frames/{frame_of(62)}.png") as shown:
+        assert np.asarray(shown)[0, 0].tolist() == [62, 62, 62]
 
 
 def test_an_event_without_its_frame_is_an_error(archive: dict[str, list[str]], tmp_path: Path) -> None:
     table = events(tmp_path / "events.csv", [("arcs", 40, 45)])
     with pytest.raises(tables.TableError, match=frame_of(40)):
-        write_night_pages(**archive, events=table, settings=SETTINGS, output=str(tmp_path / "pages"))
+        write_night_pages(**archive, events=table, lost=[], settings=SETTINGS, output=str(tmp_path / "pages"))
     assert not (tmp_path / "pages").exists()
 
 
 def test_an_archive_without_nights_has_a_calendar(tmp_path: Path) -> None:
-    write_night_pages([], [], [], events(tmp_path / "events.csv", []), SETTINGS, str(tmp_path / "pages"))
+    write_night_pages([], [], [], events(tmp_path / "events.csv", []), [], SETTINGS, str(tmp_path / "pages"))
     assert "no night yet" in (tmp_path / "pages/index.html").read_text()

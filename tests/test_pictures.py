@@ -315,7 +315,7 @@ def test_what_is_wrong_in_the_table_is_said_with_its_line(
 
 
 def test_a_table_that_is_no_text_or_not_there_is_named(folder: Folder) -> None:
-    assert "labels.csv: is not a text in UTF-8" in folder.refused("path,label\nå.png,arc\n".encode("cp1252"))
+    assert "labels.csv:2: is not in UTF-8" in folder.refused("path,label\nå.png,arc\n".encode("cp1252"))
     with pytest.raises(FramesError, match=r"none\.csv: cannot be read: No such file or directory"):
         read_pictures(str(folder.path), "none.csv", settings(), str(folder.output))
 

@@ -13,7 +13,7 @@ from norrsken.plan import Plan
 
 def changed() -> dict[str, list[str]]:
     """What rescan finds in the project in whose folder we are."""
-    months = Plan(load("config.yaml")).months
+    months = Plan(load("config.yaml")).survey.months
     return rescan.changed_directories("archive", months, {month: Path("results/nights", month) for month in months})
 
 

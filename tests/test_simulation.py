@@ -1,5 +1,7 @@
 """A simulated archive has the camera's format, is the same for the same seed, and never touches what is not its own."""
 
+import json
+import shutil
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -12,10 +14,10 @@ from norrsken import tables
 from norrsken.cli import main
 from norrsken.config.config import Config
 from norrsken.errors import NorrskenError
-from norrsken.nights.archive import truth_folder
+from norrsken.nights.archive import find_directories, truth_folder
 from norrsken.nights.images import UnreadableImage, WrongGeometry, decode, turn, turn_back
 from norrsken.nights.names import FrameName, NameReader
-from norrsken.simulation.archive import simulate
+from norrsken.simulation.archive import WRITTEN, simulate
 from norrsken.simulation.truth import TRUTH_TABLE
 
 #: Short nights in spring; the Moon is below the horizon in the second half of the first.
@@ -69,6 +71,26 @@ def test_frames_have_the_archives_names_and_the_cameras_size(archive: Path) -> N
     assert outcomes["unrecognised"] == flaws["stray file"]
 
 
+def test_names_are_in_the_clock_of_the_archive(archive: Path, tmp_path: Path) -> None:
+    """The same night in another clock, in a folder of the night, is read as the same times."""
+    plain, truth = configuration(archive), f"{NIGHTS[0]}.parquet"
+    camera = plain.cameras[0].model_copy(update={"pattern": "KRN{time:%H%M%S}E{exposure_ms:05d}Q.JPG"})
+    entry = plain.archive.model_copy(
+        update={"root": str(tmp_path / "archive"), "clock": "America/Chicago", "folders": "night"}
+    )
+    config = configuration(tmp_path).model_copy(update={"archive": entry, "cameras": [camera]})
+    simulate(config, NIGHTS[:1], seed=1, workers=1)
+    (leaf,) = find_directories(entry.root, entry.directories, entry.clock, entry.folders)
+    reader = NameReader([camera], entry.clock, config.site.longitude)
+    frames = tables.read(truth_folder(plain.archive.root) / truth, TRUTH_TABLE).to_pandas()
+    names = [reader.read(path.name, leaf) for path in Path(entry.root).rglob("*.JPG")]
+    assert leaf.night == NIGHTS[0]
+    assert {name.time for name in names if isinstance(name, FrameName)} == set(frames["time"])
+    utc = config.model_copy(update={"archive": entry.model_copy(update={"clock": "UTC"})})
+    with pytest.raises(NorrskenError, match="was simulated with clock = America/Chicago, not UTC"):
+        simulate(utc, NIGHTS[:1], seed=1, workers=1)
+
+
 def test_truth_lies_beside_the_archive_and_not_in_it(archive: Path) -> None:
     assert {path.name for path in archive.iterdir()} == {"archive", "archive-truth", "labels"}
     assert not [path for path in (archive / "archive").rglob("*") if path.suffix in (".parquet", ".csv")]
@@ -86,9 +108,8 @@ def test_a_killed_simulation_goes_on_and_nights_can_be_added(archive: Path, tmp_
     first = files(archive)
     lines = first["labels/a.csv"].splitlines()
     assert whole["labels/a.csv"].splitlines()[: len(lines)] == lines
-    assert {name: whole[name] for name in first if not name.startswith("labels")} == {
-        name: content for name, content in first.items() if not name.startswith("labels")
-    }
+    of_nights = {name for name in first if not name.startswith("labels") and not name.endswith(WRITTEN)}
+    assert {name: whole[name] for name in of_nights} == {name: first[name] for name in of_nights}
     # As a kill in the second night leaves it: some frames, no truth, labels of before.
     (truth_folder(config.archive.root) / f"{NIGHTS[1]}.parquet").unlink()
     sorted((tmp_path / "archive").rglob("*.JPG"))[-1].unlink()
@@ -114,6 +135,67 @@ def test_another_seed_is_not_mixed_into_an_archive(archive: Path) -> None:
     with pytest.raises(NorrskenError, match=r"2018-04-19.parquet was simulated with seed = 1, not 2"):
         simulate(configuration(archive), NIGHTS, seed=2, workers=1)
     assert files(archive) == before
+
+
+@pytest.mark.parametrize("name", ["a.csv", "selections.csv"])
+def test_a_table_that_a_person_has_changed_is_never_replaced(archive: Path, tmp_path: Path, name: str) -> None:
+    shutil.copytree(archive, tmp_path, dirs_exist_ok=True)
+    table = tmp_path / "labels" / name
+    table.write_bytes(table.read_bytes() + b"what a person adds\n")
+    before = files(tmp_path)
+    with pytest.raises(NorrskenError, match=rf"labels/{name} is not as a simulation has written it: somebody has"):
+        simulate(configuration(tmp_path), NIGHTS, seed=1, workers=1)
+    assert files(tmp_path) == before, "nothing is written"
+    table.unlink()
+    simulate(configuration(tmp_path), NIGHTS[:1], seed=1, workers=1)
+    assert files(tmp_path) == files(archive)
+
+
+def test_a_table_that_is_changed_while_the_nights_are_simulated_stays(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(archive, tmp_path, dirs_exist_ok=True)
+    table = tmp_path / "labels/b.csv"
+
+    def change(*_: object) -> int:
+        table.write_text("frame_id,label\n")
+        return 0
+
+    monkeypatch.setattr("norrsken.simulation.archive._simulate_night", change)
+    with pytest.raises(NorrskenError, match=r"labels/b.csv is not as"):
+        simulate(configuration(tmp_path), NIGHTS, seed=1, workers=1)
+    assert table.read_text() == "frame_id,label\n"
+
+
+@pytest.mark.parametrize("record", [None, "", "[]", '{"half'])
+def test_without_a_record_of_what_was_written_the_truth_decides(
+    archive: Path, tmp_path: Path, record: str | None
+) -> None:
+    """So it is with an archive that an earlier version has simulated."""
+    shutil.copytree(archive, tmp_path, dirs_exist_ok=True)
+    written = tmp_path / "archive-truth" / WRITTEN
+    written.unlink()
+    if record is not None:
+        written.write_text(record)
+    simulate(configuration(tmp_path), NIGHTS[:1], seed=1, workers=1)
+    assert files(tmp_path) == files(archive)
+    written.unlink()
+    (tmp_path / "labels/a.csv").write_text("frame_id,label\n")
+    with pytest.raises(NorrskenError, match=r"labels/a.csv is not as"):
+        simulate(configuration(tmp_path), NIGHTS[:1], seed=1, workers=1)
+
+
+def test_a_simulation_that_was_killed_between_two_tables_goes_on(archive: Path, tmp_path: Path) -> None:
+    """The first table and what is remembered are new; the second table is of before."""
+    simulate(configuration(tmp_path), NIGHTS, seed=1, workers=1)
+    whole = files(tmp_path)
+    shutil.copy(archive / "labels/selections.csv", tmp_path / "labels")
+    both = [json.loads((folder / "archive-truth" / WRITTEN).read_text()) for folder in (archive, tmp_path)]
+    (tmp_path / "archive-truth" / WRITTEN).write_text(json.dumps(both[0] | both[1]))
+    simulate(configuration(tmp_path), NIGHTS, seed=1, workers=1)
+    assert {name: content for name, content in files(tmp_path).items() if not name.endswith(WRITTEN)} == {
+        name: content for name, content in whole.items() if not name.endswith(WRITTEN)
+    }
 
 
 def test_nights_without_darkness_have_no_frames(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_what_is_done_and_waiting_is_counted_by_months_and_runs(project: Project
     assert rows[:4] == [
         ["done", "running", "waiting", "failed"],
         ["months", "1", "·", "1", "·"],
-        ["runs of 3nn", "·", "·", "2", "·"],
+        ["runs of 3nn", "·", "·", "1", "·"],
         # What stands on the month is not known to change before the month is there.
         ["runs of svm-linear", "·", "·", "2", "·"],
     ]
