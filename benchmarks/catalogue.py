@@ -15,9 +15,10 @@ from training import CONFIG, DEVICE, FRAMES, THREADS, compare, forward_passes, w
 
 from norrsken.catalogue.frames import classify_month
 from norrsken.classify.condition import shipped, write_condition
-from norrsken.classify.model import Classifier, Judgement, Member
+from norrsken.classify.model import Classifier, Judgement, Limit, Member, Seen, Share
 from norrsken.files import digest
 from norrsken.models import device
+from norrsken.paper import CLASSES
 
 #: Of the nights by which memory is measured, and a network that is quick on them.
 NIGHT_FRAMES, SMALL = 128, "shufflenet_v2_x0_5"
@@ -27,15 +28,20 @@ def write_classifier(name: str, folder: Path) -> None:
     """A catalogue's classifier of one run, and its condition."""
     model = folder / "model.safetensors"
     write_model(name, model)
-    none = Judgement(frames=0, precision=None, low=None, high=None, classified=0, f1=0, calibration_error=0)
+    unknown = Share(value=None, low=None, high=None)
+    none = Judgement(frames=0, nights=0, precision=unknown, classified=unknown, f1=0, calibration_error=0, by_class={})
+    limit = Limit(confidence=0.5, frames=0, nights=0, own=False)
     said = Classifier(
         name=f"night/{name}",
         members=[Member(path=model.name, sha256=str(digest(model)))],
         temperature=1,
-        least_confidence=0.5,
+        fitted_on="nothing",
         asked_precision=0.9,
+        least_confidence=0.5,
+        limits=dict.fromkeys(CLASSES, limit),
         validation=None,
         test=none,
+        seen=Seen(train=[], validation=[], test=[]),
     )
     (folder / "classifier.json").write_text(said.model_dump_json())
     write_condition(shipped(), folder / "condition.json")

@@ -174,7 +174,7 @@ def settings_of(name: str, tiny: bool) -> Model:
 
 def batches_of(settings: Training, sizes: Sizes) -> int:
     """Steps in an epoch of a run."""
-    return max(round(sizes.train * (1 - settings.validation_share)) // settings.batch_size, 1)
+    return max(round(sizes.train * (1 - settings.kept_out("random"))) // settings.batch_size, 1)
 
 
 def inputs_of(name: str, bench: Bench) -> NDArray[Any]:

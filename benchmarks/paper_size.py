@@ -28,6 +28,7 @@ from norrsken.config.site import FrameSource
 from norrsken.config.splits import Split
 from norrsken.dataset.splits import divide
 from norrsken.evaluation.scores import read_metrics
+from norrsken.evaluation.validation import validation_f1
 from norrsken.nights.images import process
 from norrsken.nights.names import frame_id
 from norrsken.paper import CLASSES
@@ -122,7 +123,8 @@ def train(folder: Path, name: str, epochs: int | None) -> None:
         to = folder / name / str(seed)
         if not (to / "metrics.json").exists():
             to.mkdir(parents=True, exist_ok=True)
-            outputs = (str(to / file) for file in ("history.csv", "predictions.parquet", "metrics.json"))
+            files = ("history.csv", "predictions.parquet", "validation.parquet", "metrics.json")
+            outputs = (str(to / file) for file in files)
             train_run(str(folder / "dataset.parquet"), features, "night", seed, run, *outputs)
 
 
@@ -135,10 +137,14 @@ def main() -> None:
     for name in names:
         model, _, epochs = name.partition(":")
         train(folder, model, int(epochs) if epochs else None)
-    metrics = read_metrics(sorted(folder.glob("*/*/metrics.json")))
+    paths = sorted(folder.glob("*/*/metrics.json"))
+    metrics = read_metrics(paths)
     if metrics:
+        validation = validation_f1(metrics, [path.with_name("validation.parquet") for path in paths])
         print(
-            table2(metrics, CONFIG.label_set(CONFIG.release).names).to_string(index=False, float_format="{:.3f}".format)
+            table2(metrics, CONFIG.label_set(CONFIG.release).names, validation).to_string(
+                index=False, float_format="{:.3f}".format
+            )
         )
     for model in dict.fromkeys(run["model"] for run in metrics):
         print(f"{model}, mean over the runs; rows truth, columns predicted: {', '.join(CLASSES)}")

@@ -20,6 +20,13 @@ _NUMBERS = (
 #: The conditions of the sky in a frame, as the catalogue names them: they tell whether the frame can be judged at all.
 CONDITIONS = ("clear", "cloudy", "bright", "bad")
 
+#: What a night was to the classifier that classifies it: some of its frames were trained on, or only served to choose
+#: the model and its limits, or to test it; or none was labelled.
+SEEN = ("train", "validation", "test", "none")
+
+#: Why a frame is not classified: the frame shows nothing that can be used, or the classifier is not sure enough.
+REASONS = ("bad", "unsure")
+
 
 def in_words(number: int) -> str:
     """A small number as a word, for sentences; a larger one in digits."""

@@ -218,7 +218,8 @@ class Plan:
         if self.catalogue.model is not None:
             return [self.catalogue.model]
         models = self.config.models.items()
-        return [name for name, model in models if getattr(model, "validation_share", 0.0) > 0]
+        method = self.release.splits[self.catalogue_split].method
+        return [name for name, model in models if model.kept_out(method) > 0]
 
     def most_of(self, resource: str) -> int:
         """The most threads or GPUs that one of the candidates asks for."""
@@ -260,13 +261,17 @@ class Plan:
             for seed in self.config.seeds_of(model)
         ]
 
-    def predictions(self, models: Iterable[str]) -> list[str]:
+    def predictions(self, models: Iterable[str], splits: Iterable[str] | None = None) -> list[str]:
         """The predictions of the models' runs, in the order of `metrics`."""
-        return self._of_runs(paths.PREDICTIONS, models, self.release.splits)
+        return self._of_runs(paths.PREDICTIONS, models, splits or self.release.splits)
 
     def histories(self, models: Iterable[str], splits: Iterable[str]) -> list[str]:
         """The histories of the models' runs on these splits, in the order of `metrics`."""
         return self._of_runs(paths.HISTORY, models, splits)
+
+    def validations(self, models: Iterable[str], splits: Iterable[str] | None = None) -> list[str]:
+        """The predictions of the frames that the models' runs kept out, in the order of `metrics`."""
+        return self._of_runs(paths.VALIDATION, models, splits or self.release.splits)
 
     def scores(self, models: Iterable[str]) -> list[str]:
         return [

@@ -8,10 +8,10 @@ NIGHTS = 3
 LABELS = 4
 DATASET = 2
 FEATURES = 2
-TRAINING = 2
+TRAINING = 3
 REPORT = 6
 CURATION = 1
-CATALOGUE = 2
+CATALOGUE = 3
 
 #: This number is raised when a camera's frame gives other pixels than before. Models refuse frames that were processed
 #: otherwise.

@@ -18,6 +18,7 @@ import warm
 import yaml
 from filelock import FileLock
 
+from norrsken.classify.model import Classifier, ClassJudgement, Judgement, Limit, Member, Seen, Share
 from norrsken.config.label_set import DEFAULT, read_label_set
 from norrsken.paper import CLASSES
 
@@ -249,6 +250,25 @@ def catalogued(finished: Path, shared: Path) -> Path:
             project.save()
             project.snakemake()
     return folder
+
+
+def write_classifier(folder: Path) -> Path:
+    """A `classifier.json` with the paper's classes, all counts of which have five digits; its model is not there."""
+    share = Share(value=0.9, low=0.85, high=0.95)
+    of_class = ClassJudgement(frames=12_345, nights=345, classified=share, precision=share, calibration_error=0.02)
+    judged = Judgement(
+        frames=18_046, nights=512, precision=share, classified=share, f1=0.7, calibration_error=0.02,
+        by_class=dict.fromkeys(CLASSES, of_class),
+    )  # fmt: skip
+    classifier = Classifier(
+        name="random/resnet18", members=[Member(path="model", sha256="")], temperature=1, fitted_on="members",
+        asked_precision=0.9, least_confidence=0.5, validation=judged, test=judged,
+        limits=dict.fromkeys(CLASSES, Limit(confidence=0.55, frames=12_345, nights=345, own=False)),
+        seen=Seen(train=[], validation=[], test=[]),
+    )  # fmt: skip
+    path = folder / "classifier.json"
+    path.write_text(classifier.model_dump_json())
+    return path
 
 
 @pytest.fixture

@@ -33,7 +33,6 @@ LONG: dict[str, str] = {}
 #: Named inputs that a script does not hand on: rule and input, with the reason.
 NOT_HANDED_ON = {
     ("extract_features", "weights"): "the settings name the file; as an input it repeats the features when it changes",
-    ("write_export", "classifier"): "the months hold what it said; as an input it is made before they are exported",
 }
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))

@@ -16,7 +16,15 @@ from test_status import status
 
 from norrsken import schemas, stages, tables
 from norrsken.catalogue import truth
-from norrsken.catalogue.calibrate import CatalogueError, choose_model, fit_temperature, judge, least_confidence
+from norrsken.catalogue.calibrate import (
+    LIMIT_FRAMES,
+    LIMIT_NIGHTS,
+    Frames,
+    class_limits,
+    fit_temperature,
+    judge,
+    least_confidence,
+)
 from norrsken.catalogue.frames import entropy
 from norrsken.classes import CONDITIONS
 from norrsken.classify import condition
@@ -24,6 +32,7 @@ from norrsken.classify.model import ClassifyError, Ensemble, tempered
 from norrsken.cli import main
 from norrsken.config.config import Config
 from norrsken.config.site import Camera, FrameSource
+from norrsken.evaluation.validation import best_of, validation_f1
 from norrsken.nights.images import process, read_frame
 from norrsken.paper import CLASSES
 from norrsken.simulation.truth import TRUTH_TABLE
@@ -51,32 +60,89 @@ def test_a_temperature_undoes_overconfidence() -> None:
 
 
 def test_the_least_confidence_reaches_the_precision_and_classifies_as_much_as_it_can() -> None:
-    probabilities, labels = draws(5000, 2.0)
-    right, confidence = probabilities.argmax(axis=1) == labels, probabilities.max(axis=1)
-    least = least_confidence(probabilities, labels, 0.9)
+    frames = with_nights(*draws(5000, 2.0))
+    right, confidence = frames.probabilities.argmax(axis=1) == frames.labels, frames.probabilities.max(axis=1)
+    least = least_confidence(frames, 0.9)
     assert right[confidence >= least].mean() >= 0.9
     below = np.sort(confidence[confidence < least])[-50:]
     assert right[confidence >= below[0]].mean() < 0.9
-    assert least_confidence(probabilities, (labels + 1) % 7, 0.999) == 1.0
+    assert least_confidence(frames._replace(labels=(frames.labels + 1) % 7), 0.999) == 1.0
+
+
+def with_nights(probabilities: np.ndarray, labels: np.ndarray, nights: int = 20) -> Frames:
+    """The frames, of so many nights in turn."""
+    return Frames(probabilities, labels, np.datetime64("2015-01-01") + np.arange(len(labels)) % nights)
+
+
+def test_a_class_that_is_worse_than_the_others_gets_a_higher_limit_of_its_own() -> None:
+    """Of what is called discrete, a third are arcs: the pooled limit would hide it."""
+    probabilities, labels = draws(8000, 2.0)
+    discrete, arcs = CLASSES.index("discrete"), CLASSES.index("arcs")
+    called = probabilities.argmax(axis=1) == discrete
+    labels = np.where(called & (RANDOM.random(len(labels)) < 1 / 3), arcs, labels)
+    frames = with_nights(probabilities, labels)
+    pooled = least_confidence(frames, 0.8)
+    limits = class_limits(frames, pooled, 0.8, CLASSES)
+    assert all(limit.own for limit in limits.values())
+    assert limits["discrete"].confidence > pooled > limits["arcs"].confidence
+    confidences = np.array([limits[name].confidence for name in CLASSES])
+    judged = judge(frames, confidences, CLASSES)
+    assert all(one.precision.value is None or one.precision.value >= 0.8 for one in judged.by_class.values())
+    assert judge(frames, np.full(7, pooled), CLASSES).by_class["discrete"].precision.value < 0.8  # type: ignore[operator]
+    assert sum(one.frames for one in judged.by_class.values()) == judged.frames == 8000
+
+
+def test_too_few_frames_or_nights_share_the_limit_of_all() -> None:
+    probabilities, labels = draws(8000, 2.0)
+    few = class_limits(with_nights(probabilities, labels, nights=LIMIT_NIGHTS - 1), 0.6, 0.8, CLASSES)
+    assert {(limit.confidence, limit.own) for limit in few.values()} == {(0.6, False)}
+    called = probabilities.argmax(axis=1) == 0
+    rows = ~called | (called.cumsum() < LIMIT_FRAMES)
+    limits = class_limits(with_nights(probabilities[rows], labels[rows]), 0.6, 0.8, CLASSES)
+    assert [name for name, limit in limits.items() if not limit.own] == [CLASSES[0]]
+    assert limits[CLASSES[0]].frames == LIMIT_FRAMES - 1
 
 
 def test_a_judgement_counts_only_what_got_a_class() -> None:
     probabilities = np.full((4, 7), 0.01)
     probabilities[range(4), [0, 0, 1, 1]] = [0.94, 0.9, 0.5, 0.94]
-    nights = np.array(["2015-01-01"] * 4, "datetime64[D]")
-    found = judge(probabilities, np.array([0, 1, 1, 1]), nights, 0.6, CLASSES)
-    assert (found.frames, found.classified, found.precision) == (4, 0.75, pytest.approx(2 / 3, abs=1e-4))
-    assert found.low is None  # one night tells nothing of others
-    assert judge(probabilities, np.array([0, 1, 1, 1]), nights, 0.99, CLASSES).precision is None
+    frames = with_nights(probabilities, np.array([0, 1, 1, 1]), nights=1)
+    found = judge(frames, np.full(7, 0.6), CLASSES)
+    assert (found.frames, found.classified.value, found.precision.value) == (4, 0.75, pytest.approx(2 / 3, abs=1e-4))
+    assert found.precision.low is None  # one night tells nothing of others
+    of_first = found.by_class[CLASSES[0]]
+    assert (of_first.frames, of_first.classified.value, of_first.precision.value) == (2, 1.0, 0.5)
+    assert found.by_class[CLASSES[2]].precision.value is None
+    assert judge(frames, np.full(7, 0.99), CLASSES).precision.value is None
+    many = judge(with_nights(*draws(4000, 2.0)), np.full(7, 0.6), CLASSES)
+    assert many.precision.low < many.precision.value < many.precision.high  # type: ignore[operator]
 
 
-def test_the_model_is_chosen_by_its_last_epochs_and_needs_validation_frames(tmp_path: Path) -> None:
-    for name, column in {"a": "0.9\n3,0.5", "b": "0.6\n3,0.8", "c": "\n3,"}.items():
-        (tmp_path / f"{name}.csv").write_text(f"epoch,validation_f1\n2,{column}\n")
-    histories = {name: [str(tmp_path / f"{name}.csv")] for name in "abc"}
-    assert choose_model(histories) == "b"
-    with pytest.raises(CatalogueError, match=r"catalogue\.model"):
-        choose_model({"c": histories["c"]})
+def write_run(folder: Path, name: str, method: str, f1: dict[str, int]) -> tuple[dict[str, str], str]:
+    """Metrics of a run, and its validation frames: id → 1 where it is right."""
+    path = folder / f"{name}.parquet"
+    right = np.array([*f1.values()], bool)
+    columns = {"frame_id": [*f1], "label": ["arcs"] * len(f1), "predicted": np.where(right, "arcs", "edge")}
+    columns |= {f"p_{label}": np.float32(label == "arcs") * np.ones(len(f1), np.float32) for label in CLASSES}
+    rows = pa.table({**columns, "embedding": pa.array([None] * len(f1), pa.list_(pa.float32()))})
+    schema = schemas.predictions_table(CLASSES)
+    tables.write(path, rows.select(schema.names).cast(schema), schema, {})
+    return {"model": name, "split": "s", "split_method": method}, str(path)
+
+
+def test_models_are_compared_on_the_validation_nights_that_all_have_kept_out(tmp_path: Path) -> None:
+    """A model that keeps more nights out is not better for being right on the others."""
+    runs = [
+        write_run(tmp_path, "a", "night", {"1": 1, "2": 1, "3": 0}),
+        write_run(tmp_path, "b", "night", {"1": 1, "2": 0, "3": 1, "4": 1, "5": 1, "6": 1}),
+        write_run(tmp_path, "c", "night", {}),
+    ]
+    scores = validation_f1(*zip(*runs, strict=True))
+    assert set(scores) == {("s", "a"), ("s", "b")}
+    assert scores["s", "a"] == scores["s", "b"]  # each is right on two of the three
+    own = [({**run, "split_method": "random"}, path) for run, path in runs]
+    assert validation_f1(*zip(*own, strict=True))["s", "b"] > scores["s", "b"]
+    assert best_of({"a": 0.5, "b": 0.7, "c": 0.7}) == "b"
 
 
 def test_entropy_is_in_bits() -> None:
@@ -159,9 +225,13 @@ def test_every_kept_frame_is_in_the_catalogue(catalogued: Path) -> None:
         assert table["frame_id"].tolist() == kept["frame_id"].tolist()
         assert table[[f"p_{name}" for name in CLASSES]].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
         assert set(table["model"]) == {"random/shufflenet"}
-        least = json.loads((folder / "classifier.json").read_text())["least_confidence"]
-        sure = (table["confidence"] >= least) & (table["condition"] != "bad")
-        assert ((table["label"] != "not_classified") == sure).all()
+        limits = json.loads((folder / "classifier.json").read_text())["limits"]
+        likely = table[[f"p_{name}" for name in CLASSES]].idxmax(axis=1).str.removeprefix("p_")
+        sure = table["confidence"] >= likely.map({name: limit["confidence"] for name, limit in limits.items()})
+        good = table["condition"] != "bad"
+        assert ((table["label"] != "not_classified") == (sure & good)).all()
+        assert ((table["reason"] == "bad") == ~good).all()
+        assert ((table["reason"] == "unsure") == (good & ~sure)).all()
         assert table["magnetic_latitude"].between(64, 66).all()
     assert {path.name for path in folder.iterdir()} == {
         "2014-12", "2015-01", "classifier.json", "condition.json", "events.csv", "export", "figures", "index.html",
@@ -288,24 +358,20 @@ def test_the_comparison_with_the_truth_is_a_page_of_its_own(tmp_path: Path) -> N
     common = {"frame_id": ids, "time": times, "night": [date(2015, 1, 12)] * 14}
     found = {field.name: [None if field.nullable else 0.5] * 14 for field in schemas.catalogue_table(CLASSES)}
     found |= {**common, "label": names, "condition": ["clear"] * 13 + ["cloudy"], "model": ["night/x"] * 14}
+    found |= {"seen": ["test"] * 14}
     known = {field.name: [None if field.nullable else 0.0] * 14 for field in TRUTH_TABLE}
     known |= {**common, "label": [*names[1:], "rejected"], "path": ids, "spoilt": [False] * 14, "offered": [True] * 14}
     known["cloud"] = [0.0] * 13 + [0.8]
-    image = np.zeros((14, 128, 128, 3), np.uint8)
-    clean = {**common, "label": names, "image": tables.image_column(image), "split_night": ["test"] * 14}
     source = FrameSource(processing=stages.PROCESSING, cameras=[])
     for path, columns, schema in (
         ("catalogue/2015-01/2015-01-12.parquet", found, schemas.catalogue_table(CLASSES)),
         ("truth/2015-01-12.parquet", known, TRUTH_TABLE),
-        ("dataset.parquet", clean, schemas.dataset_table(["night"])),
     ):
         table = pa.table({f.name: pa.array(columns[f.name], f.type) for f in schema})
         tables.write(tmp_path / path, table, schema, {}, frames=source.plain())
     settings = Config.model_validate(CONFIG).report_settings("small").model_copy(update={"title": "<b>"})
     months, output = [str(tmp_path / "catalogue/2015-01")], tmp_path / "page"
-    truth.compare_with_truth(
-        months, str(tmp_path / "truth"), str(tmp_path / "dataset.parquet"), "night", settings, str(output)
-    )
+    truth.compare_with_truth(months, str(tmp_path / "truth"), settings, str(output))
     scores = pd.read_csv(output / "scores.csv").set_index(["nights", "weather", "label"])
     assert scores.loc[("new", "all", "faint"), ["frames", "found", "recall"]].tolist() == [2, 2, 0]
     assert scores.loc[("new", "cloud", "faint"), "found"] == 1

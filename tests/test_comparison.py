@@ -74,8 +74,8 @@ def write(folder: Path, nights: int | None, frames: int = 600) -> tuple[list[dic
 
 def test_models_are_compared_on_the_same_draws(tmp_path: Path) -> None:
     metrics, paths, dataset = write(tmp_path, nights=60)
-    found = intervals(metrics, paths, dataset).set_index("model")
-    table = table2(metrics, PAPER.names).set_index("model")
+    found = intervals(metrics, paths, dataset, {}).set_index("model")
+    table = table2(metrics, PAPER.names, {}).set_index("model")
     for model in ("good", "bad"):
         assert found.loc[model, "f1_low"] < table.loc[model, "f1_mean"] < found.loc[model, "f1_high"]
     assert found.loc["good", ["behind", "behind_low", "behind_high"]].tolist() == [0, 0, 0]
@@ -84,18 +84,20 @@ def test_models_are_compared_on_the_same_draws(tmp_path: Path) -> None:
 
 
 def test_few_nights_give_no_interval_and_unknown_nights_count_by_frame(tmp_path: Path) -> None:
-    few = intervals(*write(tmp_path, nights=MIN_UNITS - 1)).set_index("model")
+    few = intervals(*write(tmp_path, nights=MIN_UNITS - 1), {}).set_index("model")
     assert few["f1_low"].isna().all()
     assert few.loc["bad", "behind"] > 0
-    assert intervals(*write(tmp_path, nights=None))["f1_low"].notna().all()
+    assert intervals(*write(tmp_path, nights=None), {})["f1_low"].notna().all()
 
 
 def test_the_distance_from_the_paper_is_in_deviations_of_both() -> None:
     runs = [{"model": "resnet18", "split": "random", "seed": i, "precision": 0.9, "recall": 0.9} for i in range(2)]
     more = {"parameters": 1, "stock_parameters": None, "notes": []}
-    table = table2([{**run, **more, "f1": f1} for run, f1 in zip(runs, (0.93, 0.97), strict=True)], PAPER.names).iloc[0]
+    table = table2(
+        [{**run, **more, "f1": f1} for run, f1 in zip(runs, (0.93, 0.97), strict=True)], PAPER.names, {}
+    ).iloc[0]
     assert table["f1_distance"] == pytest.approx((0.95 - 0.89) / np.hypot(np.std([0.93, 0.97], ddof=1), 0.04))
-    own = table2([{**runs[0], **more, "model": "own", "f1": 0.9}], PAPER.names).iloc[0]
+    own = table2([{**runs[0], **more, "model": "own", "f1": 0.9}], PAPER.names, {}).iloc[0]
     assert pd.isna(own["f1_distance"])
 
 

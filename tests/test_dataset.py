@@ -15,7 +15,16 @@ from norrsken import schemas, stages, tables
 from norrsken.config.site import FrameSource
 from norrsken.config.splits import Split
 from norrsken.dataset.agreement import agreement, consistency
-from norrsken.dataset.splits import DatasetError, divide, read_images, read_split, sample_frames, split_dataset
+from norrsken.dataset.splits import (
+    DatasetError,
+    Division,
+    Part,
+    divide,
+    read_images,
+    read_split,
+    sample_frames,
+    split_dataset,
+)
 from norrsken.paper import CLASSES, PAPER_LABELS
 
 LABELS = np.array([label for label in CLASSES for _ in range(PAPER_LABELS[label][2])])
@@ -117,6 +126,48 @@ def test_a_data_set_has_the_clean_frames_in_row_groups_and_their_images(tmp_path
     np.testing.assert_array_equal(read_images(path, ids), division.test.images[::-1])
     assert not set(division.train.nights) & set(division.test.nights)
     assert list(sample_frames(path, 1)) == list(CLASSES)
+
+
+def divided(nights: np.ndarray, labels: np.ndarray, method: str = "night") -> Division:
+    """A division all of whose frames are to train on."""
+    train = Part(np.arange(len(labels)).astype(str), labels, nights, None)
+    split = Split.model_validate({"method": method})
+    return Division(train, train, FrameSource(processing=1, cameras=[]), CLASSES, split)
+
+
+def test_validation_nights_are_whole_even_over_the_classes_and_nested() -> None:
+    random = np.random.default_rng(0)
+    nights = np.datetime64("2015-01-01") + np.sort(random.integers(0, 120, 3000))
+    # A class comes on few nights, as breakups do.
+    labels = (random.integers(0, 7, 120)[(nights - nights[0]).astype(int)] + (random.random(3000) < 0.3)) % 7
+    division = divided(nights, labels)
+    before = set[np.datetime64]()
+    for share in (0.05, 0.1, 0.2, 0.4, 0.8):
+        kept_out = division.validation(share, seed=0)
+        assert not set(nights[kept_out]) & set(nights[~kept_out])
+        assert kept_out.mean() == pytest.approx(share, abs=0.02)
+        assert before <= set(nights[kept_out])
+        before = set(nights[kept_out])
+        np.testing.assert_array_equal(kept_out, division.validation(share, seed=1))  # the same for all seeds
+    shares = [division.validation(0.2, 0)[labels == code].mean() for code in range(7)]
+    assert max(shares) - min(shares) < 0.1
+    assert not division.validation(0, 0).any()
+
+
+def test_one_night_at_least_stays_to_train_on() -> None:
+    labels = np.arange(40) % 7
+    days = np.datetime64("2015-01-01")
+    assert not divided(np.full(40, days), labels).validation(0.2, 0).any()
+    kept_out = divided(days + np.arange(40) // 20, labels).validation(0.9, 0)
+    assert kept_out.sum() == 20
+
+
+def test_on_other_splits_validation_frames_are_drawn_from_each_class_by_the_seed() -> None:
+    labels = np.arange(140) % 7
+    division = divided(np.full(140, np.datetime64("NaT")), labels, "random")
+    first, second = (division.validation(0.1, seed) for seed in (0, 1))
+    assert np.bincount(labels[first]).tolist() == np.bincount(labels[second]).tolist() == [2] * 7
+    assert (first != second).any()
 
 
 def test_images_are_read_once_and_only_where_they_are_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,8 @@ def varied(catalogued: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         tables.write(path, pa.Table.from_pandas(rows), schemas.catalogue_table(CLASSES), {})
     settings = CONFIG["releases"]["small"] | {"catalogue": {}}
     config = Config.model_validate(CONFIG | {"releases": {"small": settings}})
-    write_export(months, [], config.export_settings("small"), str(results / "small/catalogue/export"))
+    classifier = str(results / "small/catalogue/classifier.json")
+    write_export(months, classifier, [], config.export_settings("small"), str(results / "small/catalogue/export"))
     return results
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,11 +15,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import yaml
-from conftest import PAPER
+from conftest import PAPER, write_classifier
 
 from norrsken import schemas, tables
 from norrsken.catalogue.export import ExportError, write_export
-from norrsken.classes import CONDITIONS, NOT_CLASSIFIED
+from norrsken.classes import CONDITIONS, NOT_CLASSIFIED, REASONS, SEEN
 from norrsken.config.jobs import ExportSettings
 from norrsken.config.site import Site
 from norrsken.paper import CLASSES
@@ -47,6 +48,8 @@ def write_night(folder: Path, start: str, frames: int, model: str = "night/resne
         "mlt": np.linspace(20, 22, frames),
         "condition": [CONDITIONS[i % 4] for i in range(frames)],
         "label": [LABELS[i % 8] for i in range(frames)],
+        "reason": [None if i % 8 < 7 else REASONS[i % 2] for i in range(frames)],
+        "seen": [SEEN[i % 4] for i in range(frames)],
         "confidence": probabilities.max(axis=1),
         "entropy": np.linspace(0, 2.8, frames),
         **{f"p_{name}": probabilities[:, i] for i, name in enumerate(CLASSES)},
@@ -65,6 +68,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_night(folder, "2014-12-31T23:50", 30)
     write_night(folder, "2015-01-15T18:00", 25, "night/linear")
     (folder / "events.csv").write_text("night,label\n2014-12-30,arcs\n")
+    write_classifier(folder)
     return folder
 
 
@@ -75,7 +79,7 @@ def exported(catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def export(catalogue: Path, output: Path, settings: ExportSettings = SETTINGS) -> Path:
     months = [str(catalogue / "2014-12"), str(catalogue / "2015-01")]
-    write_export(months, [str(catalogue / "events.csv")], settings, str(output))
+    write_export(months, str(catalogue / "classifier.json"), [str(catalogue / "events.csv")], settings, str(output))
     return output
 
 
@@ -130,7 +134,13 @@ def test_the_text_says_what_there_is(exported: Path, catalogue: Path, tmp_path: 
     for path in exported.iterdir():
         assert f"| {path.name} | " in readme
     dictionary = pd.read_csv(exported / "data_dictionary.csv", keep_default_na=False)
-    assert dictionary["column"].tolist() == schemas.catalogue_table(CLASSES).names
+    of_frames = dictionary[dictionary["file"] == "catalogue_{year}.csv"]
+    assert of_frames["column"].tolist() == schemas.catalogue_table(CLASSES).names
+    described = set(zip(dictionary["file"], dictionary["column"], strict=True))
+    for path in exported.glob("*.csv"):
+        if path.name != "data_dictionary.csv":
+            of_file = re.sub(r"\d{4}", "{year}", path.name)
+            assert {(of_file, name) for name in pd.read_csv(path)} <= described
     assert dict(zip(dictionary["column"], dictionary["unit"], strict=True))["moon_altitude"] == "degree"
     citation = yaml.safe_load((exported / "CITATION.cff").read_text())
     assert citation["type"] == "dataset"
@@ -161,7 +171,7 @@ def test_a_catalogue_without_frames_is_refused_and_the_last_export_stays(catalog
     output = export(catalogue, tmp_path / "export")
     (tmp_path / "2016-01").mkdir()
     with pytest.raises(ExportError, match=r"2016-01: no classified frames"):
-        write_export([str(tmp_path / "2016-01")], [], SETTINGS, str(output))
+        write_export([str(tmp_path / "2016-01")], str(catalogue / "classifier.json"), [], SETTINGS, str(output))
     assert (output / "checksums.sha256").exists()
 
 

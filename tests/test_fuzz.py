@@ -233,6 +233,7 @@ def test_what_runs_have_written(
     readers: dict[str, Callable[[Path], Any]] = {
         "metrics.json": lambda path: read_metrics([path]),
         "predictions.parquet": tables.read_predictions,
+        "validation.parquet": tables.read_predictions,
         "model.safetensors": classifiers.load,
     }
     for name, read in readers.items():
@@ -244,14 +245,26 @@ def test_what_runs_have_written(
     survives(lambda path: read_metrics([path]), tmp_path / "metrics.json")
 
 
+SHARE = {"value": 1, "low": None, "high": None}
 CLASSIFIER = {
     "name": "random/3nn",
     "members": [{"path": "model.skops", "sha256": "0"}],
     "temperature": 1.0,
-    "least_confidence": 0.5,
+    "fitted_on": "nothing",
     "asked_precision": 0.9,
+    "least_confidence": 0.5,
+    "limits": {"arcs": {"confidence": 0.5, "frames": 0, "nights": 0, "own": False}},
     "validation": None,
-    "test": {"frames": 1, "precision": 1, "low": None, "high": None, "classified": 1, "f1": 1, "calibration_error": 0},
+    "test": {
+        "frames": 1,
+        "nights": 1,
+        "precision": SHARE,
+        "classified": SHARE,
+        "f1": 1,
+        "calibration_error": 0,
+        "by_class": {},
+    },
+    "seen": {"train": ["2015-01-12"], "validation": [], "test": []},
 }
 
 

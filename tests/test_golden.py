@@ -15,7 +15,7 @@ from conftest import CONFIG, HEIGHT, PAPER, WIDTH, jpeg
 from PIL import Image
 
 from norrsken import schemas, stages, tables
-from norrsken.catalogue.calibrate import fit_temperature, least_confidence
+from norrsken.catalogue.calibrate import Frames, fit_temperature, least_confidence
 from norrsken.catalogue.events import find_events
 from norrsken.catalogue.frames import entropy
 from norrsken.catalogue.magnetic import magnetic_coordinates
@@ -25,10 +25,11 @@ from norrsken.classify.model import tempered
 from norrsken.config.config import Config
 from norrsken.config.models import Hog
 from norrsken.config.releases import EventSettings
+from norrsken.config.site import FrameSource
 from norrsken.config.splits import Split
 from norrsken.dataset.agreement import agreement
 from norrsken.dataset.labels import Given, outcome
-from norrsken.dataset.splits import divide
+from norrsken.dataset.splits import Division, Part, divide
 from norrsken.models import classifiers
 from norrsken.nights import ingest as nights
 from norrsken.paper import CLASSES
@@ -40,19 +41,19 @@ CONFIGURATION = Config.model_validate(CONFIG)
 DIGESTS = {
     "nights": (3, "4f45f21efb22f1c8"),
     "labels": (4, "228a9e5672f92456"),
-    "dataset": (2, "99e07ac94340a002"),
-    "report": (6, "79831b45b3f8e901"),
+    "dataset": (2, "e6b9ad2a2b69725f"),
+    "report": (6, "c22e00d58c8b331b"),
 }
 NUMBERS: dict[str, tuple[int, list[float]]] = {
     "features": (2, [1764.0, 0.16469, 0.13427, 0.20471, 0.091306, 0.20471, 0.032777]),
     "catalogue": (
-        2,
+        3,
         [
             *[3.912, 5.4337, 0.65003, -2.6241, 0.045462, -0.78106, 0.0048038, 0.0],
             *[0.3116, 1.9644, 64.832, 0.47956, 1.157, 174.0, 202.0, 25.53, 225.0],
         ],
     ),
-    "training": (2, [0.33333, 0.0, 0.33333, 0.58629, 0.072658, 0.07935, 0.00069134, 1.9556]),
+    "training": (3, [0.33333, 0.0, 0.33333, 0.58629, 0.072658, 0.07935, 0.00069134, 1.9556]),
 }
 
 
@@ -109,6 +110,11 @@ def test_splits() -> None:
     labels = np.array(["arcs", "edge", "faint", "patchy"] * 40)
     days = np.datetime64("2015-01-01") + np.arange(160) // 8
     parts = [divide(labels, days, Split(method=method), CLASSES) for method in ("random", "stratified", "night")]
+    codes = np.array([CLASSES.index(label) for label in labels])
+    train = Part(np.arange(160).astype(str), codes, days, None)
+    source = FrameSource(processing=1, cameras=[])
+    divisions = [Division(train, train, source, CLASSES, Split(method=method)) for method in ("random", "night")]
+    parts += [division.validation(0.2, 0) for division in divisions]
     check("dataset", [part.nonzero()[0].tolist() for part in parts])
 
 
@@ -139,7 +145,7 @@ def test_report() -> None:
     labelled = pd.DataFrame(given)
     fields = {"model": "3nn", "split": "random", "parameters": 0, "stock_parameters": None, "notes": []}
     runs = [{**fields, "seed": i, "precision": i / 7, "recall": i / 9, "f1": i / 8} for i in range(3)]
-    tables_made = [agreement(labelled, PAPER.names), table2(runs, PAPER.names)]
+    tables_made = [agreement(labelled, PAPER.names), table2(runs, PAPER.names, {})]
     check("report", [table.to_csv(index=False, float_format="%.4g") for table in tables_made])
 
 
@@ -154,7 +160,7 @@ def test_catalogue(tmp_path: Path) -> None:
     rows = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in CLASSES]).assign(
         frame_id="a", time=times, night=date(2015, 1, 12), exposure_ms=6000, sun_altitude=-20.0, moon_altitude=-20.0,
         magnetic_latitude=latitude, mlt=mlt, condition="clear", label=names, confidence=probabilities.max(axis=1),
-        entropy=entropy(probabilities), model="a",
+        entropy=entropy(probabilities), model="a", reason=None, seen="none",
     )  # fmt: skip
     table = pa.Table.from_pandas(rows, preserve_index=False)
     tables.write(tmp_path / "2015-01/2015-01-12.parquet", table, schemas.catalogue_table(CLASSES), {})
@@ -165,7 +171,7 @@ def test_catalogue(tmp_path: Path) -> None:
         "catalogue",
         *condition.measure(images)[0, ::3].tolist(),
         (condition.conditions(images, condition.shipped()) == "clear").mean(),
-        least_confidence(probabilities, labels, 0.75),
+        least_confidence(Frames(probabilities, labels, np.full(300, np.datetime64("2015-01-12"))), 0.75),
         fit_temperature(probabilities, labels),
         float(latitude[0]),
         float(mlt[-1]),

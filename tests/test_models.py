@@ -50,7 +50,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
     )
     source = FrameSource(processing=stages.PROCESSING, cameras=CONFIGURATION.cameras)
-    tables.write(path, table, schemas.dataset_table(["random"]), {}, frames=source.plain())
+    settings = {"random": {"method": "random"}}
+    tables.write(path, table, schemas.dataset_table(["random"]), settings, frames=source.plain())
     for name in CONFIGURATION.features:
         extract_features(str(path), CONFIGURATION.features[name], str(path.with_name(f"{name}.parquet")))
     return path
@@ -60,7 +61,9 @@ def run(dataset: Path, folder: Path, name: str, seed: int = 0, settings: RunSett
     settings = settings or CONFIGURATION.run_settings(name)
     used = getattr(settings.model, "features", None)
     features = str(dataset.with_name(f"{used}.parquet")) if used else None
-    paths = [str(folder / file) for file in ("history.csv", "predictions.parquet", "metrics.json")]
+    paths = [
+        str(folder / file) for file in ("history.csv", "predictions.parquet", "validation.parquet", "metrics.json")
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     train_run(str(dataset), features, "random", seed, settings, *paths)
     return json.loads((folder / "metrics.json").read_text())
@@ -86,11 +89,14 @@ def test_a_run_writes_settings_history_predictions_and_scores(dataset: Path, tmp
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert table["predicted"].to_pylist() == [CLASSES[i] for i in probabilities.argmax(axis=1)]
     trained_by_epochs = name in ("shufflenet", "linear")
+    validation = tables.read_predictions(tmp_path / "validation.parquet")
+    assert len(validation) == metrics["validation_frames"] == (7 if trained_by_epochs else 0)
+    assert not set(validation["frame_id"]) & set(table["frame_id"].to_pylist())
     assert (table["embedding"][0].as_py() is not None) == trained_by_epochs
     assert metrics["images_per_second"] > 0
     assert metrics["notes"] == {"shufflenet": [NOT_CONVERGED], "linear": [RANDOM_FEATURES]}.get(name, [])
     assert metrics["stock_parameters"] == {"shufflenet": 1_366_792, "linear": 1_593_224}.get(name)
-    expected = {metrics["model_file"], "metrics.json", "predictions.parquet", "history.csv"}
+    expected = {metrics["model_file"], "metrics.json", "predictions.parquet", "validation.parquet", "history.csv"}
     assert {path.name for path in tmp_path.iterdir()} == expected  # and no checkpoint
 
 
@@ -272,12 +278,12 @@ def test_arrays_that_are_read_only_are_taken_without_a_warning(dataset: Path, na
 def test_training_does_not_hold_its_frames_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """100,000 frames are 5 GB: neither the training frames nor their levels as large numbers may be copied whole."""
     frames, labels = np.zeros((2000, *schemas.IMAGE_SHAPE), np.uint8), np.arange(2000) % 7
-    settings = Network(kind="network", architecture="shufflenet_v2_x0_5", epochs=1, validation_share=0.2)
+    settings = Network(kind="network", architecture="shufflenet_v2_x0_5", epochs=1)
     classifier = classifiers.build(settings, 0, len(CLASSES))
     monkeypatch.setattr("norrsken.models.network.train_one_epoch", lambda *arguments: 1.0)
     tracemalloc.start()
     try:
-        classifier.fit(frames, labels)
+        classifier.fit(frames, labels, np.arange(2000) % 5 == 0)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

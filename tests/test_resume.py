@@ -35,7 +35,7 @@ from norrsken.models import classifiers, network
 network.CHECKPOINT_SECONDS = 0
 given = np.load("given.npz")
 classifier = classifiers.build(Network.model_validate_json(Path("settings.json").read_text()), 3, 7)
-classifier.fit(given["images"], given["labels"], Path("checkpoint.safetensors"))
+classifier.fit(given["images"], given["labels"], None, Path("checkpoint.safetensors"))
 np.save("probabilities.npy", classifier.predict(given["images"]).probabilities)
 """
 
@@ -43,7 +43,7 @@ np.save("probabilities.npy", classifier.predict(given["images"]).probabilities)
 def train(checkpoint: Path | None, seed: int = 3, **changed: object) -> tuple[Classifier, History]:
     settings = Network.model_validate({**SETTINGS, "architecture": "shufflenet_v2_x0_5", **changed})
     classifier = classifiers.build(settings, seed, len(CLASSES))
-    return classifier, classifier.fit(IMAGES, LABELS, checkpoint)
+    return classifier, classifier.fit(IMAGES, LABELS, None, checkpoint)
 
 
 def probabilities(classifier: Classifier) -> np.ndarray:

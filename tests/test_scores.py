@@ -55,7 +55,7 @@ def test_scores_are_sorted_by_seed() -> None:
 
 
 def test_table_2_has_mean_and_sample_deviation_beside_the_papers() -> None:
-    table = table2([*runs("resnet18", [0.8, 0.9, 1.0]), *runs("my-model", [0.7])], PAPER.names)
+    table = table2([*runs("resnet18", [0.8, 0.9, 1.0]), *runs("my-model", [0.7])], PAPER.names, {})
     row = table.iloc[0]
     assert row["precision_mean"] == pytest.approx(0.9)
     assert row["precision_sd"] == pytest.approx(0.1)
@@ -69,7 +69,7 @@ def test_table_2_has_mean_and_sample_deviation_beside_the_papers() -> None:
 
 def test_what_keeps_a_row_from_being_compared_is_noted() -> None:
     cut_off = runs("alexnet", [0.8], ("not trained to convergence",))
-    table = table2([*cut_off, *runs("alexnet", [0.9, 1.0]), *runs("3nn", [0.7], ("random features",))], PAPER.names)
+    table = table2([*cut_off, *runs("alexnet", [0.9, 1.0]), *runs("3nn", [0.7], ("random features",))], PAPER.names, {})
     assert table["note"].tolist() == ["not trained to convergence: 1 of 3 runs", "random features"]
     assert pd.isna(table["stock_parameters"].iloc[1])
 

@@ -244,7 +244,8 @@ def test_every_model_has_a_card(finished: Path) -> None:
         ):
             assert part in card
         metrics = json.loads((finished / f"results/small/random/{model}/0/metrics.json").read_text())
-        assert f"| random | random | {metrics['train_frames']} | {metrics['test_frames']} |" in card
+        frames = (metrics[f"{part}_frames"] for part in ("train", "validation", "test"))
+        assert f"| random | random | {' | '.join(map(str, frames))} |" in card
 
 
 def test_the_tables_are_set_in_markdown_and_latex(finished: Path) -> None:

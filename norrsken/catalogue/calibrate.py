@@ -1,122 +1,179 @@
 """Which classifier the catalogue uses, how sure it may be, and when it gives no class.
 
 The runs of one model on one split, one for each seed, are averaged. Their probabilities are calibrated by one
-temperature (Guo et al. 2017), which is fitted on frames that each run kept out of its training. A frame is not
-classified below the confidence at which the asked share of those frames is right.
+temperature (Guo et al. 2017) after they were averaged, as Rahaman & Thiery (2021) advise. A frame is not classified
+below the confidence at which the asked share of the validation frames of its class is right. On a split by night the
+validation frames are of nights that no run has seen, so that the average itself is judged on them.
 """
 
 import json
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from norrsken.classify.model import TINY, Classifier, FrameClassifier, Judgement, Member, averaged, tempered
-from norrsken.dataset.splits import held_out, read_images, read_split
+from norrsken import schemas, tables
+from norrsken.classify.model import (
+    TINY,
+    Classifier,
+    ClassJudgement,
+    Judgement,
+    Limit,
+    Member,
+    Seen,
+    Share,
+    sure_enough,
+    tempered,
+)
 from norrsken.errors import NorrskenError
 from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
-from norrsken.evaluation.calibration import expected_calibration_error
+from norrsken.evaluation.calibration import expected_calibration_error, mean_probabilities, probability_columns
 from norrsken.evaluation.scores import macro_scores, read_metrics
-from norrsken.files import written_aside
-from norrsken.schemas import p
+from norrsken.evaluation.validation import best_of, validation_f1
+from norrsken.files import digest, written_aside
 
 log = logging.getLogger(__name__)
 
 #: Temperatures that are tried, as exponents of e: from a twentieth to twenty.
 _TEMPERATURES = (-3.0, 3.0)
 
+#: A class has a limit of its own where it is the most probable one of so many validation frames, of so many nights.
+LIMIT_FRAMES, LIMIT_NIGHTS = 40, 8
+
 
 class CatalogueError(NorrskenError):
     """The archive cannot be classified as asked."""
 
 
-def choose_model(histories: Mapping[str, Sequence[str]]) -> str:
-    """The model that does best on the validation frames at the end of its training, mean over its runs.
+class Frames(NamedTuple):
+    """Labelled frames and what a classifier says of them.
 
-    histories: model → the `history.csv` of its runs. Raises `CatalogueError` where no model keeps validation frames.
+    probabilities: (n, classes) float64. labels: codes, (n,). nights: (n,) datetime64[D], NaT where not known.
     """
-    scores = {}
-    for model, paths in histories.items():
-        last = [pd.read_csv(path).tail(1) for path in paths]
-        if all(len(rows) and rows["validation_f1"].notna().all() for rows in last):
-            scores[model] = float(np.mean([rows["validation_f1"].iloc[0] for rows in last]))
-    if not scores:
-        raise CatalogueError(
-            "no model of the configuration has a validation_share, so none can be chosen: name one as catalogue.model"
-        )
-    log.info("macro F1 on validation frames: %s", ", ".join(f"{m} {s:.3f}" for m, s in scores.items()))
-    return max(scores, key=lambda model: scores[model])
+
+    probabilities: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    nights: NDArray[np.datetime64]
+
+    def of(self, rows: NDArray[np.bool_]) -> "Frames":
+        """Some of the frames: rows (n,)."""
+        return Frames(self.probabilities[rows], self.labels[rows], self.nights[rows])
 
 
 def make_classifier(
-    metrics: Sequence[str], histories: Sequence[str], dataset: str, precision: float, output: str
+    metrics: Sequence[str],
+    validations: Sequence[str],
+    predictions: Sequence[str],
+    dataset: str,
+    precision: float,
+    output: str,
 ) -> None:
     """Write `classifier.json` for the one model whose runs are given, or for the best of several.
 
-    metrics, histories: the `metrics.json` and the `history.csv` of the runs of all candidates on one split, in the same
-    order. The rest is as in `calibrate`.
-    """
-    runs: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for run, path, history in zip(read_metrics(metrics), metrics, histories, strict=True):
-        runs[run["model"]].append((path, history))
-    chosen = next(iter(runs))
-    if len(runs) > 1:
-        chosen = choose_model({model: [history for _, history in pairs] for model, pairs in runs.items()})
-    calibrate([path for path, _ in runs[chosen]], dataset, precision, output)
-
-
-def calibrate(metrics: Sequence[str], dataset: str, precision: float, output: str) -> None:
-    """Write `classifier.json` for the runs of one model on one split.
-
-    metrics: the `metrics.json` of the runs, beside which their models lie. precision: what must be reached on the
-    frames that the runs kept out. A model that keeps none out is used as it is, and every frame gets a class.
+    metrics, validations, predictions: the `metrics.json`, `validation.parquet` and `predictions.parquet` of the runs of
+    all candidates on one split, in the same order; beside the metrics lie their models. precision: what must be reached
+    on the validation frames. A model that keeps none out is used as it is, and every frame gets a class. Raises
+    `CatalogueError` where none can be chosen, or where the runs are of other classes than the data set.
     """
     runs = read_metrics(metrics)
-    files = [os.path.join(os.path.dirname(path), run["model_file"]) for path, run in zip(metrics, runs, strict=True)]
-    members = [FrameClassifier(file) for file in files]
-    split = runs[0]["split"]
-    train, test, _, classes = read_split(dataset, split)
-    other = next((member for member in members if member.classes != classes), None)
-    if other is not None:
-        raise CatalogueError(
-            f"{other.path} tells {', '.join(other.classes)} apart, but the data set has {', '.join(classes)}: "
-            "train the model anew"
-        )
-    share = float(getattr(members[0].card.run.model, "validation_share", 0.0))
-    temperature, least, validation = 1.0, 0.0, None
-    if share > 0:
-        kept_out = [held_out(train.labels, share, member.card.seed) for member in members]
-        predictions = [
-            m.predict(read_images(dataset, train.frame_ids[k].tolist())) for m, k in zip(members, kept_out, strict=True)
-        ]
-        labels = np.concatenate([train.labels[k] for k in kept_out])
-        nights = np.concatenate([train.nights[k] for k in kept_out])
-        probabilities = np.concatenate(predictions).astype(np.float64)
-        temperature = fit_temperature(probabilities, labels)
-        probabilities = tempered(probabilities, temperature)
-        least = least_confidence(probabilities, labels, precision)
-        validation = judge(probabilities, labels, nights, least, classes)
-    tested = averaged(members, temperature, read_images(dataset, test.frame_ids.tolist()))
+    of_model: dict[str, list[int]] = defaultdict(list)
+    for place, run in enumerate(runs):
+        of_model[run["model"]].append(place)
+    chosen, split = next(iter(of_model)), runs[0]["split"]
+    if len(of_model) > 1:
+        scores = {model: f1 for (_, model), f1 in validation_f1(runs, validations).items()}
+        if not scores:
+            raise CatalogueError(
+                "no model of the configuration has a validation_share, so none can be chosen: name one as "
+                "catalogue.model"
+            )
+        log.info("macro F1 on validation frames: %s", ", ".join(f"{m} {s:.3f}" for m, s in scores.items()))
+        chosen = best_of(scores)
+    places = of_model[chosen]
+    members = [Path(metrics[place]).parent / runs[place]["model_file"] for place in places]
+    by_night = runs[places[0]]["split_method"] == "night"
+    clean = tables.read_without_images(dataset)
+    classes = tables.label_names(dataset).classes
+    validated, tested = (
+        [_read(paths[place], classes, members[i]) for i, place in enumerate(places)]
+        for paths in (validations, predictions)
+    )
+    nights = clean.set_index("frame_id")["night"]
+    validation = _together(validated, by_night, nights, classes)
+    test = _together(tested, True, nights, classes)
+    temperature, least = 1.0, 0.0
+    limits = {name: Limit(confidence=0, frames=0, nights=0, own=False) for name in classes}
+    if len(validation.labels):
+        temperature = fit_temperature(validation.probabilities, validation.labels)
+        validation = validation._replace(probabilities=tempered(validation.probabilities, temperature))
+        least = least_confidence(validation, precision)
+        limits = class_limits(validation, least, precision, classes)
+    test = test._replace(probabilities=tempered(test.probabilities, temperature))
+    confidences = np.array([limits[name].confidence for name in classes])
     result = Classifier(
-        name=f"{split}/{runs[0]['model']}",
+        name=f"{split}/{chosen}",
         members=[
-            Member(path=os.path.relpath(member.path, Path(output).parent), sha256=member.digest) for member in members
+            Member(path=os.path.relpath(member, Path(output).parent), sha256=str(digest(member))) for member in members
         ],
         temperature=temperature,
-        least_confidence=least,
+        fitted_on="nothing" if not len(validation.labels) else "ensemble" if by_night else "members",
         asked_precision=precision,
-        validation=validation,
-        test=judge(tested, test.labels, test.nights, least, classes),
+        least_confidence=least,
+        limits=limits,
+        validation=judge(validation, confidences, classes) if len(validation.labels) else None,
+        test=judge(test, confidences, classes),
+        seen=_seen(clean, split, validated),
     )
     with written_aside(output) as temporary:
         temporary.write_text(json.dumps(result.plain(), indent=2) + "\n", encoding="utf-8")
     log.info("%s: temperature %.3f, least confidence %.3f", result.name, temperature, least)
+
+
+def _read(path: str, classes: Sequence[str], member: Path) -> pd.DataFrame:
+    """The predictions of a run. Raises `CatalogueError` where they are of other classes."""
+    frames = tables.read_predictions(path)
+    found = [name.removeprefix("p_") for name in probability_columns(frames)]
+    if found != [*classes]:
+        raise CatalogueError(
+            f"{member} tells {', '.join(found)} apart, but the data set has {', '.join(classes)}: train the model anew"
+        )
+    return frames
+
+
+def _together(runs: Sequence[pd.DataFrame], same: bool, nights: pd.Series, classes: Sequence[str]) -> Frames:
+    """What the runs say of their frames. same: whether these are the same for all; then the mean over the runs counts.
+
+    nights: the night of each frame id.
+    """
+    if same:
+        frames, probabilities = runs[0], mean_probabilities(runs)
+    else:
+        frames = pd.concat(runs)
+        probabilities = frames[probability_columns(frames)].to_numpy(np.float64)
+    labels = frames["label"].map(classes.index).to_numpy(np.int64)
+    return Frames(probabilities, labels, nights.loc[frames["frame_id"]].to_numpy("datetime64[D]"))
+
+
+def _seen(clean: pd.DataFrame, split: str, validated: Sequence[pd.DataFrame]) -> Seen:
+    """What each night of the data set was to the runs. validated: the validation frames of each."""
+    nights, part = clean["night"].to_numpy("datetime64[D]"), clean[f"split_{split}"].astype(str).to_numpy()
+    always = set.intersection(*(set(frames["frame_id"]) for frames in validated))
+    part = np.where(clean["frame_id"].isin(always), "validation", part)
+    lists: dict[str, list[date]] = {}
+    told = np.isnat(nights)
+    for name in ("train", "validation", "test"):
+        found = np.unique(nights[~told & (part == name)])
+        told |= np.isin(nights, found)
+        lists[name] = found.tolist()
+    return Seen(**lists)
 
 
 def fit_temperature(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
@@ -129,48 +186,101 @@ def fit_temperature(probabilities: NDArray[np.float64], labels: NDArray[np.int64
     return round(float(np.exp(minimize_scalar(loss, bounds=_TEMPERATURES, method="bounded").x)), 4)
 
 
-def least_confidence(probabilities: NDArray[np.float64], labels: NDArray[np.int64], precision: float) -> float:
+def least_confidence(frames: Frames, precision: float) -> float:
     """The lowest confidence such that the asked share of the frames with it or more is right; 1 where there is none."""
-    confidence = probabilities.max(axis=1)
+    confidence = frames.probabilities.max(axis=1)
     order = np.argsort(-confidence, kind="stable")
-    right = (probabilities.argmax(axis=1) == labels)[order]
+    right = (frames.probabilities.argmax(axis=1) == frames.labels)[order]
     reached = np.flatnonzero(np.cumsum(right) / np.arange(1, len(right) + 1) >= precision)
     if not len(reached):
-        log.warning("no confidence reaches a precision of %.2f: nothing will be classified", precision)
         return 1.0
     # It is rounded down, so that the frame itself is not below it.
     return float(np.floor(confidence[order][reached[-1]] * 1e6) / 1e6)
 
 
-def judge(
-    probabilities: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    nights: NDArray[np.datetime64],
-    least: float,
-    classes: Sequence[str],
-) -> Judgement:
-    """How right the classifier is.
+def class_limits(frames: Frames, pooled: float, precision: float, classes: Sequence[str]) -> dict[str, Limit]:
+    """The limit of each class: its own where there are enough frames to fit it to, else the pooled one."""
+    limits, predicted = {}, frames.probabilities.argmax(axis=1)
+    for code, name in enumerate(classes):
+        given = frames.of(predicted == code)
+        nights = _number(given.nights)
+        own = len(given.labels) >= LIMIT_FRAMES and nights >= LIMIT_NIGHTS
+        confidence = least_confidence(given, precision) if own else pooled
+        if confidence >= 1:
+            log.warning("%s: no confidence reaches a precision of %.2f: no frame will be called so", name, precision)
+        limits[name] = Limit(confidence=confidence, frames=len(given.labels), nights=nights, own=own)
+    return limits
 
-    probabilities: (n, classes). labels: codes, (n,). nights: (n,), NaT where not known.
-    """
-    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    classified, right = confidence >= least, predicted == labels
-    units, codes = np.unique(nights, return_inverse=True)
-    low = high = None
-    if len(units) >= MIN_UNITS and classified.any():
-        counts = np.zeros((len(units), 2))
-        np.add.at(counts, (codes[classified], right[classified].astype(int)), 1)
-        drawn = redrawn(counts)
-        with np.errstate(invalid="ignore"):
-            low, high = (round(bound, 4) for bound in interval(drawn[:, 1] / drawn.sum(axis=1)))
-    table = pd.DataFrame(probabilities, columns=[*map(p, classes)])
-    table["label"], table["predicted"] = np.array(classes)[labels], np.array(classes)[predicted]
+
+def _number(nights: NDArray[np.datetime64]) -> int:
+    """How many nights there are among those that are known."""
+    return len(np.unique(nights[~np.isnat(nights)]))
+
+
+def judge(frames: Frames, limits: NDArray[np.float64], classes: Sequence[str]) -> Judgement:
+    """How right the classifier is, all in all and for each class. limits: the confidence of each class, (classes,)."""
+    predicted = frames.probabilities.argmax(axis=1)
+    classified = sure_enough(frames.probabilities, limits)
+    right = predicted == frames.labels
+    table = pd.DataFrame(frames.probabilities, columns=[*map(schemas.p, classes)])
+    table["label"], table["predicted"] = np.array(classes)[frames.labels], np.array(classes)[predicted]
+    by_class = {}
+    for code, name in enumerate(classes):
+        given = predicted == code
+        by_class[name] = ClassJudgement(
+            frames=int(given.sum()),
+            nights=_number(frames.nights[given]),
+            classified=_share(classified[given], frames.nights[given]),
+            precision=_share(right[given & classified], frames.nights[given & classified]),
+            calibration_error=_rounded(expected_calibration_error(table[given])) if given.any() else None,
+        )
     return Judgement(
-        frames=len(labels),
-        precision=round(float(right[classified].mean()), 4) if classified.any() else None,
-        low=low,
-        high=high,
-        classified=round(float(classified.mean()), 4),
-        f1=round(macro_scores(labels, predicted, len(classes))["f1"], 4),
-        calibration_error=round(expected_calibration_error(table), 4),
+        frames=len(frames.labels),
+        nights=_number(frames.nights),
+        precision=_share(right[classified], frames.nights[classified]),
+        classified=_share(classified, frames.nights),
+        f1=_rounded(macro_scores(frames.labels, predicted, len(classes))["f1"]),
+        calibration_error=_rounded(expected_calibration_error(table)),
+        by_class=by_class,
     )
+
+
+def _share(which: NDArray[np.bool_], nights: NDArray[np.datetime64]) -> Share:
+    """The share of true ones, with its interval over the nights that they are of. which, nights: (n,)."""
+    if not len(which):
+        return Share(value=None, low=None, high=None)
+    units, codes = np.unique(nights, return_inverse=True)
+    bounds: dict[str, Any] = {"low": None, "high": None}
+    if len(units) >= MIN_UNITS:
+        counts = np.zeros((len(units), 2))
+        np.add.at(counts, (codes, which.astype(np.intp)), 1)
+        drawn = redrawn(counts)
+        bounds = dict(zip(bounds, map(_rounded, interval(drawn[:, 1] / drawn.sum(axis=1))), strict=True))
+    return Share(value=_rounded(float(which.mean())), **bounds)
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 4)
+
+
+def scores_of(classifier: Classifier) -> pd.DataFrame:
+    """How good a classifier is, as a table: a row for all classes together and one for each, of validation and test.
+
+    The columns are those of `columns.COLUMNS`.
+    """
+    rows: list[dict[str, Any]] = []
+    for part in ("validation", "test"):
+        judged: Judgement | None = getattr(classifier, part)
+        if judged is None:
+            continue
+        both: dict[str, Judgement | ClassJudgement] = {"all": judged, **judged.by_class}
+        for label, one in both.items():
+            limit = classifier.limits.get(label)
+            row: dict[str, Any] = {"part": part, "label": label, "frames": one.frames, "nights": one.nights}
+            row["limit"] = None if limit is None else limit.confidence
+            row["limit_of"] = "" if limit is None else "class" if limit.own else "all"
+            for name in ("precision", "classified"):
+                share: Share = getattr(one, name)
+                row |= {name: share.value, f"{name}_low": share.low, f"{name}_high": share.high}
+            rows.append(row | {"calibration_error": one.calibration_error})
+    return pd.DataFrame(rows)

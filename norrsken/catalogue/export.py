@@ -13,8 +13,11 @@ import pyarrow as pa
 import yaml
 
 from norrsken import __version__, schemas, tables
+from norrsken.catalogue.calibrate import scores_of
+from norrsken.catalogue.columns import COLUMNS, described
 from norrsken.catalogue.netcdf import FrameSeries, meaning_of, unit
 from norrsken.classes import in_words
+from norrsken.classify.model import Classifier, read_classifier
 from norrsken.config.jobs import ExportSettings
 from norrsken.config.label_set import LabelSet
 from norrsken.errors import NorrskenError
@@ -22,14 +25,20 @@ from norrsken.files import directory_written_aside
 
 PAPER_DOI = "10.1029/2020JA027808"
 
+#: How the data dictionary calls the files of the frames.
+CATALOGUE_FILES = "catalogue_{year}.csv"
+
 #: What the files of an export are; other tables of the catalogue may lie beside them.
 MEANINGS = {
     "CITATION.cff": "how to cite it",
     "README.md": "this text",
     "checksums.sha256": "SHA-256 of all other files",
-    "data_dictionary.csv": "the columns of the catalogue, as below",
+    "classifier.json": "the classifier: its runs, temperature and limits, how good it is, and which nights it has seen",
+    "data_dictionary.csv": "the columns of all tables, with units and meanings",
     "events.csv": "uninterrupted runs of one class",
     "occurrence.csv": "how often each class occurs, by hour, magnetic local time, month, year and Kp",
+    "scores.csv": "how good the classifier is, all in all and for each class",
+    "untrained.csv": "what it says of labelled frames that fit no class",
 }
 
 
@@ -46,38 +55,53 @@ class Year(NamedTuple):
     models: list[str]
 
 
-def write_export(catalogue: Sequence[str], more: Sequence[str], settings: ExportSettings, output: str) -> None:
+def write_export(
+    catalogue: Sequence[str], classifier: str, more: Sequence[str], settings: ExportSettings, output: str
+) -> None:
     """Write the folder `output`: `catalogue_{year}.csv` and `.nc` of each UTC year, and what describes them.
 
-    catalogue: directories of the months. more: other tables, which are copied. The same input gives the same bytes.
-    Raises `ExportError` where no frame has been classified.
+    catalogue: directories of the months. classifier: `classifier.json`. more: other tables, which are copied. The same
+    input gives the same bytes. Raises `ExportError` where no frame has been classified.
     """
-    schema = schemas.catalogue_table(settings.label_set.class_names)
+    schema, judged = schemas.catalogue_table(settings.label_set.class_names), read_classifier(classifier)
     with directory_written_aside(output) as folder:
         years = [
-            _write_year(folder / f"catalogue_{year}", (rows for _, rows in parts), settings)
+            _write_year(folder / f"catalogue_{year}", (rows for _, rows in parts), judged, settings)
             for year, parts in itertools.groupby(_by_year(catalogue, schema), key=lambda part: part[0])
         ]
         if not years:
             raise ExportError(f"{', '.join(catalogue) or 'the catalogue'}: no classified frames, nothing to export")
-        for path in more:
+        for path in (classifier, *more):
             shutil.copyfile(path, folder / Path(path).name)
-        classes = settings.label_set.class_names
-        data_dictionary(classes).to_csv(folder / "data_dictionary.csv", index=False, lineterminator="\n")
+        scores_of(judged).to_csv(folder / "scores.csv", index=False, lineterminator="\n")
+        dictionary = data_dictionary(settings.label_set.class_names, sorted(folder.glob("*.csv")))
+        dictionary.to_csv(folder / "data_dictionary.csv", index=False, lineterminator="\n")
         (folder / "CITATION.cff").write_text(_citation(settings), encoding="utf-8")
         names = sorted([*(path.name for path in folder.iterdir()), "README.md", "checksums.sha256"])
         left_out = tables.left_out(*tables.night_tables(catalogue)).total()
-        (folder / "README.md").write_text(_readme(settings, years, names, left_out), encoding="utf-8")
+        (folder / "README.md").write_text(
+            _readme(settings, years, names, left_out, judged, dictionary), encoding="utf-8"
+        )
         sums = [f"{_digest(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
         (folder / "checksums.sha256").write_text("".join(sums), encoding="utf-8")
 
 
-def data_dictionary(classes: Sequence[str]) -> pd.DataFrame:
-    """The columns of the catalogue of these classes: column, unit (as UDUNITS writes it), type, meaning."""
+def data_dictionary(classes: Sequence[str], others: Iterable[Path] = ()) -> pd.DataFrame:
+    """The columns of all tables: file, column, unit (as UDUNITS writes it), type, meaning.
+
+    classes: those of the catalogue, whose files come first. others: CSV files, of which those of the catalogue itself
+    are passed over.
+    """
     fields = schemas.catalogue_table(classes)
     types = [str(getattr(field.type, "value_type", field.type)) for field in fields]
-    rows = [(name, unit(name), kind, meaning_of(name, classes)) for name, kind in zip(fields.names, types, strict=True)]
-    return pd.DataFrame(rows, columns=["column", "unit", "type", "meaning"])
+    rows = [
+        (CATALOGUE_FILES, name, unit(name), kind, meaning_of(name, classes))
+        for name, kind in zip(fields.names, types, strict=True)
+    ]
+    for path in others:
+        if path.name in COLUMNS:
+            rows += described(path.name, pd.read_csv(path))
+    return pd.DataFrame(rows, columns=["file", "column", "unit", "type", "meaning"])
 
 
 def _by_year(catalogue: Iterable[str], schema: pa.Schema) -> Iterator[tuple[int, pd.DataFrame]]:
@@ -89,7 +113,7 @@ def _by_year(catalogue: Iterable[str], schema: pa.Schema) -> Iterator[tuple[int,
             yield int(year), rows[years == year]
 
 
-def _write_year(path: Path, parts: Iterable[pd.DataFrame], settings: ExportSettings) -> Year:
+def _write_year(path: Path, parts: Iterable[pd.DataFrame], judged: Classifier, settings: ExportSettings) -> Year:
     """Write CSV and NetCDF of a year, with only one part in memory at a time."""
     ends: list[pd.Timestamp] = []
     with (
@@ -109,6 +133,7 @@ def _write_year(path: Path, parts: Iterable[pd.DataFrame], settings: ExportSetti
             ends = [*ends[:1], rows["time"].iloc[0], rows["time"].iloc[-1]]
         first, last = (f"{time:%Y-%m-%dT%H:%M:%SZ}" for time in (ends[0], ends[-1]))
         year = Year(series.frames, first, last, series.models)
+        series.judge({"validation": judged.validation, "test": judged.test})
         series.describe(_attributes(settings, year))
     return year
 
@@ -173,7 +198,14 @@ def _citation(settings: ExportSettings) -> str:
     return yaml.safe_dump(citation, sort_keys=False, allow_unicode=True)
 
 
-def _readme(settings: ExportSettings, years: Sequence[Year], names: Sequence[str], left_out: int) -> str:
+def _readme(
+    settings: ExportSettings,
+    years: Sequence[Year],
+    names: Sequence[str],
+    left_out: int,
+    judged: Classifier,
+    dictionary: pd.DataFrame,
+) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("norrsken"),
         autoescape=jinja2.select_autoescape(["html"]),  # Markdown
@@ -191,8 +223,9 @@ def _readme(settings: ExportSettings, years: Sequence[Year], names: Sequence[str
         models=list(dict.fromkeys(model for year in years for model in year.models)),
         number=in_words(len(settings.label_set.classes)),
         aurora=_aurora(settings.label_set),
+        judged=judged,
         files={name: _described(name, settings.label_set) for name in names},
-        dictionary=data_dictionary(settings.label_set.class_names).to_dict("records"),
+        dictionary=dictionary.to_dict("records"),
     )
 
 

@@ -54,12 +54,16 @@ def _classified(
     """The rows of a night, some hundred at a time; the next are read while these are worked on."""
     for kept, images, sky_condition in ahead(_with_conditions(path, ensemble, sky, left_out)):
         probabilities = ensemble.predict(images)
+        labels = np.where(sky_condition == "bad", NOT_CLASSIFIED, ensemble.labels(probabilities))
+        reasons = np.where(sky_condition == "bad", "bad", np.where(labels == NOT_CLASSIFIED, "unsure", ""))
         latitude, mlt = magnetic_coordinates(kept["time"].cast(pa.int64()).to_numpy(), site)
         columns = {name: kept[name] for name in COLUMNS if name != "image"} | {
             "magnetic_latitude": latitude,
             "mlt": mlt,
             "condition": sky_condition,
-            "label": np.where(sky_condition == "bad", NOT_CLASSIFIED, ensemble.labels(probabilities)),
+            "label": labels,
+            "reason": pa.array([None if reason == "" else reason for reason in reasons.tolist()]),
+            "seen": ensemble.seen(kept["night"].to_pylist()),
             "confidence": probabilities.max(axis=1),
             "entropy": entropy(probabilities),
             **{schemas.p(name): probabilities[:, i] for i, name in enumerate(ensemble.classes)},

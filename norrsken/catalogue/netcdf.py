@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from norrsken import schemas
-from norrsken.classes import CONDITIONS, NOT_CLASSIFIED, in_words
+from norrsken.classes import CONDITIONS, NOT_CLASSIFIED, REASONS, SEEN, in_words
+from norrsken.classify.model import Judgement
 from norrsken.config.site import Site
 
 #: The units of the catalogue's columns, as UDUNITS writes them; other columns have none.
@@ -33,6 +34,9 @@ _PLACE = "latitude longitude altitude station_name"
 
 _NO_EXPOSURE = np.int32(-1)
 
+#: What the flag of the reason says of a frame that is classified.
+_NO_REASON = "none"
+
 #: Frames in a chunk, which holds some days; the library's own choice would be one frame.
 _CHUNK = 4096
 
@@ -47,7 +51,12 @@ class FrameSeries:
     def __init__(self, path: str | os.PathLike[str], site: Site, classes: Sequence[str]) -> None:
         self._classes = tuple(classes)
         # The columns of names, of which a variable holds the place in this list.
-        self._flags: dict[str, Sequence[str]] = {"condition": CONDITIONS, "label": (*classes, NOT_CLASSIFIED)}
+        self._flags: dict[str, Sequence[str]] = {
+            "condition": CONDITIONS,
+            "label": (*classes, NOT_CLASSIFIED),
+            "reason": (_NO_REASON, *REASONS),
+            "seen": SEEN,
+        }
         self.frames = 0
         self.models: list[str] = []
         self._dataset = netCDF4.Dataset(path, "w")
@@ -79,9 +88,32 @@ class FrameSeries:
             **{name: rows[name].to_numpy() for name in _NUMBERS},
         }
         for name, values in {**self._flags, "model": self.models}.items():
-            columns[name] = rows[name].astype(str).map(values.index).to_numpy(np.int8)
+            named = rows[name].astype(object).fillna(_NO_REASON).astype(str)
+            columns[name] = named.map(values.index).to_numpy(np.int8)
         for name, values in columns.items():
             self._dataset[name][here] = values
+
+    def judge(self, judgements: Mapping[str, Judgement | None]) -> None:
+        """Write how good the classifier is for each class, with 95 % intervals over nights. judgements: by part."""
+        texts = {"precision": "share of right ones among the frames that got the class", "classified": (
+            "share that got the class, of the frames of which it is the most probable one"
+        )}  # fmt: skip
+        for part, judged in judgements.items():
+            if judged is None:
+                continue
+            for name, text in texts.items():
+                shares = [getattr(judged.by_class[each], name) for each in self._classes]
+                for end, ending in (("value", ""), ("low", ", low end of 95 %"), ("high", ", high end of 95 %")):
+                    values = [np.nan if getattr(share, end) is None else getattr(share, end) for share in shares]
+                    self._define(
+                        f"{part}_{name}" + ("" if end == "value" else f"_{end}"),
+                        "f4",
+                        ("class",),
+                        long_name=f"{text}, on {part} frames{ending}",
+                        units="1",
+                        coordinates="class_name",
+                        _FillValue=np.float32(np.nan),
+                    )[:] = values
 
     def describe(self, attributes: Mapping[str, str | float]) -> None:
         """Write the global attributes, and which models there are."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from norrsken import tables
+from norrsken.catalogue.calibrate import LIMIT_FRAMES, LIMIT_NIGHTS
 from norrsken.classify.condition import read_condition
 from norrsken.classify.model import read_classifier
 from norrsken.config.jobs import ReportSettings
@@ -36,6 +37,14 @@ def write_overview(
     page = {
         "settings": settings,
         "classifier": chosen,
+        "parts": [
+            {"name": name, "judged": judged}
+            for name, judged in (("Validation", chosen.validation), ("Test", chosen.test))
+            if judged is not None
+        ],
+        "classes": list(settings.label_set.class_names),
+        "limit_frames": LIMIT_FRAMES,
+        "limit_nights": LIMIT_NIGHTS,
         "condition": read_condition(condition),
         "left_out": tables.left_out(*tables.night_tables(months)).total(),
         "by_night": settings.splits[chosen.name.split("/")[0]].method == "night",

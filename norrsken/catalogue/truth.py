@@ -10,7 +10,6 @@ from norrsken import schemas, tables
 from norrsken.classes import CONDITIONS
 from norrsken.config.jobs import ReportSettings
 from norrsken.config.label_set import LabelSet
-from norrsken.dataset.splits import read_split
 from norrsken.figures.truth import draw_confusion, draw_occurrence
 from norrsken.files import directory_written_aside, write_csv
 from norrsken.pages import picture, write_html
@@ -21,17 +20,14 @@ from norrsken.simulation.truth import MEASURES, TRUTH_TABLE, true_labels
 WEATHER = {"clear": 0.0, "haze": 0.05, "thin cloud": 0.15, "cloud": REJECTING_CLOUD}
 
 
-def compare_with_truth(
-    months: Iterable[str], truth: str, dataset: str, split: str, settings: ReportSettings, output: str
-) -> None:
+def compare_with_truth(months: Iterable[str], truth: str, settings: ReportSettings, output: str) -> None:
     """Write `index.html`, `scores.csv`, `condition.csv`, `occurrence.csv` and figures.
 
     months: the directories of the catalogue. truth: the folder of the simulation's tables. Nights that the classifier
-    was trained on are kept apart from those that it has not seen.
+    was trained on, or that chose it and its limits, are kept apart from those that it has not seen.
     """
     frames = read_frames(months, truth, settings.label_set)
-    train = read_split(dataset, split).train
-    frames["nights"] = np.where(np.isin(frames["night"].to_numpy("datetime64[D]"), train.nights), "trained on", "new")
+    frames["nights"] = np.where(frames["seen"].isin(["train", "validation"]), "trained on", "new")
     clear = frames[frames["condition"] == "clear"]
     with directory_written_aside(output) as folder:
         scores, conditions, occurrence = (
@@ -62,18 +58,18 @@ def _shown(label_set: LabelSet) -> dict[str, str]:
 def read_frames(months: Iterable[str], truth: str, label_set: LabelSet) -> pd.DataFrame:
     """The frames of all nights.
 
-    Columns: frame_id, time, night, label, confidence, condition, of the catalogue; true (the label), cloud, spoilt,
-    weather, of the truth.
+    Columns: frame_id, time, night, seen, label, confidence, condition, of the catalogue; true (the label), cloud,
+    spoilt, weather, of the truth.
     """
     parts = []
     for path in tables.night_tables(months):
-        columns = ["frame_id", "time", "night", "label", "confidence", "condition"]
+        columns = ["frame_id", "time", "night", "seen", "label", "confidence", "condition"]
         catalogue = tables.read(path, schemas.catalogue_table(), columns).to_pandas()
         known = tables.read(Path(truth, path.name), TRUTH_TABLE, ["frame_id", "label", "spoilt", *MEASURES]).to_pandas()
         known["true"] = true_labels(known, label_set)
         parts.append(catalogue.merge(known[["frame_id", "true", "cloud", "spoilt"]], on="frame_id"))
     frames: pd.DataFrame = pd.concat(parts, ignore_index=True)
-    for name in ("label", "condition"):
+    for name in ("label", "condition", "seen"):
         frames[name] = frames[name].astype(str)
     cloud = np.searchsorted([*WEATHER.values()], frames["cloud"], side="right") - 1
     frames["weather"] = np.where(frames["spoilt"], "spoilt", np.array([*WEATHER])[cloud])

@@ -1,5 +1,6 @@
 """How the classifier judges labelled frames that it was never trained on: above all those that fit no class."""
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,25 +17,32 @@ from norrsken.dataset.splits import read_split
 def judge_untrained(labelled: str, dataset: str, classifier: str, condition: str) -> pd.DataFrame:
     """What the classifier says of frames of each verdict, by what each annotator called them.
 
+    On a split by night only frames of its test nights count, of which neither the classifier nor the model of the sky's
+    condition has seen any; on another split, all that have no class, though others of their nights were trained on.
+
     Columns: verdict (an exclusion, disagreement; agreed: the test frames, to compare with), annotator, given (the
     annotator's label), frames, clear (share with a sky that is taken for clear; `sky_clear` where a class is named
     clear), classified (share that got a class), confidence (mean), and how many got each class.
     """
     said = tables.label_names(labelled)
     ensemble, sky = Ensemble(classifier), read_condition(condition)
-    test = read_split(dataset, ensemble.settings.name.split("/")[0]).test
+    division = read_split(dataset, ensemble.settings.name.split("/")[0])
+    test, nights = division.test, pa.array(np.unique(division.test.nights))
     names = annotators(tables.read_without_images(labelled))
-    columns = ["frame_id", "verdict", "image", *(f"label_{name}" for name in names)]
+    columns = ["frame_id", "night", "verdict", "image", *(f"label_{name}" for name in names)]
     parts = []
     with tables.opened(labelled, schemas.labelled_table(names), columns) as file:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, columns)
             wanted = pc.is_in(rows["frame_id"], pa.array(test.frame_ids))
-            rows = rows.filter(pc.or_(wanted, pc.is_in(rows["verdict"], pa.array([*said.exclusions, "disagreement"]))))
+            unfit = pc.is_in(rows["verdict"], pa.array([*said.exclusions, "disagreement"]))
+            if division.by_night:
+                unfit = pc.and_(unfit, pc.is_in(rows["night"], nights))
+            rows = rows.filter(pc.or_(wanted, unfit))
             if len(rows):
                 images = tables.images(rows["image"])
                 probabilities = ensemble.predict(images)
-                judged = rows.drop_columns(["frame_id", "image"]).to_pandas()
+                judged = rows.drop_columns(["frame_id", "night", "image"]).to_pandas()
                 judged["sky"] = conditions(images, sky) == "clear"
                 judged["confidence"] = probabilities.max(axis=1)
                 labels = pd.Categorical(ensemble.labels(probabilities), (*said.classes, NOT_CLASSIFIED))

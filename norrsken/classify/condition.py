@@ -26,6 +26,7 @@ from sklearn.model_selection import GroupKFold
 from norrsken import schemas, tables
 from norrsken.classes import CONDITIONS
 from norrsken.config.base import Settings
+from norrsken.dataset.splits import read_split
 from norrsken.files import written_aside
 
 log = logging.getLogger(__name__)
@@ -191,18 +192,22 @@ def write_condition(model: Condition, path: str | os.PathLike[str]) -> None:
         temporary.write_text(json.dumps(model.plain(), indent=1) + "\n", encoding="utf-8")
 
 
-def choose_condition(labelled: str, output: str) -> None:
+def choose_condition(labelled: str, dataset: str, split: str, output: str) -> None:
     """Write `condition.json` for a release: `choose` with the clear and the rejected frames of `labelled.parquet`.
 
     Rejected are the frames whose label stands for a sky that cannot be judged; clear are the others that have a class.
+    dataset, split: on a split by night, frames of its test nights are left out, so that they are new to the model.
     """
+    division = read_split(dataset, split)
+    left_out = division.test.nights if division.by_night else np.empty(0, "datetime64[D]")
     hidden = pa.array(tables.label_names(labelled).hidden_sky, pa.string())
     measured, clear, nights = [], [], []
     with tables.opened(labelled, schemas.labelled_table([]), ["verdict", "label", "night", "image"]) as file:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, ["verdict", "label", "night", "image"])
             rejected = pc.or_(pc.is_in(rows["verdict"], hidden), pc.is_in(rows["label"], hidden))
-            used = pc.or_(rejected, pc.is_valid(rows["label"]))
+            new = pa.array(np.isin(rows["night"].to_numpy().astype("datetime64[D]"), left_out))
+            used = pc.and_(pc.or_(rejected, pc.is_valid(rows["label"])), pc.invert(new))
             rows, rejected = rows.filter(used), rejected.filter(used)
             if len(rows):
                 measured.append(measure(tables.images(rows["image"])))

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from norrsken import stages, tables
-from norrsken.classes import NOT_CLASSIFIED
+from norrsken.classes import NOT_CLASSIFIED, SEEN
 from norrsken.config.base import Settings
 from norrsken.config.site import Camera, FrameSource
 from norrsken.errors import NorrskenError
@@ -139,33 +139,87 @@ class Member(Settings):
     sha256: str
 
 
-class Judgement(Settings):
-    """How the classifier does on some labelled frames.
+class Share(Settings):
+    """A share, with its 95 % interval over nights; None where it is not defined, or where the nights are too few."""
 
-    precision, low, high: share of right ones among the frames that got a class, with its 95 % interval over nights;
-    None where no frame did, or where the nights are too few. classified: share that got a class. f1: macro F1 when each
-    frame gets its most probable class. calibration_error: expected calibration error.
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class ClassJudgement(Settings):
+    """How the classifier does on frames of which a class is the most probable one.
+
+    frames, nights: how many there are. classified: the share that got the class, since they are sure enough.
+    precision: the share of right ones among these. calibration_error: expected calibration error; None of no frames.
     """
 
     frames: int
-    precision: float | None
-    low: float | None
-    high: float | None
-    classified: float
+    nights: int
+    classified: Share
+    precision: Share
+    calibration_error: float | None
+
+
+class Judgement(Settings):
+    """How the classifier does on some labelled frames.
+
+    nights: how many they are of. precision: the share of right ones among the frames that got a class. classified: the
+    share that got one. f1: macro F1 when each frame gets its most probable class. calibration_error: expected
+    calibration error. by_class: the same for each class.
+    """
+
+    frames: int
+    nights: int
+    precision: Share
+    classified: Share
     f1: float
     calibration_error: float
+    by_class: dict[str, ClassJudgement]
+
+
+class Limit(Settings):
+    """From which confidence on a frame gets a class.
+
+    frames, nights: how many validation frames had the class as the most probable one. own: whether the limit was fitted
+    to these frames; else they are too few, and it is that of all classes together.
+    """
+
+    confidence: float
+    frames: int
+    nights: int
+    own: bool
+
+
+class Seen(Settings):
+    """What the nights of the data set were to the classifier: each is in one list only.
+
+    A night of which any run saw a frame is one to train on.
+    """
+
+    train: list[date]
+    validation: list[date]
+    test: list[date]
 
 
 class Classifier(Settings):
-    """What `classifier.json` says: enough to classify frames with, and to know how far to trust it."""
+    """What `classifier.json` says: enough to classify frames with, and to know how far to trust it.
+
+    fitted_on: `ensemble`: temperature and limits were fitted on frames that no member has seen; `members`: on frames
+    that each member kept out for itself, as on splits that are not by night; `nothing`: no frames were kept out.
+    limits: for each class. least_confidence: that of all classes together.
+    """
 
     name: str
     members: list[Member]
     temperature: float
-    least_confidence: float
+    fitted_on: Literal["ensemble", "members", "nothing"]
     asked_precision: float
+    least_confidence: float
+    limits: dict[str, Limit]
     validation: Judgement | None
     test: Judgement
+    seen: Seen
 
 
 def tempered(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float64]:
@@ -191,30 +245,37 @@ class Ensemble:
                 )
         self.members = [FrameClassifier(file) for file in files]
         self.source, self.classes = self.members[0].source, self.members[0].classes
+        self._parts = {night: part for part in SEEN for night in getattr(self.settings.seen, part, ())}
         other = next((member for member in self.members if member.classes != self.classes), None)
         if other is not None:
             raise ClassifyError(
                 f"{path}: {other.path} has the classes {', '.join(other.classes)}; {self.members[0].path} has "
                 f"{', '.join(self.classes)}; make the classifier anew"
             )
+        if set(self.settings.limits) != set(self.classes):
+            raise ClassifyError(f"{path}: limits are not those of {', '.join(self.classes)}; make the classifier anew")
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Calibrated probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, classes) in class order."""
-        return averaged(self.members, self.settings.temperature, images)
+        inputs = self.members[0].inputs(images)  # the same for all: runs of one model have the same features
+        mean = np.mean([member.classifier.predict(inputs).probabilities for member in self.members], axis=0)
+        return tempered(mean, self.settings.temperature)
 
     def labels(self, probabilities: NDArray[Any]) -> NDArray[np.str_]:
         """The most probable class of each frame, or `not_classified`: (n, classes) → (n,)."""
+        limits = np.array([self.settings.limits[name].confidence for name in self.classes])
         names = np.array(self.classes)[probabilities.argmax(axis=1)]
-        return np.where(probabilities.max(axis=1) >= self.settings.least_confidence, names, NOT_CLASSIFIED)
+        return np.where(sure_enough(probabilities, limits), names, NOT_CLASSIFIED)
+
+    def seen(self, nights: Sequence[date]) -> list[str]:
+        """What each night was to the classifier: `train`, `validation`, `test` or `none`."""
+        return [self._parts.get(night, "none") for night in nights]
 
 
-def averaged(members: Sequence[FrameClassifier], temperature: float, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The mean of the members' calibrated probabilities: (n, 128, 128, 3) uint8 → (n, classes)."""
-    inputs = members[0].inputs(images)  # the same for all: runs of one model have the same features
-    mean: NDArray[np.float64] = np.mean(
-        [tempered(member.classifier.predict(inputs).probabilities, temperature) for member in members], axis=0
-    )
-    return mean
+def sure_enough(probabilities: NDArray[Any], limits: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which frames get their most probable class: (n, classes) → (n,). limits: of each class, (classes,)."""
+    enough: NDArray[np.bool_] = probabilities.max(axis=1) >= limits[probabilities.argmax(axis=1)]
+    return enough
 
 
 def read_classifier(path: str | os.PathLike[str]) -> Classifier:

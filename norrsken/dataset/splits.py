@@ -31,6 +31,9 @@ AT_A_TIME = 1024
 #: How many divisions by night are drawn; the one that divides the classes most evenly is taken.
 NIGHT_DRAWS = 200
 
+#: How many orders of the nights are drawn for the validation, and the shares for which one shall be even.
+VALIDATION_DRAWS, VALIDATION_SHARES = 1000, (0.1, 0.2, 0.3)
+
 
 class DatasetError(NorrskenError):
     """The clean frames, or a split of them, are not there or cannot be divided as asked."""
@@ -57,13 +60,32 @@ class Part:
 class Division(NamedTuple):
     """The clean frames of a data set as a split divides them.
 
-    source: how their images were processed. classes: the names of the codes of their labels.
+    source: how their images were processed. classes: the names of the codes of their labels. split: how it was made.
     """
 
     train: Part
     test: Part
     source: FrameSource
     classes: tuple[str, ...]
+    split: Split
+
+    @property
+    def by_night(self) -> bool:
+        """Whether no night is in both parts."""
+        return self.split.method == "night"
+
+    def validation(self, share: float, seed: int) -> NDArray[np.bool_]:
+        """Which training frames are kept out of the training for validation: (n,) bool.
+
+        On a split by night whole nights, as even over the classes as they can be, drawn once for the split: the same
+        for all seeds, and those of a smaller share are among those of a larger one. One night at least stays to train
+        on, so that of a single night none is kept out. On other splits the share of each class, drawn by the seed.
+        """
+        labels, nights = self.train.labels, self.train.nights
+        if not self.by_night or share == 0:
+            codes = range(len(self.classes))
+            return drawn_by_class(labels, codes, share, np.random.default_rng(seed))
+        return np.isin(nights, _validation_nights(labels, nights, share, self.split.seed))
 
 
 def split_dataset(labelled: str, splits: Mapping[str, Split], output: str) -> None:
@@ -199,19 +221,11 @@ def drawn_by_class(
     return drawn
 
 
-def held_out(labels: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
-    """Which training frames a run of this seed keeps out, to follow its training: (n,) bool. labels: codes, (n,)."""
-    return drawn_by_class(labels, range(labels.max(initial=-1) + 1), share, np.random.default_rng(seed))
-
-
 def _test_nights(
     labels: NDArray[np.str_], nights: NDArray[np.datetime64], split: Split, random: np.random.Generator
 ) -> NDArray[np.datetime64]:
     """Whole nights for the test that hold about the asked share of every class: the best of many random draws."""
-    names, night = np.unique(nights, return_inverse=True)
-    classes, code = np.unique(labels, return_inverse=True)
-    counts = np.zeros((len(names), len(classes)), int)
-    np.add.at(counts, (night, code), 1)
+    names, counts = _count_by_night(labels, nights)
     goal = split.test_share * counts.sum(axis=0)
     best, best_error = names[:1], np.inf
     for _ in range(NIGHT_DRAWS):
@@ -226,12 +240,51 @@ def _test_nights(
     return best
 
 
+def _validation_nights(
+    labels: NDArray[np.int64], nights: NDArray[np.datetime64], share: float, seed: int
+) -> NDArray[np.datetime64]:
+    """The first nights of the most even order: best in the mean over `VALIDATION_SHARES`, of many random ones."""
+    names, counts = _count_by_night(labels, nights)
+    random, total = np.random.default_rng([seed, 1]), counts.sum(axis=0)
+    best, best_error = np.arange(len(names)), np.inf
+    for _ in range(VALIDATION_DRAWS if len(names) > 1 else 0):
+        order = random.permutation(len(names))
+        held = counts[order].cumsum(axis=0)
+        first = [held[_number_of_nights(held, each) - 1] for each in VALIDATION_SHARES]
+        error = float(np.abs(np.array(first) / total - np.array(VALIDATION_SHARES)[:, None]).sum())
+        if error < best_error:
+            best, best_error = order, error
+    chosen: NDArray[np.datetime64] = names[best[: _number_of_nights(counts[best].cumsum(axis=0), share)]]
+    return chosen
+
+
+def _number_of_nights(held: NDArray[np.int64], share: float) -> int:
+    """How many nights come nearest to a share of the frames: at least one, and one less than there are at most.
+
+    held: (nights, classes), the frames of the first nights together.
+    """
+    frames = held.sum(axis=1)
+    return int(np.abs(frames[:-1] - share * frames[-1]).argmin()) + 1 if len(frames) > 1 else 0
+
+
+def _count_by_night(
+    labels: NDArray[Any], nights: NDArray[np.datetime64]
+) -> tuple[NDArray[np.datetime64], NDArray[np.int64]]:
+    """The nights, in order, and their frames of each class that there is: (nights, classes)."""
+    names, night = np.unique(nights, return_inverse=True)
+    classes, code = np.unique(labels, return_inverse=True)
+    counts = np.zeros((len(names), len(classes)), np.int64)
+    np.add.at(counts, (night, code), 1)
+    return names, counts
+
+
 def read_split(path: str | os.PathLike[str], split: str, images: bool = False) -> Division:
     """The train and the test frames of a split of `dataset.parquet`, in its order; with their images if asked for.
 
     Raises `DatasetError` for a split that could not be made, with the reason.
     """
-    reason = tables.about(path).get(NOT_MADE_KEY, {}).get(split)
+    about = tables.about(path)
+    reason = about.get(NOT_MADE_KEY, {}).get(split)
     if reason is not None:
         raise DatasetError(f"{path}: {reason}")
     column = f"split_{split}"
@@ -240,7 +293,8 @@ def read_split(path: str | os.PathLike[str], split: str, images: bool = False) -
     train, test = (_part(table, column, part, classes) for part in ("train", "test"))
     if images:
         train, test = (with_images(path, part) for part in (train, test))
-    return Division(train, test, tables.frame_source(path, table), classes)
+    made = Split.model_validate(about["settings"][split])
+    return Division(train, test, tables.frame_source(path, table), classes, made)
 
 
 def _part(table: pa.Table, column: str, part: str, classes: Sequence[str]) -> Part:

@@ -17,14 +17,19 @@ from numpy.typing import NDArray
 from norrsken import schemas, tables
 from norrsken.evaluation.bootstrap import DRAWS, MIN_UNITS, interval, redrawn
 from norrsken.evaluation.scores import SCORE_NAMES
+from norrsken.evaluation.validation import best_of
 
 
 def intervals(
     metrics: Iterable[Mapping[str, Any]],
     predictions: Iterable[str | os.PathLike[str]],
     dataset: str | os.PathLike[str],
+    validation: Mapping[tuple[str, str], float],
 ) -> pd.DataFrame:
     """95 % intervals of the mean macro scores of each model on each split, and of its distance to the split's best.
+
+    The best is that on validation frames, so that another one may be ahead of it here. validation: of `validation_f1`;
+    without models of the split the best is that of the test.
 
     metrics, predictions: the `metrics.json` and the paths of the `predictions.parquet` of all runs, in the same order.
     Columns: model, split, `{score}_low`, `{score}_high`, empty for fewer than `MIN_UNITS` nights; `behind`: how far the
@@ -42,7 +47,8 @@ def intervals(
         drawn = {model: draw(counts) for model, counts in models.items()}
         whole = {model: macro(counts.sum(axis=0)).mean(axis=0) for model, counts in models.items()}
         f1 = SCORE_NAMES.index("f1")
-        best = max(whole, key=lambda model: float(whole[model][f1]))
+        judged = {model: validation[split, model] for model in models if (split, model) in validation}
+        best = best_of(judged or {model: float(scores[f1]) for model, scores in whole.items()})
         for model, scores in drawn.items():
             row: dict[str, object] = {"model": model, "split": split}
             for i, name in enumerate(SCORE_NAMES):

@@ -17,7 +17,7 @@ SCORE_NAMES = ("precision", "recall", "f1")
 
 #: What every `metrics.json` has, and of which kinds.
 _KEYS: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("model", "split"), str),
+    **dict.fromkeys(("model", "split", "split_method"), str),
     "seed": int,
     **dict.fromkeys(SCORE_NAMES, (int, float)),
     **dict.fromkeys(("per_class", "settings", "versions"), dict),

@@ -68,9 +68,16 @@ class Classifier(Protocol):
     def converged(self) -> bool:
         """Whether the training came to its end, rather than was cut off."""
 
-    def fit(self, inputs: NDArray[Any], labels: NDArray[np.int64], checkpoint: Path | None = None) -> History:
+    def fit(
+        self,
+        inputs: NDArray[Any],
+        labels: NDArray[np.int64],
+        kept_out: NDArray[np.bool_] | None = None,
+        checkpoint: Path | None = None,
+    ) -> History:
         """Train; return the history, empty where there are no epochs.
 
+        kept_out: (n,), inputs that are not trained on, and only serve to follow the training; None: there are none.
         checkpoint: a file from which a stopped training goes on, and which is kept up to date; the caller removes it.
         """
 

@@ -23,7 +23,6 @@ from tqdm import tqdm
 
 from norrsken import stages
 from norrsken.config.models import Linear, Network
-from norrsken.dataset.splits import held_out
 from norrsken.errors import NorrskenError
 from norrsken.evaluation.scores import macro_scores
 from norrsken.models import architectures, device
@@ -102,16 +101,20 @@ class TorchClassifier:
         return architectures.stock_parameters(settings.architecture) if isinstance(settings, Network) else None
 
     def fit(
-        self, inputs: NDArray[Any], labels: NDArray[np.int64], checkpoint: Path | None = None
+        self,
+        inputs: NDArray[Any],
+        labels: NDArray[np.int64],
+        kept_out: NDArray[np.bool_] | None = None,
+        checkpoint: Path | None = None,
     ) -> list[dict[str, float]]:
-        """Train for the number of epochs in the settings; the validation frames only serve to follow the training."""
-        chosen = held_out(labels, self.settings.validation_share, self.seed)
+        """Train for the number of epochs in the settings; what is kept out only serves to follow the training."""
+        chosen = np.zeros(len(labels), bool) if kept_out is None else kept_out
         # The frames stay where they are: a copy of those to train on would double the memory.
         train, validation = np.flatnonzero(~chosen), np.flatnonzero(chosen)
         if len(train) < 2:
             raise TrainingError(f"{len(train)} training frames; a network needs two at least")
         self._set_normalisation(inputs, train)
-        kept = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(inputs, labels))
+        kept = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(inputs, labels, chosen))
         try:
             history = self._epochs(inputs, labels, train, validation, kept)
         except RuntimeError as error:
@@ -214,11 +217,11 @@ class TorchClassifier:
         tensor = device.tensor(inputs).to(self._device)
         return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
 
-    def _fingerprint(self, inputs: NDArray[Any], labels: NDArray[np.int64]) -> str:
+    def _fingerprint(self, inputs: NDArray[Any], labels: NDArray[np.int64], kept_out: NDArray[np.bool_]) -> str:
         """A digest of all that decides the weights."""
         decides = [self.settings.plain(), self.seed, stages.TRAINING, torch.__version__, self.device]
         text = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
-        for array in (labels, inputs):
+        for array in (labels, kept_out, inputs):
             text.update(np.ascontiguousarray(array).data)
         return text.hexdigest()
 

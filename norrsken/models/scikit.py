@@ -52,8 +52,14 @@ class ScikitClassifier:
         return steps is None or bool(np.max(steps) < self.estimator.max_iter)
 
     def fit(
-        self, inputs: NDArray[np.float32], labels: NDArray[np.int64], checkpoint: Path | None = None
+        self,
+        inputs: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        kept_out: NDArray[np.bool_] | None = None,
+        checkpoint: Path | None = None,
     ) -> list[dict[str, float]]:
+        if kept_out is not None:
+            inputs, labels = inputs[~kept_out], labels[~kept_out]
         self.estimator.fit(inputs, labels)
         return []
 

@@ -92,6 +92,7 @@ def _split(runs: SplitRuns, scores: pd.DataFrame, settings: ReportSettings) -> d
         "by_night": bool(settings.years),
         "has_interval": not pd.isna(row["f1_low"]),
         "train_frames": f"{metrics[0]['train_frames']:,}",
+        "validation_frames": f"{metrics[0]['validation_frames']:,}",
         "test_frames": f"{metrics[0]['test_frames']:,}",
         "rows": [macro, *rows],
         "calibration": _mean(errors, 3),

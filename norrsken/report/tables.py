@@ -116,13 +116,16 @@ def _train_and_test(dataset: pd.DataFrame, splits: Iterable[str]) -> dict[str, i
     }
 
 
-def table2(metrics: Iterable[dict[str, Any]], names: LabelNames) -> pd.DataFrame:
+def table2(
+    metrics: Iterable[dict[str, Any]], names: LabelNames, validation: Mapping[tuple[str, str], float]
+) -> pd.DataFrame:
     """Mean and standard deviation over the runs of each model and split, beside the paper's Table 2.
 
     The deviation divides by n − 1 and is empty for one run. `{score}_distance`: from the paper's mean, in deviations of
     the two together; empty where neither has any. `stock_parameters` are those of the network with the 1,000 outputs of
     ImageNet, which the paper counts; `paper_parameters` are millions, rounded by the paper. `note` says what keeps a
-    row from being compared: random features, or runs that were not trained to convergence. The paper's columns, and the
+    row from being compared: random features, or runs that were not trained to convergence. `validation_f1` is what the
+    best model is chosen by, of `validation_f1`; empty where no frames were kept out. The paper's columns, and the
     distance from it, are there where the labels of the release are the paper's.
     """
     rows = []
@@ -134,6 +137,7 @@ def table2(metrics: Iterable[dict[str, Any]], names: LabelNames) -> pd.DataFrame
         row: dict[str, Any] = {"model": model, "split": split}
         for name in SCORE_NAMES:
             row |= {f"{name}_mean": runs[name].mean(), f"{name}_sd": runs[name].std(ddof=1)}
+        row["validation_f1"] = validation.get((split, model))
         row |= {"runs": len(runs), "parameters": runs["parameters"].iloc[0]}
         theirs = PAPER_TABLE2.get(model)
         for name in (*SCORE_NAMES, "parameters"):
@@ -143,7 +147,7 @@ def table2(metrics: Iterable[dict[str, Any]], names: LabelNames) -> pd.DataFrame
                 row[f"{name}_distance"] = _distance(row, name)
         row |= {"stock_parameters": runs["stock_parameters"].iloc[0], "note": notes(members)}
         rows.append(row)
-    table = pd.DataFrame(rows).astype({"stock_parameters": "Int64"})
+    table = pd.DataFrame(rows).astype({"stock_parameters": "Int64", "validation_f1": "float64"})
     if names.are_papers:
         return table
     return table.drop(

@@ -48,12 +48,14 @@ def train_run(
     settings: RunSettings,
     history: str,
     predictions: str,
+    validation: str,
     metrics: str,
 ) -> None:
     """Train on the split's train frames, predict its test frames, and write the run's files.
 
-    Beside `metrics`, which is written last, lie the model and, while the run is under way, a checkpoint: a run that was
-    stopped goes on, and ends with the same weights.
+    validation: where to write the predictions of the training frames that were kept out. Beside `metrics`, which is
+    written last, lie the model and, while the run is under way, a checkpoint: a run that was stopped goes on, and ends
+    with the same weights.
     """
     division = read_split(dataset, split, images=features is None)
     train, test, classes = division.train, division.test, division.classes
@@ -64,8 +66,9 @@ def train_run(
     for earlier in folder.glob("model.*"):  # it is of other settings; Snakemake does not know it
         earlier.unlink()
     checkpoint = folder / "checkpoint.safetensors"
+    kept_out = division.validation(settings.model.kept_out(division.split.method), seed)
     start = time.perf_counter()
-    rows = classifier.fit(train_inputs, train.labels, checkpoint)
+    rows = classifier.fit(train_inputs, train.labels, kept_out, checkpoint)
     # Where a stopped run goes on, the seconds before count too.
     seconds = sum(row["seconds"] for row in rows) if rows else time.perf_counter() - start
     prediction = classifier.predict(test_inputs)
@@ -74,6 +77,7 @@ def train_run(
     record: dict[str, Any] = {
         "model": settings.name,
         "split": split,
+        "split_method": division.split.method,
         "seed": seed,
         **scores.macro_scores(test.labels, predicted, len(classes)),
         "per_class": scores.scores_by_class(test.labels, predicted, classes),
@@ -85,6 +89,7 @@ def train_run(
         "images_per_second": round(_speed(rows, len(train.labels), seconds), 1),
         "device": classifier.device,
         "train_frames": len(train.labels),
+        "validation_frames": int(kept_out.sum()),
         "test_frames": len(test.labels),
         "model_file": f"model{classifier.suffix}",
         "settings": settings.plain(),
@@ -101,7 +106,11 @@ def train_run(
     )
     classifier.save(folder / f"model{classifier.suffix}", card)
     _write_history(history, rows)
-    _write_predictions(predictions, test, classes, predicted, prediction, settings)
+    _write_predictions(predictions, test, classes, prediction, settings)
+    probabilities = np.empty((0, len(classes)), np.float32)
+    if kept_out.any():
+        probabilities = classifier.predict(train_inputs[kept_out]).probabilities
+    _write_predictions(validation, train.of(kept_out), classes, Prediction(probabilities, None), settings)
     with written_aside(metrics) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     checkpoint.unlink(missing_ok=True)
@@ -146,19 +155,18 @@ def _write_history(path: str, rows: Sequence[Mapping[str, float]]) -> None:
 
 def _write_predictions(
     path: str,
-    test: Part,
+    part: Part,
     classes: Sequence[str],
-    predicted: np.ndarray,
     prediction: Prediction,
     settings: RunSettings,
 ) -> None:
     names = np.array(classes)
     columns = {
-        "frame_id": pa.array(test.frame_ids),
-        "label": pa.array(names[test.labels]),
-        "predicted": pa.array(names[predicted]),
+        "frame_id": pa.array(part.frame_ids),
+        "label": pa.array(names[part.labels]),
+        "predicted": pa.array(names[prediction.probabilities.argmax(axis=1)]),
         **{schemas.p(name): pa.array(prediction.probabilities[:, i]) for i, name in enumerate(classes)},
     }
     embedding = None if prediction.embeddings is None else list(prediction.embeddings)
-    columns["embedding"] = pa.array(embedding or [None] * len(test.labels), pa.list_(pa.float32()))
+    columns["embedding"] = pa.array(embedding or [None] * len(part.labels), pa.list_(pa.float32()))
     tables.write(path, pa.table(columns), schemas.predictions_table(classes), settings.plain())

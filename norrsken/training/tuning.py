@@ -7,8 +7,8 @@ import numpy as np
 
 from norrsken.config.base import ConfigError
 from norrsken.config.config import Config, check
-from norrsken.config.models import Model
-from norrsken.dataset.splits import divide, read_split, with_images
+from norrsken.config.models import NIGHT_SHARE, Model
+from norrsken.dataset.splits import read_split, with_images
 from norrsken.evaluation.scores import macro_scores
 from norrsken.models import classifiers
 from norrsken.training.run import read_inputs
@@ -25,8 +25,8 @@ def tune(
 ) -> Iterator[str]:
     """Train the model with every combination of the values; yield a line of scores for each, as soon as it is there.
 
-    A fifth of the split's training frames is kept out for the scores, divided as the split itself is: by night where
-    the split is by night, so that frames a minute apart do not stand on both sides.
+    A fifth of the split's training frames is kept out for the scores: on a split by night its validation nights, so
+    that frames a minute apart do not stand on both sides.
 
     split: its name; None: the first of the release. dataset: the release's `dataset.parquet`. features: the file
     of the features that the model needs; None where it needs none. Raises `ConfigError` for a split that is not there.
@@ -35,9 +35,9 @@ def tune(
     name = split or next(iter(splits))
     if name not in splits:
         raise ConfigError(f"releases.{config.release}.splits has no {name!r}; it has {', '.join(splits)}")
-    train, _, _, classes = read_split(dataset, name)
-    held_out = splits[name].model_copy(update={"test_share": 0.2, "seed": 0})
-    validation = divide(np.array(classes)[train.labels], train.nights, held_out, classes)
+    division = read_split(dataset, name)
+    train, classes = division.train, division.classes
+    validation = division.validation(NIGHT_SHARE, seed=0)
     parts = [train.of(rows) for rows in (~validation, validation)]
     if features is None:
         parts = [with_images(dataset, part) for part in parts]

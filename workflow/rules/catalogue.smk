@@ -6,20 +6,22 @@ rule calibrate_classifier:
     input:
         dataset=paths.DATASET,
         metrics=plan.metrics(plan.candidates, [plan.catalogue_split]),
-        histories=plan.histories(plan.candidates, [plan.catalogue_split]),
+        validations=plan.validations(plan.candidates, [plan.catalogue_split]),
+        predictions=plan.predictions(plan.candidates, [plan.catalogue_split]),
     output:
         paths.CLASSIFIER,
     log:
         "results/logs/calibrate_classifier/{release}.log",
     benchmark:
         "results/benchmarks/calibrate_classifier/{release}.tsv"
+    # This is seconds of work on small files, so it is done where Snakemake runs.
+    localrule: True
     conda:
         "../../envs/norrsken.yaml"
-    threads: plan.most_of("threads")
+    threads: 1
     resources:
-        mem_mb=more_each_time(16000),
-        runtime=more_each_time(60),
-        gpu=plan.most_of("gpu"),
+        mem_mb=more_each_time(2000),
+        runtime=more_each_time(20),
     params:
         precision=plan.catalogue.precision,
         version=stages.CATALOGUE,
@@ -30,7 +32,8 @@ rule calibrate_classifier:
 rule choose_condition:
     """Choose how cloud is told from clear sky: by the simulated weather, or by the release's rejected frames."""
     input:
-        paths.LABELLED,
+        labelled=paths.LABELLED,
+        dataset=paths.DATASET,
     output:
         paths.CONDITION,
     log:
@@ -46,6 +49,7 @@ rule choose_condition:
         mem_mb=more_each_time(2000),
         runtime=more_each_time(20),
     params:
+        split=plan.catalogue_split,
         version=stages.CATALOGUE,
     script:
         "../scripts/choose_condition.py"
@@ -281,7 +285,6 @@ if plan.truth:
         """Compare the catalogue with the truth, which only a simulated archive has."""
         input:
             months=plan.all_months(paths.CATALOGUE),
-            dataset=paths.DATASET,
         output:
             directory(paths.TRUTH_PAGE),
         log:
@@ -297,7 +300,6 @@ if plan.truth:
         params:
             # It is no input on purpose: the truth lies beside the archive, and the catalogue has the same nights.
             truth=plan.truth,
-            split=plan.catalogue_split,
             settings=plan.config.report_settings(plan.name).plain(),
             version=stages.CATALOGUE,
         script:

@@ -94,6 +94,7 @@ rule tabulate_scores:
         dataset=paths.DATASET,
         metrics=plan.metrics(plan.config.models),
         predictions=plan.predictions(plan.config.models),
+        validations=plan.validations(plan.config.models),
     output:
         csv=report(
             paths.TABLE2,

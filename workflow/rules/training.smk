@@ -35,6 +35,7 @@ rule train_run:
         # The model's file, whose suffix is the model's own, is written before the metrics, which name it.
         metrics=paths.METRICS,
         predictions=paths.PREDICTIONS,
+        validation=paths.VALIDATION,
         history=paths.HISTORY,
     log:
         "results/logs/train_run/{release}/{split}/{model}/{seed}.log",

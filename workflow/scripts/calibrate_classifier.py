@@ -6,7 +6,8 @@ from norrsken.joblog import log_to
 with log_to(snakemake.log[0]):
     make_classifier(
         metrics=snakemake.input.metrics,
-        histories=snakemake.input.histories,
+        validations=snakemake.input.validations,
+        predictions=snakemake.input.predictions,
         dataset=snakemake.input.dataset,
         precision=snakemake.params.precision,
         output=snakemake.output[0],

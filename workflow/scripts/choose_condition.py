@@ -4,4 +4,9 @@ from norrsken.classify.condition import choose_condition
 from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):
-    choose_condition(snakemake.input[0], snakemake.output[0])
+    choose_condition(
+        labelled=snakemake.input.labelled,
+        dataset=snakemake.input.dataset,
+        split=snakemake.params.split,
+        output=snakemake.output[0],
+    )

@@ -8,8 +8,6 @@ with log_to(snakemake.log[0]):
     compare_with_truth(
         months=snakemake.input.months,
         truth=snakemake.params.truth,
-        dataset=snakemake.input.dataset,
-        split=snakemake.params.split,
         settings=ReportSettings.model_validate(snakemake.params.settings),
         output=snakemake.output[0],
     )

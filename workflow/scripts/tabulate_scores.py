@@ -2,6 +2,7 @@
 
 from norrsken.evaluation.intervals import intervals
 from norrsken.evaluation.scores import read_metrics
+from norrsken.evaluation.validation import validation_f1
 from norrsken.files import write_csv
 from norrsken.joblog import log_to
 from norrsken.report.tables import set_table2, table2, write_set
@@ -9,7 +10,8 @@ from norrsken.tables import label_names
 
 with log_to(snakemake.log[0]):
     metrics = read_metrics(snakemake.input.metrics)
-    sure = intervals(metrics, snakemake.input.predictions, snakemake.input.dataset)
-    table = table2(metrics, label_names(snakemake.input.dataset)).merge(sure, on=["model", "split"])
+    validation = validation_f1(metrics, snakemake.input.validations)
+    sure = intervals(metrics, snakemake.input.predictions, snakemake.input.dataset, validation)
+    table = table2(metrics, label_names(snakemake.input.dataset), validation).merge(sure, on=["model", "split"])
     write_csv(table, snakemake.output.csv)
     write_set(set_table2(table), snakemake.output.markdown, snakemake.output.latex)

@@ -13,5 +13,6 @@ with log_to(snakemake.log[0]):
         settings=RunSettings.model_validate(snakemake.params.settings),
         history=snakemake.output.history,
         predictions=snakemake.output.predictions,
+        validation=snakemake.output.validation,
         metrics=snakemake.output.metrics,
     )

@@ -7,6 +7,7 @@ from norrsken.joblog import log_to
 with log_to(snakemake.log[0]):
     write_export(
         catalogue=snakemake.input.catalogue,
+        classifier=snakemake.input.classifier,
         more=snakemake.input.tables,
         settings=ExportSettings.model_validate(snakemake.params.settings),
         output=snakemake.output[0],

@@ -1,0 +1,122 @@
+"""Whether the catalogue keeps what was asked of it, on nights that chose nothing: ten night splits of one data set.
+
+Usage: python benchmarks/calibration.py FOLDER [--features NAME | --weights FILE] [--precision P …]
+
+FOLDER has the `dataset.parquet` of `benchmarks/paper_size.py`. On each of ten splits by night, with 22 % of the frames
+to test, a linear model on features is trained with three seeds, and its classifier is made as for a catalogue. NAME is
+an entry of `features` in config.yaml, FILE a file of weights of timm's EfficientNet-Lite0. Prints, as mean and standard
+deviation over the splits, how far the precision on test nights is from the one that was asked for, how much got a
+class, and the expected calibration error; all in all and by class.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from norrsken import schemas, tables
+from norrsken.catalogue.calibrate import make_classifier, scores_of
+from norrsken.classify.model import read_classifier
+from norrsken.config.config import load
+from norrsken.config.jobs import RunSettings
+from norrsken.config.models import Features, Linear, Pretrained
+from norrsken.config.splits import Split
+from norrsken.dataset.splits import divide
+from norrsken.evaluation.scores import read_metrics
+from norrsken.paper import CLASSES
+from norrsken.training.features import extract_features
+from norrsken.training.run import train_run
+
+CONFIG = load(Path(__file__).parent.parent / "config.yaml")
+SPLITS, SEEDS, SHARE = 10, (0, 1, 2), 0.22
+MODEL = Linear(kind="linear", features="features", epochs=60, batch_size=64, learning_rate=0.001)
+
+
+def with_splits(source: Path, output: Path) -> None:
+    """The data set with ten splits by night instead of its own."""
+    made = {f"night-{seed}": Split(method="night", test_share=SHARE, seed=seed) for seed in range(SPLITS)}
+    table, frames = pq.read_table(source), tables.frame_source(source)
+    labels, nights = np.array(table["label"].to_pylist()), table["night"].to_numpy().astype("datetime64[D]")
+    schema = schemas.dataset_table([*made])
+    for name, split in made.items():
+        test = divide(labels, nights, split, CLASSES)
+        table = table.append_column(f"split_{name}", pa.array(np.where(test, "test", "train")))
+    settings = {name: split.plain() for name, split in made.items()}
+    tables.write(output, table.select(schema.names).cast(schema), schema, settings, frames=frames.plain())
+
+
+def judged(folder: Path, features: Features, split: str, precision: float) -> pd.DataFrame:
+    """The scores of the classifier of a split, on validation and on test nights."""
+    dataset, runs = str(folder.parent / "splits.parquet"), []
+    settings = RunSettings(name="linear", model=MODEL, features=features)
+    for seed in SEEDS:
+        to = folder / split / str(seed)
+        if not (to / "metrics.json").exists():
+            to.mkdir(parents=True, exist_ok=True)
+            files = ("history.csv", "predictions.parquet", "validation.parquet", "metrics.json")
+            outputs = (str(to / file) for file in files)
+            train_run(dataset, str(folder / "features.parquet"), split, seed, settings, *outputs)
+        runs.append(to)
+    classifier = folder / split / f"classifier-{precision}.json"
+    metrics, validations, predictions = (
+        [str(run / name) for run in runs] for name in ("metrics.json", "validation.parquet", "predictions.parquet")
+    )
+    make_classifier(metrics, validations, predictions, dataset, precision, str(classifier))
+    f1 = [run["f1"] for run in read_metrics(metrics)]
+    said = read_classifier(classifier)
+    return scores_of(said).assign(split=split, asked=precision, f1=said.test.f1, run_f1=np.mean(f1))
+
+
+def spread(values: pd.Series) -> str:
+    return "–" if values.isna().all() else f"{values.mean():+.3f} ± {values.std(ddof=1):.3f}"
+
+
+def show(scores: pd.DataFrame, precision: float) -> None:
+    """Print a line for each part and label."""
+    print(f"asked precision {precision}; mean ± standard deviation over {scores['split'].nunique()} splits")
+    heads = ("reached − asked", "classified", "calibration error")
+    print(f"{'part':12s} {'label':9s} {'own limit':>9s} " + " ".join(f"{head:>18s}" for head in heads))
+    for (part, label), rows in scores.groupby(["part", "label"], sort=False):
+        own = f"{(rows['limit_of'] == 'class').sum()}/{len(rows)}" if label != "all" else ""
+        numbers = (rows["precision"] - precision, rows["classified"], rows["calibration_error"])
+        print(f"{part:12s} {label:9s} {own:>9s} " + " ".join(f"{spread(column):>18s}" for column in numbers))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--features", default="hog")
+    parser.add_argument("--weights")
+    parser.add_argument("--precision", type=float, nargs="+", default=[0.9, 0.95])
+    options = parser.parse_args()
+    features: Features = CONFIG.features[options.features]
+    name = options.features
+    if options.weights:
+        name = "efficientnet-lite0"
+        features = Pretrained(
+            kind="pretrained", network="tf_efficientnet_lite0", weights=options.weights, input_size=128
+        )
+    features = features.model_copy(update={"threads": joblib.cpu_count()})
+    folder, dataset = options.folder / f"linear-{name}", options.folder / "splits.parquet"
+    if not dataset.exists():
+        with_splits(options.folder / "dataset.parquet", dataset)
+    if not (folder / "features.parquet").exists():
+        folder.mkdir(exist_ok=True)
+        extract_features(str(dataset), features, str(folder / "features.parquet"))
+    print(f"a linear model on {name}, {len(SEEDS)} seeds; {os.cpu_count()} cores", file=sys.stderr)
+    for precision in options.precision:
+        scores = pd.concat([judged(folder, features, f"night-{seed}", precision) for seed in range(SPLITS)])
+        if precision == options.precision[0]:
+            once = scores.groupby("split").first()
+            print(f"macro F1 on test nights: of a run {spread(once['run_f1'])}, of the average {spread(once['f1'])}")
+        show(scores, precision)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""What the columns of the catalogue's CSV tables mean, with their units as UDUNITS writes them."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+
+class Column(NamedTuple):
+    """unit: empty where it has none."""
+
+    unit: str
+    meaning: str
+
+
+_NIGHTS_INTERVAL = "95 % interval over nights (bootstrap); empty for fewer than 10 nights"
+
+#: file → column → what it means. Columns that a table may have besides, one for each label, are of `PER_LABEL`.
+COLUMNS: dict[str, dict[str, Column]] = {
+    "events.csv": {
+        "night": Column("", "date of the evening"),
+        "label": Column("", "the class that lasted"),
+        "start": Column("", "time of the first frame, UTC"),
+        "end": Column("", "time of the last frame, UTC"),
+        "minutes": Column("min", "between them and one step of the night more"),
+        "frames": Column("1", "frames of the event"),
+        "peak": Column("1", "highest probability of the class"),
+        "peak_time": Column("", "time of that frame, UTC"),
+        "peak_frame": Column("", "its frame_id"),
+        "ended_by": Column("", "class (its probability fell), sky (no longer clear), gap or night (no more frames)"),
+        "mlt_start": Column("hour", "magnetic local time at the start"),
+        "longest_gap_minutes": Column("min", "longest time between two of its frames"),
+    },
+    "onsets.csv": {
+        "night": Column("", "date of the evening"),
+        "time": Column("", "time of the first frame, UTC"),
+        "frame_id": Column("", "its frame_id"),
+        "mlt": Column("hour", "magnetic local time"),
+        "frames": Column("1", "frames of the run that begins"),
+    },
+    "occurrence.csv": {
+        "by": Column("", "what the bins are of: all, hour (UT), mlt, month, year, kp"),
+        "value": Column("", "the bin; empty of all"),
+        "label": Column("", "a class, not_classified, or aurora: all auroral classes together"),
+        "frames_observed": Column("1", "clear frames in the bin, of any label"),
+        "hours_observed": Column("hour", "time for which they stand"),
+        "frames": Column("1", "those of this label"),
+        "hours": Column("hour", "time for which these stand"),
+        "share": Column("1", "hours / hours_observed; empty where nothing was observed"),
+        "low": Column("1", f"of the share: {_NIGHTS_INTERVAL}"),
+        "high": Column("1", f"of the share: {_NIGHTS_INTERVAL}"),
+        "nights_observed": Column("1", "nights of at least 30 observed minutes in the bin"),
+        "nights": Column("1", "those of them with at least 3 frames of the label"),
+        "nights_share": Column("1", "nights / nights_observed"),
+        "nights_low": Column("1", "of nights_share: 95 % interval (binomial, Wilson)"),
+        "nights_high": Column("1", "of nights_share: 95 % interval (binomial, Wilson)"),
+    },
+    "untrained.csv": {
+        "verdict": Column("", "what the annotators say together; agreed and adjudicated: test frames, to compare with"),
+        "annotator": Column("", "whose label it is"),
+        "given": Column("", "that label"),
+        "frames": Column("1", "frames of this verdict and label; on a split by night, of its test nights only"),
+        "clear": Column("1", "share whose sky is taken for clear"),
+        "sky_clear": Column("1", "share whose sky is taken for clear"),
+        "classified": Column("1", "share that got a class"),
+        "confidence": Column("1", "mean of the highest probability"),
+    },
+    "scores.csv": {
+        "part": Column("", "judged on frames of the validation, which decided model, temperature and limits, or of "
+                           "the test, which decided nothing"),
+        "label": Column("", "all, or the class that is the most probable one"),
+        "frames": Column("1", "such frames"),
+        "nights": Column("1", "the nights that they are of"),
+        "limit": Column("1", "confidence from which on they get the class"),
+        "limit_of": Column("", "class: fitted to validation frames of this class; all: to those of all classes, since "
+                               "these are too few"),
+        "precision": Column("1", "share of right ones among those that got the class"),
+        "precision_low": Column("1", f"of the precision: {_NIGHTS_INTERVAL}"),
+        "precision_high": Column("1", f"of the precision: {_NIGHTS_INTERVAL}"),
+        "classified": Column("1", "share that got the class"),
+        "classified_low": Column("1", f"of the share classified: {_NIGHTS_INTERVAL}"),
+        "classified_high": Column("1", f"of the share classified: {_NIGHTS_INTERVAL}"),
+        "calibration_error": Column("1", "expected calibration error: mean distance of confidence and share right"),
+    },
+}  # fmt: skip
+
+#: Columns that are called like a label.
+PER_LABEL = {"untrained.csv": Column("1", "frames that were called so")}
+
+
+def described(file: str, table: pd.DataFrame) -> list[tuple[str, str, str, str, str]]:
+    """File, name, unit, type and meaning of each column of a CSV table. Raises `KeyError` for an unknown column."""
+    known, of_label = COLUMNS[file], PER_LABEL.get(file)
+    rows = []
+    for name in map(str, table):
+        column = known.get(name, of_label)
+        if column is None:
+            raise KeyError(f"{file}: nothing is known of the column {name}")
+        kind = table[name].dtype
+        text = "string" if pd.api.types.is_string_dtype(kind) or not len(table) else str(kind)
+        rows.append((file, name, column.unit, text, column.meaning))
+    return rows
