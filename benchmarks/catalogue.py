@@ -30,7 +30,7 @@ def write_classifier(name: str, folder: Path) -> None:
     write_model(name, model)
     unknown = Share(value=None, low=None, high=None)
     none = Judgement(frames=0, nights=0, precision=unknown, classified=unknown, f1=0, calibration_error=0, by_class={})
-    limit = Limit(confidence=0.5, frames=0, nights=0, own=False)
+    limit = Limit(confidence=0.5, frames=0, nights=0, of="all")
     said = Classifier(
         name=f"night/{name}",
         members=[Member(path=model.name, sha256=str(digest(model)))],

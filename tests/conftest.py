@@ -263,7 +263,7 @@ def write_classifier(folder: Path) -> Path:
     classifier = Classifier(
         name="random/resnet18", members=[Member(path="model", sha256="")], temperature=1, fitted_on="members",
         asked_precision=0.9, least_confidence=0.5, validation=judged, test=judged,
-        limits=dict.fromkeys(CLASSES, Limit(confidence=0.55, frames=12_345, nights=345, own=False)),
+        limits=dict.fromkeys(CLASSES, Limit(confidence=0.55, frames=12_345, nights=345, of="all")),
         seen=Seen(train=[], validation=[], test=[]),
     )  # fmt: skip
     path = folder / "classifier.json"

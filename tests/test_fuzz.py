@@ -253,7 +253,7 @@ CLASSIFIER = {
     "fitted_on": "nothing",
     "asked_precision": 0.9,
     "least_confidence": 0.5,
-    "limits": {"arcs": {"confidence": 0.5, "frames": 0, "nights": 0, "own": False}},
+    "limits": {"arcs": {"confidence": 0.5, "frames": 0, "nights": 0, "of": "all"}},
     "validation": None,
     "test": {
         "frames": 1,

@@ -1,1 +1,83 @@
 """The page of a catalogue, in a real browser: its widest table can be read on a small screen."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import CONFIG, PAPER, write_classifier
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from norrsken.catalogue.overview import write_overview
+from norrsken.classify.condition import shipped, write_condition
+from norrsken.config.config import Config
+from norrsken.files import write_csv
+
+CHROMIUM = shutil.which("chromium")
+SETTINGS = Config.model_validate(CONFIG).report_settings("small")
+
+
+def write_page(folder: Path) -> Path:
+    """The page of a catalogue with the paper's labels, all counts of which have five digits."""
+    write_classifier(folder)
+    model = shipped()
+    scores = model.scores | {"release_rejected": 0, "release_clear": 0}
+    write_condition(model.model_copy(update={"scores": scores}), folder / "condition.json")
+    counts = dict.fromkeys(PAPER.catalogue_labels, 12345)
+    row = {"verdict": "agreed", "annotator": "bertil", "frames": 98_765, "clear": 0.9, "sky_clear": 0.9}
+    rows = [row | {"given": name, "classified": 0.9, "confidence": 0.8, **counts} for name in PAPER.class_names]
+    tables = {
+        "untrained": pd.DataFrame(rows),
+        "occurrence": pd.DataFrame({"by": ["all"], "hours_observed": [100.0]}),
+        "events": pd.DataFrame(columns=["label", "minutes"]),
+        "onsets": pd.DataFrame(columns=["night"]),
+    }
+    for name, table in tables.items():
+        write_csv(table, folder / f"{name}.csv")
+    shown = {name: str(folder / f"{name}.csv") for name in tables}
+    page = folder / "index.html"
+    write_overview(
+        [], str(folder / "classifier.json"), str(folder / "condition.json"), shown, figures={},
+        truth=False, settings=SETTINGS, output=str(page),
+    )  # fmt: skip
+    return page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no browser here: chromium not found (Debian: chromium)")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1280, "height": 800}, offline=True)
+    yield page
+    page.close()
+
+
+def test_the_widest_tables_of_the_papers_labels_fit_a_small_screen(tmp_path: Path, page: Page) -> None:
+    page.goto(write_page(tmp_path).as_uri())
+    of_scores, of_labels = page.locator(".scroll").all()
+    assert of_scores.locator("tbody tr").count() == 1 + len(PAPER.class_names)
+    assert of_labels.locator("thead th").count() == 5 + len(PAPER.catalogue_labels)
+    for table in (of_scores, of_labels):
+        assert table.evaluate("box => box.scrollWidth <= box.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_table_that_does_not_fit_moves_under_its_first_column(tmp_path: Path, page: Page) -> None:
+    page.set_viewport_size({"width": 640, "height": 800})
+    page.goto(write_page(tmp_path).as_uri())
+    table = page.locator(".scroll").nth(1)
+    assert table.evaluate("box => box.scrollWidth > box.clientWidth")
+    table.evaluate("box => { box.scrollLeft = box.scrollWidth }")
+    first, last = table.locator("tbody tr").last.locator("td").first, table.locator("thead th").last
+    box, edge = first.bounding_box(), last.bounding_box()
+    assert box is not None
+    assert edge is not None
+    assert 0 <= box["x"] < 50
+    assert edge["x"] + edge["width"] <= 640

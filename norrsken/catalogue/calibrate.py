@@ -2,8 +2,8 @@
 
 The runs of one model on one split, one for each seed, are averaged. Their probabilities are calibrated by one
 temperature (Guo et al. 2017) after they were averaged, as Rahaman & Thiery (2021) advise. A frame is not classified
-below the confidence at which the asked share of the validation frames of its class is right. On a split by night the
-validation frames are of nights that no run has seen, so that the average itself is judged on them.
+below the confidence from which on the asked share of the validation frames of its class is right. On a split by night
+these are of nights that no run has seen, so that the average itself is judged on them.
 """
 
 import json
@@ -13,12 +13,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from sklearn.linear_model import LogisticRegression
 
 from norrsken import schemas, tables
 from norrsken.classify.model import (
@@ -110,7 +111,7 @@ def make_classifier(
     validation = _together(validated, by_night, nights, classes)
     test = _together(tested, True, nights, classes)
     temperature, least = 1.0, 0.0
-    limits = {name: Limit(confidence=0, frames=0, nights=0, own=False) for name in classes}
+    limits = {name: Limit(confidence=0, frames=0, nights=0, of="all") for name in classes}
     if len(validation.labels):
         temperature = fit_temperature(validation.probabilities, validation.labels)
         validation = validation._replace(probabilities=tempered(validation.probabilities, temperature))
@@ -187,29 +188,59 @@ def fit_temperature(probabilities: NDArray[np.float64], labels: NDArray[np.int64
 
 
 def least_confidence(frames: Frames, precision: float) -> float:
-    """The lowest confidence such that the asked share of the frames with it or more is right; 1 where there is none."""
-    confidence = frames.probabilities.max(axis=1)
-    order = np.argsort(-confidence, kind="stable")
-    right = (frames.probabilities.argmax(axis=1) == frames.labels)[order]
+    """The lowest confidence such that the asked share of the frames with it or more is right; 1 where there is none.
+
+    How many are right is taken from a curve, a logistic regression on the logarithm of the odds (Platt 1999): counts of
+    few frames would make a limit of their luck, which keeps less on other nights.
+    """
+    confidence = np.sort(frames.probabilities.max(axis=1))[::-1]
+    right = _chance(frames, confidence)
     reached = np.flatnonzero(np.cumsum(right) / np.arange(1, len(right) + 1) >= precision)
     if not len(reached):
         return 1.0
     # It is rounded down, so that the frame itself is not below it.
-    return float(np.floor(confidence[order][reached[-1]] * 1e6) / 1e6)
+    return float(np.floor(confidence[reached[-1]] * 1e6) / 1e6)
+
+
+def _chance(frames: Frames, confidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The chance that frames with these confidences are right, by a curve that rises: (n,) → (n,)."""
+    right = frames.probabilities.argmax(axis=1) == frames.labels
+    if not right.any() or right.all():
+        return np.full(len(confidence), float(right.all()))
+    model = LogisticRegression(C=10).fit(_odds(frames.probabilities.max(axis=1)), right)
+    if model.coef_[0, 0] <= 0:
+        return np.full(len(confidence), right.mean())
+    chance: NDArray[np.float64] = model.predict_proba(_odds(confidence))[:, 1]
+    return chance
+
+
+def _odds(confidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The logarithm of the odds, as a column."""
+    return np.log(np.maximum(confidence, TINY) / np.maximum(1 - confidence, 1e-9))[:, None]
 
 
 def class_limits(frames: Frames, pooled: float, precision: float, classes: Sequence[str]) -> dict[str, Limit]:
-    """The limit of each class: its own where there are enough frames to fit it to, else the pooled one."""
-    limits, predicted = {}, frames.probabilities.argmax(axis=1)
-    for code, name in enumerate(classes):
-        given = frames.of(predicted == code)
-        nights = _number(given.nights)
-        own = len(given.labels) >= LIMIT_FRAMES and nights >= LIMIT_NIGHTS
-        confidence = least_confidence(given, precision) if own else pooled
+    """The limit of each class; see `Limit`. pooled: that of all classes together.
+
+    The limit of the rest is not that of all, since rare classes are often worse than the others.
+    """
+    predicted = frames.probabilities.argmax(axis=1)
+    of_class = [frames.of(predicted == code) for code in range(len(classes))]
+    few = [code for code, given in enumerate(of_class) if not _enough(given)]
+    rest = frames.of(np.isin(predicted, few))
+    limits = {}
+    for code, (name, given) in enumerate(zip(classes, of_class, strict=True)):
+        of: Literal["class", "rest", "all"] = "class" if code not in few else "rest" if _enough(rest) else "all"
+        confidence = pooled if of == "all" else least_confidence(given if of == "class" else rest, precision)
         if confidence >= 1:
             log.warning("%s: no confidence reaches a precision of %.2f: no frame will be called so", name, precision)
-        limits[name] = Limit(confidence=confidence, frames=len(given.labels), nights=nights, own=own)
+        limits[name] = Limit(confidence=confidence, frames=len(given.labels), nights=_number(given.nights), of=of)
     return limits
+
+
+def _enough(frames: Frames) -> bool:
+    """Whether a limit can be fitted to these frames."""
+    return len(frames.labels) >= LIMIT_FRAMES and _number(frames.nights) >= LIMIT_NIGHTS
 
 
 def _number(nights: NDArray[np.datetime64]) -> int:
@@ -278,7 +309,7 @@ def scores_of(classifier: Classifier) -> pd.DataFrame:
             limit = classifier.limits.get(label)
             row: dict[str, Any] = {"part": part, "label": label, "frames": one.frames, "nights": one.nights}
             row["limit"] = None if limit is None else limit.confidence
-            row["limit_of"] = "" if limit is None else "class" if limit.own else "all"
+            row["limit_of"] = "" if limit is None else limit.of
             for name in ("precision", "classified"):
                 share: Share = getattr(one, name)
                 row |= {name: share.value, f"{name}_low": share.low, f"{name}_high": share.high}

@@ -71,8 +71,7 @@ COLUMNS: dict[str, dict[str, Column]] = {
         "frames": Column("1", "such frames"),
         "nights": Column("1", "the nights that they are of"),
         "limit": Column("1", "confidence from which on they get the class"),
-        "limit_of": Column("", "class: fitted to validation frames of this class; all: to those of all classes, since "
-                               "these are too few"),
+        "limit_of": Column("", "whose frames it was fitted to: class, rest (all classes of few frames), or all"),
         "precision": Column("1", "share of right ones among those that got the class"),
         "precision_low": Column("1", f"of the precision: {_NIGHTS_INTERVAL}"),
         "precision_high": Column("1", f"of the precision: {_NIGHTS_INTERVAL}"),

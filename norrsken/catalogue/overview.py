@@ -43,6 +43,7 @@ def write_overview(
             if judged is not None
         ],
         "classes": list(settings.label_set.class_names),
+        "shared": any(limit.of != "class" for limit in chosen.limits.values()),
         "limit_frames": LIMIT_FRAMES,
         "limit_nights": LIMIT_NIGHTS,
         "condition": read_condition(condition),

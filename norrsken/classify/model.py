@@ -181,14 +181,15 @@ class Judgement(Settings):
 class Limit(Settings):
     """From which confidence on a frame gets a class.
 
-    frames, nights: how many validation frames had the class as the most probable one. own: whether the limit was fitted
-    to these frames; else they are too few, and it is that of all classes together.
+    frames, nights: how many validation frames had the class as the most probable one. of: whose frames it was fitted
+    to: those of the `class`; where they are too few, those of the `rest`, of all such classes together; where these are
+    too few as well, those of `all` classes.
     """
 
     confidence: float
     frames: int
     nights: int
-    own: bool
+    of: Literal["class", "rest", "all"]
 
 
 class Seen(Settings):
