@@ -65,6 +65,7 @@ def write_night(folder: Path, night: date, random: np.random.Generator) -> list[
         },
         "condition": [CONDITIONS[i] for i in cloud],
         "label": KINDS[kind],
+        "seen": ["none"] * FRAMES,
         "confidence": confidence,
         "model": ["night/resnet18"] * FRAMES,
     }

@@ -49,6 +49,8 @@ def night_table(night: date, random: np.random.Generator) -> pa.Table:
         "mlt": (minutes.hour + minutes.minute / 60 + 2.6) % 24,
         "condition": np.where(sky, *CONDITIONS[:2]),
         "label": np.where(p.max(axis=1) > 0.5, np.array(CLASSES)[p.argmax(axis=1)], NOT_CLASSIFIED),
+        "reason": None,
+        "seen": "none",
         "confidence": p.max(axis=1),
         "entropy": -(p * np.log2(p + 1e-9)).sum(axis=1),
         "model": "night resnet18",

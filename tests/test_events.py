@@ -42,6 +42,8 @@ def write_night(
         "mlt": (times.hour + times.minute / 60 + 2.5) % 24,
         "condition": "clear",
         "label": labels,
+        "reason": None,
+        "seen": "none",
         "confidence": 0.9,
         "model": "night resnet18",
         **{f"p_{name}": np.where(np.array(labels) == name, 0.9, 0.1 / 6) for name in CLASSES},
