@@ -203,6 +203,8 @@ def jobs(output: str) -> dict[str, int]:
 
 def pytest_configure() -> None:
     """The workers of this test run, which inherit its environment, have one server together."""
+    # Else a thread of OpenMP that has nothing to do keeps a core busy, on which another job waits to run.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     warm.start()
 
 

@@ -3,6 +3,7 @@
 import ast
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from conftest import PAPER, ROOT, Project, write_labels
+from filelock import FileLock
 from PIL import Image
 
 from norrsken.catalogue.untrained import judge_untrained
@@ -71,16 +73,21 @@ def relabelled(project: Project, label_set: str, names: dict[str, str], **catalo
     return project
 
 
-@pytest.fixture
-def khonet(new_project: Project) -> Project:
-    """The project with the four classes of the Kjell Henriksen Observatory."""
-    clear, cloudy, none, cloud = ("clear-aurora", "cloudy-aurora", "clear-no-aurora", "cloudy-no-aurora")
-    names = dict(zip(CLASSES, (clear, clear, clear, cloudy, cloudy, none, cloud), strict=True))
-    return relabelled(new_project, "khonet", {**names, "unknown": "unclear"})
+@pytest.fixture(scope="session")
+def khonet(fresh: Path, shared: Path) -> Project:
+    """The project with the four classes of the Kjell Henriksen Observatory, after a whole run."""
+    with FileLock(shared / "khonet.lock"):
+        folder = shared / "khonet" / "project"
+        if folder.exists():
+            return Project(folder)
+        clear, cloudy, none, cloud = ("clear-aurora", "cloudy-aurora", "clear-no-aurora", "cloudy-no-aurora")
+        names = dict(zip(CLASSES, (clear, clear, clear, cloudy, cloudy, none, cloud), strict=True))
+        project = Project(Path(shutil.copytree(fresh, folder)))
+        relabelled(project, "khonet", {**names, "unknown": "unclear"}).snakemake("all", "labelling")
+    return project
 
 
 def test_the_four_classes_of_an_observatory_run_from_end_to_end(khonet: Project) -> None:
-    khonet.snakemake("all", "labelling")
     label_set, release = read_label_set("khonet"), khonet.path("results/small")
     classes = list(label_set.class_names)
     assert label_names(release / "labelled.parquet") == label_names(release / "dataset.parquet") == label_set.names
@@ -102,7 +109,6 @@ def test_the_four_classes_of_an_observatory_run_from_end_to_end(khonet: Project)
 
 
 def test_what_is_made_of_the_catalogue_follows_the_labels(khonet: Project) -> None:
-    khonet.snakemake("catalogue")
     catalogue, label_set = khonet.path("results/small/catalogue"), read_label_set("khonet")
     frames = pd.concat(pd.read_parquet(path) for path in catalogue.glob("????-??/*.parquet"))
     assert set(frames["label"].astype(str)) <= {*label_set.catalogue_labels}

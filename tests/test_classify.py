@@ -4,8 +4,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import warm
 from conftest import CONFIG_OF_ALL_KINDS, EVENINGS, write_evening
 
 from norrsken import schemas, stages, tables
@@ -161,16 +160,18 @@ def test_a_file_of_something_else_or_of_another_model_is_left_as_it_is(
     assert csv.read_text() == before
 
 
-def test_two_processes_do_not_add_to_one_file(
-    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_processes_do_not_add_to_one_file(project: Path, tmp_path: Path) -> None:
     csv, model = tmp_path / "frames.csv", model_file(project, "3nn")
     arguments = ["classify", str(model), str(project / "archive"), "--csv", str(csv)]
+    script, printed = tmp_path / "other.py", tmp_path / "printed.log"
+    script.write_text(f"import sys; from norrsken.cli import main; sys.exit(main({arguments}))")
+    where = {"folder": str(tmp_path), "environment": {**os.environ, "OMP_NUM_THREADS": "1"}, "output": str(printed)}
     with ClassifiedFrames(csv, FrameClassifier(model)):
-        command = [sys.executable, "-m", "norrsken", *arguments]
-        other = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert other.returncode == 1
-        assert other.stderr.startswith(f"norrsken: {csv}: another norrsken classify is adding to it; wait until ")
+        with warm.server().running(kind="script", path=str(script), **where) as (_, status):
+            assert status() == 1
+        assert printed.read_text().startswith(
+            f"norrsken: {csv}: another norrsken classify is adding to it; wait until "
+        )
     assert len(csv.read_text().splitlines()) == 1
     assert main(arguments) == 0
     assert len(csv.read_text().splitlines()) == 1 + 28

@@ -178,21 +178,30 @@ def test_a_frame_that_two_tables_hold_has_one_row(project: Path, tmp_path: Path)
 # Names that are not UTF-8
 
 
-def test_names_that_are_not_utf8_are_classified_and_shown_with_escapes(project: Path, tmp_path: Path) -> None:
+def test_names_that_are_not_utf8_are_classified_and_shown_with_escapes(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / NOT_UTF8
     folder.mkdir()
     shutil.copy(pictures(project)[0], folder)
     shutil.copy(table(project), folder)
     (folder / "KRN20150115T190000E06000Q.JPG").write_bytes(b"\xff\xd8")
     csv = folder / "frames.csv"
-    command = [sys.executable, "-m", "norrsken", "classify", str(project / "model.skops"), str(folder)]
+    arguments = ["classify", str(project / "model.skops"), str(folder)]
     shown = f"{tmp_path}/bilder fr\\udce5n 2015/"
-    for more in ((), ("--csv", str(csv)), ("--csv", str(csv))):
-        result = subprocess.run([*command, *more], capture_output=True, text=True, check=False)
-        assert result.returncode == 1
-        assert result.stderr.startswith(f"norrsken: not classified: {shown}KRN20150115T190000E06000Q.JPG: ")
-        assert len(result.stderr.splitlines()) == 1
-        assert more or f"{shown}{pictures(project)[0].name}" in result.stdout
+
+    def assert_named(said: str) -> None:
+        assert said.startswith(f"norrsken: not classified: {shown}KRN20150115T190000E06000Q.JPG: ")
+        assert len(said.splitlines()) == 1
+
+    # A process of its own, whose output has the encoding of a terminal.
+    result = subprocess.run([sys.executable, "-m", "norrsken", *arguments], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert_named(result.stderr)
+    assert f"{shown}{pictures(project)[0].name}" in result.stdout
+    for _ in range(2):
+        assert main([*arguments, "--csv", str(csv)]) == 1
+        assert_named(capsys.readouterr().err)
     names = frames_of(csv)
     assert sorted(names)[0] == f"{shown}{pictures(project)[0].name}"
     assert len(names) == len(set(names)) == 1 + 28

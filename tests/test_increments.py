@@ -51,11 +51,11 @@ def test_a_new_year_runs_only_its_months_and_the_december_before(frozen_project:
     write_evening(frozen_project.path("archive"), "2016-02-01T18:00")
     frozen_project.config["models"]["3nn"]["neighbours"] = 5
     frozen_project.save()
-    done = frozen_project.run()
+    assert frozen_project.planned() == {"ingest_month": 3, **PAGE, "train_run": 1, **SUMMING_UP}
+    assert frozen_project.run("nights") == {"ingest_month": 3, **PAGE}
     # 2016-01-01T02:00 belongs to the night of 2015-12-31.
     months = {path.name for path in frozen_project.path("results/nights").iterdir()}
     assert months == {"2014-12", "2015-01", "2015-12", "2016-01", "2016-02"}
-    assert done == {"ingest_month": 3, **PAGE, "train_run": 1, **SUMMING_UP}
 
 
 def test_a_new_year_repeats_the_december_before_and_no_training_of_a_frozen_release(frozen_project: Project) -> None:
@@ -77,7 +77,7 @@ def test_a_changed_model_repeats_only_its_runs(project: Project) -> None:
     project.save()
     assert project.planned("train_svm-linear") == {"train_run": 2, "collect_scores": 1}
     assert project.planned("train_3nn") == {}
-    assert project.run() == {"train_run": 2, **SUMMING_UP}
+    assert project.planned() == {"train_run": 2, **SUMMING_UP}
 
 
 def test_more_gpus_repeat_nothing(project: Project) -> None:

@@ -127,7 +127,7 @@ def test_a_network_learns(dataset: Path, tmp_path: Path) -> None:
     settings = RunSettings.model_validate(
         {
             "name": "net",
-            "model": {"kind": "network", "architecture": "resnet18", "epochs": 10, "batch_size": 16, "input_size": 64},
+            "model": {"kind": "network", "architecture": "resnet18", "epochs": 10, "batch_size": 16, "input_size": 32},
         }
     )
     metrics = run(dataset, tmp_path, "net", settings=settings)

@@ -12,7 +12,7 @@ from conftest import PAPER, REAL_FRAMES, ROOT
 from numpy.typing import NDArray
 from skyfield.api import Star, wgs84
 
-from norrsken.astronomy import _ephemeris
+from norrsken.astronomy import _ephemeris, sun_and_moon_altitude
 from norrsken.config.config import load
 from norrsken.config.releases import Order
 from norrsken.nights.images import process, turn
@@ -266,6 +266,10 @@ def offered() -> pd.DataFrame:
     random, rows = np.random.default_rng(3), []
     while len({row["night"] for row in rows}) < 27:
         night = date(2010, 1, 1) + timedelta(days=int(random.integers(3652)))
+        hours = np.datetime64(night, "ms").astype(np.int64) + np.arange(12, 36) * 3_600_000
+        sun, moon = sun_and_moon_altitude(hours, CONFIG.site)
+        if not ((sun < -15) & (moon < 5)).any():  # told at once, where a night takes its time
+            continue
         drawn = Night.of(night, CONFIG.site, seed=0)
         for minute in drawn.minutes()[::60]:
             if drawn.heavens.sun_altitude[minute] > -15 or drawn.heavens.moon_altitude[minute] > 0:

@@ -21,6 +21,8 @@ def _in_the_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_in_the_project")
 def test_every_combination_gets_a_line(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.config["models"]["shufflenet"]["input_size"] = 32
+    project.save()
     assert tune(project, "shufflenet", "learning_rate=0.001,0.01", "batch_size=8,16", "--seeds", "1") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("of the training frames of 'random'")

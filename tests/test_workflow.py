@@ -222,7 +222,7 @@ def test_two_runs_of_the_same_thing_have_the_same_summary_but_for_times(project:
     path = project.path("results/small/report/summary.json")
     before = json.loads(path.read_text())
     shutil.rmtree(project.path("results/small"))
-    project.snakemake("report")
+    project.snakemake("results/small/report/summary.json")
     after = json.loads(path.read_text())
     assert before.pop("times") != after.pop("times")
     assert before == after
