@@ -121,7 +121,7 @@ FEATURES_TABLE = pa.schema(
 
 
 def predictions_table(classes: Sequence[str]) -> pa.Schema:
-    """Schema of a run's `predictions.parquet`. classes: those of the model, in its order."""
+    """Schema of a run's `predictions.parquet` and `validation.parquet`. classes: those of the model, in its order."""
     together = f"the {in_words(len(classes))} sum to 1"
     return pa.schema(
         [
@@ -185,7 +185,9 @@ def markdown(more: Mapping[str, pa.Schema]) -> str:
         "results/{release}/labelled.parquet of a published data set": PUBLISHED_TABLE,
         "results/{release}/dataset.parquet": dataset_table(["{split}"], names.classes),
         "results/{release}/features/{features}.parquet": FEATURES_TABLE,
-        "results/{release}/{split}/{model}/{seed}/predictions.parquet": predictions_table(names.classes),
+        "results/{release}/{split}/{model}/{seed}/predictions.parquet, …/validation.parquet": predictions_table(
+            names.classes
+        ),
         "results/{release}/catalogue/{month}/{night}.parquet": catalogue_table(names.classes),
         **more,
     }
