@@ -19,11 +19,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from paper_size import CONFIG, SEEDS, train_once
 
 from norrsken import schemas, tables
 from norrsken.catalogue.calibrate import make_classifier, scores_of
 from norrsken.classify.model import read_classifier
-from norrsken.config.config import load
 from norrsken.config.jobs import RunSettings
 from norrsken.config.models import Features, Linear, Pretrained
 from norrsken.config.splits import Split
@@ -31,10 +31,8 @@ from norrsken.dataset.splits import divide
 from norrsken.evaluation.scores import read_metrics
 from norrsken.paper import CLASSES
 from norrsken.training.features import extract_features
-from norrsken.training.run import train_run
 
-CONFIG = load(Path(__file__).parent.parent / "config.yaml")
-SPLITS, SEEDS, SHARE = 10, (0, 1, 2), 0.22
+SPLITS, SHARE = 10, 0.22
 MODEL = Linear(kind="linear", features="features", epochs=60, batch_size=64, learning_rate=0.001)
 
 
@@ -57,11 +55,7 @@ def judged(folder: Path, features: Features, split: str, precision: float) -> pd
     settings = RunSettings(name="linear", model=MODEL, features=features)
     for seed in SEEDS:
         to = folder / split / str(seed)
-        if not (to / "metrics.json").exists():
-            to.mkdir(parents=True, exist_ok=True)
-            files = ("history.csv", "predictions.parquet", "validation.parquet", "metrics.json")
-            outputs = (str(to / file) for file in files)
-            train_run(dataset, str(folder / "features.parquet"), split, seed, settings, *outputs)
+        train_once(to, dataset, str(folder / "features.parquet"), split, seed, settings)
         runs.append(to)
     classifier = folder / split / f"classifier-{precision}.json"
     metrics, validations, predictions = (

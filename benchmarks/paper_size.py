@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from norrsken import schemas, stages, tables
 from norrsken.config.config import load
+from norrsken.config.jobs import RunSettings
 from norrsken.config.releases import Order
 from norrsken.config.site import FrameSource
 from norrsken.config.splits import Split
@@ -109,6 +110,14 @@ def report_labels(labelled: pd.DataFrame) -> None:
     print("  paper: breakup 0.038 colored 0.035 arcs 0.216 discrete 0.050 patchy 0.559 edge 0.056 faint 0.046")
 
 
+def train_once(folder: Path, dataset: str, features: str | None, split: str, seed: int, settings: RunSettings) -> None:
+    """A run in a folder of its own, unless it is there already."""
+    if not (folder / "metrics.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        files = ("history.csv", "predictions.parquet", "validation.parquet", "metrics.json")
+        train_run(dataset, features, split, seed, settings, *(str(folder / file) for file in files))
+
+
 def train(folder: Path, name: str, epochs: int | None) -> None:
     """The runs of a model that are not there yet."""
     run = CONFIG.run_settings(name)
@@ -120,12 +129,7 @@ def train(folder: Path, name: str, epochs: int | None) -> None:
         if not Path(features).exists():
             extract_features(str(folder / "dataset.parquet"), run.features, features)
     for seed in SEEDS:
-        to = folder / name / str(seed)
-        if not (to / "metrics.json").exists():
-            to.mkdir(parents=True, exist_ok=True)
-            files = ("history.csv", "predictions.parquet", "validation.parquet", "metrics.json")
-            outputs = (str(to / file) for file in files)
-            train_run(str(folder / "dataset.parquet"), features, "night", seed, run, *outputs)
+        train_once(folder / name / str(seed), str(folder / "dataset.parquet"), features, "night", seed, run)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ import simplejpeg
 import warm
 import yaml
 from filelock import FileLock
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from norrsken.classify.model import Classifier, ClassJudgement, Judgement, Limit, Member, Seen, Share
 from norrsken.config.label_set import DEFAULT, read_label_set
 from norrsken.paper import CLASSES
 
 ROOT = Path(__file__).parent.parent
 REAL_FRAMES = ROOT.parent / "shared" / "real" / "nipr-longyearbyen-2014"
+CHROMIUM = shutil.which("chromium")
 WIDTH, HEIGHT = 264, 260
 
 #: The label set of the paper, which a release has that names none.
@@ -254,23 +255,26 @@ def catalogued(finished: Path, shared: Path) -> Path:
     return folder
 
 
-def write_classifier(folder: Path) -> Path:
-    """A `classifier.json` with the paper's classes, all counts of which have five digits; its model is not there."""
-    share = Share(value=0.9, low=0.85, high=0.95)
-    of_class = ClassJudgement(frames=12_345, nights=345, classified=share, precision=share, calibration_error=0.02)
-    judged = Judgement(
-        frames=18_046, nights=512, precision=share, classified=share, f1=0.7, calibration_error=0.02,
-        by_class=dict.fromkeys(CLASSES, of_class),
-    )  # fmt: skip
-    classifier = Classifier(
-        name="random/resnet18", members=[Member(path="model", sha256="")], temperature=1, fitted_on="members",
-        asked_precision=0.9, least_confidence=0.5, validation=judged, test=judged,
-        limits=dict.fromkeys(CLASSES, Limit(confidence=0.55, frames=12_345, nights=345, of="all")),
-        seen=Seen(train=[], validation=[], test=[]),
-    )  # fmt: skip
-    path = folder / "classifier.json"
-    path.write_text(classifier.model_dump_json())
-    return path
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no browser here: chromium not found (Debian: chromium)")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of which no script or picture fails, and that asks no network."""
+    errors: list[str] = []
+    page = browser.new_page(viewport={"width": 1280, "height": 800}, offline=True)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text))
+    page.on("dialog", lambda dialog: errors.append(dialog.message))
+    page.on("requestfailed", lambda request: errors.append(request.url))
+    yield page
+    page.close()
+    assert errors == []
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import yaml
-from conftest import PAPER, write_classifier
+from conftest import PAPER
+from test_overview import write_classifier
 
 from norrsken import schemas, tables
 from norrsken.catalogue.export import ExportError, write_export

@@ -1,7 +1,5 @@
 """The pages of nights, in a real browser: Debian's Chromium, driven by Playwright, from file://."""
 
-import shutil
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ import pyarrow as pa
 import pytest
 from conftest import CONFIG, PAPER
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page
 
 from norrsken import schemas, tables
 from norrsken.calendar import night_start
@@ -21,7 +19,6 @@ from norrsken.config.jobs import NightPageSettings
 from norrsken.nights.keogram import LAYOUT, Keogram
 from norrsken.paper import CLASSES
 
-CHROMIUM = shutil.which("chromium")
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 SETTINGS = NightPageSettings(site=CONFIG["site"] | {"name": HOSTILE}, filter={}, label_set=PAPER)
 
@@ -105,28 +102,6 @@ def pages(archive: dict[str, list[str]], tmp_path: Path) -> Path:
     table = events(tmp_path / "events.csv", [("arcs", 3, 28), ("patchy", 62, 79)])
     write_night_pages(**archive, events=table, lost=[], settings=SETTINGS, output=str(tmp_path / "pages"))
     return (tmp_path / "pages").rename(tmp_path / "elsewhere")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no browser here: chromium not found (Debian: chromium)")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page of which no script or picture fails, and that asks no network."""
-    errors: list[str] = []
-    page = browser.new_page(viewport={"width": 1280, "height": 800}, offline=True)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text))
-    page.on("dialog", lambda dialog: errors.append(dialog.message))
-    page.on("requestfailed", lambda request: errors.append(request.url))
-    yield page
-    page.close()
-    assert errors == []
 
 
 def box(element: Locator) -> dict[str, float]:

@@ -1,21 +1,38 @@
 """The page of a catalogue, in a real browser: its widest table can be read on a small screen."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-import pytest
-from conftest import CONFIG, PAPER, write_classifier
-from playwright.sync_api import Browser, Page, sync_playwright
+from conftest import CONFIG, PAPER
+from playwright.sync_api import Page
 
 from norrsken.catalogue.overview import write_overview
 from norrsken.classify.condition import shipped, write_condition
+from norrsken.classify.model import Classifier, ClassJudgement, Judgement, Limit, Member, Seen, Share
 from norrsken.config.config import Config
 from norrsken.files import write_csv
+from norrsken.paper import CLASSES
 
-CHROMIUM = shutil.which("chromium")
 SETTINGS = Config.model_validate(CONFIG).report_settings("small")
+
+
+def write_classifier(folder: Path) -> Path:
+    """A `classifier.json` with the paper's classes, all counts of which have five digits; its model is not there."""
+    share = Share(value=0.9, low=0.85, high=0.95)
+    of_class = ClassJudgement(frames=12_345, nights=345, classified=share, precision=share, calibration_error=0.02)
+    judged = Judgement(
+        frames=18_046, nights=512, precision=share, classified=share, f1=0.7, calibration_error=0.02,
+        by_class=dict.fromkeys(CLASSES, of_class),
+    )  # fmt: skip
+    classifier = Classifier(
+        name="random/resnet18", members=[Member(path="model", sha256="")], temperature=1, fitted_on="members",
+        asked_precision=0.9, least_confidence=0.5, validation=judged, test=judged,
+        limits=dict.fromkeys(CLASSES, Limit(confidence=0.55, frames=12_345, nights=345, of="all")),
+        seen=Seen(train=[], validation=[], test=[]),
+    )  # fmt: skip
+    path = folder / "classifier.json"
+    path.write_text(classifier.model_dump_json())
+    return path
 
 
 def write_page(folder: Path) -> Path:
@@ -42,21 +59,6 @@ def write_page(folder: Path) -> Path:
         truth=False, settings=SETTINGS, output=str(page),
     )  # fmt: skip
     return page
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no browser here: chromium not found (Debian: chromium)")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1280, "height": 800}, offline=True)
-    yield page
-    page.close()
 
 
 def test_the_widest_tables_of_the_papers_labels_fit_a_small_screen(tmp_path: Path, page: Page) -> None:

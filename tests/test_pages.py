@@ -2,14 +2,13 @@
 
 import csv
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import CONFIG, PAPER, Project
+from conftest import CHROMIUM, CONFIG, PAPER, Project
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 from norrsken import tables
@@ -17,8 +16,6 @@ from norrsken.config.config import Config
 from norrsken.curation.keograms import write_keogram_page
 from norrsken.dataset.selections import read_selections
 from norrsken.paper import CLASSES
-
-CHROMIUM = shutil.which("chromium")
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no browser here: chromium not found (Debian: chromium)")
 

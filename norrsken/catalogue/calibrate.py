@@ -36,7 +36,12 @@ from norrsken.classify.model import (
 )
 from norrsken.errors import NorrskenError
 from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
-from norrsken.evaluation.calibration import expected_calibration_error, mean_probabilities, probability_columns
+from norrsken.evaluation.calibration import (
+    class_names,
+    expected_calibration_error,
+    mean_probabilities,
+    probability_columns,
+)
 from norrsken.evaluation.scores import macro_scores, read_metrics
 from norrsken.evaluation.validation import best_of, validation_f1
 from norrsken.files import digest, written_aside
@@ -104,7 +109,7 @@ def make_classifier(
     clean = tables.read_without_images(dataset)
     classes = tables.label_names(dataset).classes
     validated, tested = (
-        [_read(paths[place], classes, members[i]) for i, place in enumerate(places)]
+        [_read(paths[place], classes, member) for place, member in zip(places, members, strict=True)]
         for paths in (validations, predictions)
     )
     nights = clean.set_index("frame_id")["night"]
@@ -141,7 +146,7 @@ def make_classifier(
 def _read(path: str, classes: Sequence[str], member: Path) -> pd.DataFrame:
     """The predictions of a run. Raises `CatalogueError` where they are of other classes."""
     frames = tables.read_predictions(path)
-    found = [name.removeprefix("p_") for name in probability_columns(frames)]
+    found = class_names(frames)
     if found != [*classes]:
         raise CatalogueError(
             f"{member} tells {', '.join(found)} apart, but the data set has {', '.join(classes)}: train the model anew"
@@ -300,10 +305,7 @@ def scores_of(classifier: Classifier) -> pd.DataFrame:
     The columns are those of `columns.COLUMNS`.
     """
     rows: list[dict[str, Any]] = []
-    for part in ("validation", "test"):
-        judged: Judgement | None = getattr(classifier, part)
-        if judged is None:
-            continue
+    for part, judged in classifier.judgements.items():
         both: dict[str, Judgement | ClassJudgement] = {"all": judged, **judged.by_class}
         for label, one in both.items():
             limit = classifier.limits.get(label)

@@ -133,7 +133,7 @@ def _write_year(path: Path, parts: Iterable[pd.DataFrame], judged: Classifier, s
             ends = [*ends[:1], rows["time"].iloc[0], rows["time"].iloc[-1]]
         first, last = (f"{time:%Y-%m-%dT%H:%M:%SZ}" for time in (ends[0], ends[-1]))
         year = Year(series.frames, first, last, series.models)
-        series.judge({"validation": judged.validation, "test": judged.test})
+        series.judge(judged.judgements)
         series.describe(_attributes(settings, year))
     return year
 

@@ -55,14 +55,14 @@ def _classified(
     for kept, images, sky_condition in ahead(_with_conditions(path, ensemble, sky, left_out)):
         probabilities = ensemble.predict(images)
         labels = np.where(sky_condition == "bad", NOT_CLASSIFIED, ensemble.labels(probabilities))
-        reasons = np.where(sky_condition == "bad", "bad", np.where(labels == NOT_CLASSIFIED, "unsure", ""))
+        reasons = np.where(sky_condition == "bad", "bad", "unsure")
         latitude, mlt = magnetic_coordinates(kept["time"].cast(pa.int64()).to_numpy(), site)
         columns = {name: kept[name] for name in COLUMNS if name != "image"} | {
             "magnetic_latitude": latitude,
             "mlt": mlt,
             "condition": sky_condition,
             "label": labels,
-            "reason": pa.array([None if reason == "" else reason for reason in reasons.tolist()]),
+            "reason": pa.array(reasons, mask=labels != NOT_CLASSIFIED),
             "seen": ensemble.seen(kept["night"].to_pylist()),
             "confidence": probabilities.max(axis=1),
             "entropy": entropy(probabilities),

@@ -93,14 +93,13 @@ class FrameSeries:
         for name, values in columns.items():
             self._dataset[name][here] = values
 
-    def judge(self, judgements: Mapping[str, Judgement | None]) -> None:
+    def judge(self, judgements: Mapping[str, Judgement]) -> None:
         """Write how good the classifier is for each class, with 95 % intervals over nights. judgements: by part."""
-        texts = {"precision": "share of right ones among the frames that got the class", "classified": (
-            "share that got the class, of the frames of which it is the most probable one"
-        )}  # fmt: skip
+        texts = {
+            "precision": "share of right ones among the frames that got the class",
+            "classified": "share that got the class, of the frames of which it is the most probable one",
+        }
         for part, judged in judgements.items():
-            if judged is None:
-                continue
             for name, text in texts.items():
                 shares = [getattr(judged.by_class[each], name) for each in self._classes]
                 for end, ending in (("value", ""), ("low", ", low end of 95 %"), ("high", ", high end of 95 %")):

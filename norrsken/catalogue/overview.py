@@ -37,11 +37,6 @@ def write_overview(
     page = {
         "settings": settings,
         "classifier": chosen,
-        "parts": [
-            {"name": name, "judged": judged}
-            for name, judged in (("Validation", chosen.validation), ("Test", chosen.test))
-            if judged is not None
-        ],
         "classes": list(settings.label_set.class_names),
         "shared": any(limit.of != "class" for limit in chosen.limits.values()),
         "limit_frames": LIMIT_FRAMES,

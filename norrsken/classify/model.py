@@ -222,6 +222,11 @@ class Classifier(Settings):
     test: Judgement
     seen: Seen
 
+    @property
+    def judgements(self) -> dict[str, Judgement]:
+        """How the classifier does on each part of the labelled frames on which it was judged."""
+        return ({"validation": self.validation} if self.validation else {}) | {"test": self.test}
+
 
 def tempered(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float64]:
     """Probabilities (n, classes) after the scores before the softmax are divided by a temperature."""
@@ -255,6 +260,7 @@ class Ensemble:
             )
         if set(self.settings.limits) != set(self.classes):
             raise ClassifyError(f"{path}: limits are not those of {', '.join(self.classes)}; make the classifier anew")
+        self._limits = np.array([self.settings.limits[name].confidence for name in self.classes])
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Calibrated probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, classes) in class order."""
@@ -264,9 +270,8 @@ class Ensemble:
 
     def labels(self, probabilities: NDArray[Any]) -> NDArray[np.str_]:
         """The most probable class of each frame, or `not_classified`: (n, classes) → (n,)."""
-        limits = np.array([self.settings.limits[name].confidence for name in self.classes])
         names = np.array(self.classes)[probabilities.argmax(axis=1)]
-        return np.where(sure_enough(probabilities, limits), names, NOT_CLASSIFIED)
+        return np.where(sure_enough(probabilities, self._limits), names, NOT_CLASSIFIED)
 
     def seen(self, nights: Sequence[date]) -> list[str]:
         """What each night was to the classifier: `train`, `validation`, `test` or `none`."""

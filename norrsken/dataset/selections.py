@@ -4,6 +4,7 @@ import os
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
 
 from norrsken.calendar import night_of
 from norrsken.errors import NorrskenError, raise_listed
@@ -13,6 +14,8 @@ COLUMNS = ("night", "start", "end", "annotator")
 
 #: The years in which an archive can have been taken; a mistyped one is not.
 YEARS = range(1900, 2101)
+
+Moment = TypeVar("Moment", date, datetime)
 
 
 class SelectionError(NorrskenError):
@@ -51,7 +54,7 @@ def read_selections(path: str | os.PathLike[str], longitude: float) -> Selection
     for line, cells in csv_rows(path, COLUMNS, SelectionError):
         row = {name: cells[name].strip() for name in COLUMNS}
         try:
-            night = _night(row["night"])
+            night = _read(date, row["night"], "night", "the date of its evening such as 2015-01-12")
             span = _span(row, night, longitude)
             if span is not None:
                 _refuse_overlap(span, nights[night])
@@ -77,24 +80,20 @@ def _span(row: dict[str, str], night: date, longitude: float) -> Span | None:
     return Span(start, end, row["annotator"])
 
 
-def _night(text: str) -> date:
-    try:
-        night = date.fromisoformat(text)
-    except ValueError:
-        night = None
-    if night is None or night.year not in YEARS:
-        raise ValueError(f"night is {text!r}, expected the date of its evening such as 2015-01-12")
-    return night
-
-
 def _time(text: str, name: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is None or time.year not in YEARS:
-        raise ValueError(f"{name} is {text!r}, expected a time such as 2015-01-12T18:30:00Z")
+    time = _read(datetime, text, name, "a time such as 2015-01-12T18:30:00Z")
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _read(kind: type[Moment], text: str, name: str, expected: str) -> Moment:
+    """A date or time in one of `YEARS`; raises `ValueError` for anything else."""
+    try:
+        moment = kind.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.year not in YEARS:
+        raise ValueError(f"{name} is {text!r}, expected {expected}")
+    return moment
 
 
 def _refuse_overlap(span: Span, others: list[Span]) -> None:

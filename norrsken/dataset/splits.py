@@ -95,7 +95,8 @@ def split_dataset(labelled: str, splits: Mapping[str, Split], output: str) -> No
     runs on this split fail and the others do not wait for it. Raises `DatasetError` where no split can be made.
     """
     clean, rows = _clean_frames(labelled)
-    classes = tables.label_names(labelled).classes
+    names = tables.label_names(labelled)
+    classes = names.classes
     made: dict[str, pa.Array] = {}
     not_made: dict[str, str] = {}
     for name, split in splits.items():
@@ -116,7 +117,7 @@ def split_dataset(labelled: str, splits: Mapping[str, Split], output: str) -> No
     schema = schemas.dataset_table([name for name in splits if name not in not_made], classes)
     more = {
         tables.FRAMES_KEY: tables.frame_source(labelled).plain(),
-        **tables.labels_metadata(tables.label_names(labelled)),
+        **tables.labels_metadata(names),
         **({NOT_MADE_KEY: not_made} if not_made else {}),
     }
     with tables.writer(output, schema, settings, **more) as writer:

@@ -15,6 +15,11 @@ def probability_columns(predictions: pd.DataFrame) -> list[str]:
     return [name for name in map(str, predictions) if name.startswith("p_")]
 
 
+def class_names(predictions: pd.DataFrame) -> list[str]:
+    """The classes of predictions, in their order."""
+    return [name.removeprefix("p_") for name in probability_columns(predictions)]
+
+
 def mean_probabilities(predictions: Sequence[pd.DataFrame]) -> NDArray[np.float64]:
     """Mean over runs of the probabilities of test frames: (n, classes). predictions: those of each run."""
     columns = probability_columns(predictions[0])

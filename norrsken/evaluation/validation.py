@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from norrsken import tables
-from norrsken.evaluation.calibration import probability_columns
+from norrsken.evaluation.calibration import class_names
 from norrsken.evaluation.scores import macro_scores
 
 
@@ -42,7 +42,7 @@ def validation_f1(
 def _f1(frames: pd.DataFrame, only: set[str] | None) -> float:
     """Macro F1 of predictions; only: ids of the frames that count."""
     chosen = frames if only is None else frames[frames["frame_id"].isin(only)]
-    classes = [name.removeprefix("p_") for name in probability_columns(frames)]
+    classes = class_names(frames)
     truth, predicted = (chosen[name].map(classes.index).to_numpy(np.int64) for name in ("label", "predicted"))
     return macro_scores(truth, predicted, len(classes))["f1"]
 

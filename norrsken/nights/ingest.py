@@ -100,7 +100,8 @@ def list_frames(
     read later, raises `OSError`: see `archive.lasting_reason`.
     """
     longitude, inside = settings.site.longitude, os.path.realpath(root)
-    reader, pattern = NameReader(settings.cameras, clock_of(settings), longitude), pattern_of(settings)
+    reader = NameReader(settings.cameras, settings.clock, longitude)
+    pattern = DirectoryPattern(settings.directories, settings.clock, settings.folders)
     nights: dict[date, list[FrameFile]] = defaultdict(list)
     unrecognised: list[tuple[str, str]] = []
     for directory in (Path(path).relative_to(root).as_posix() for path in directories):
@@ -132,16 +133,6 @@ def list_frames(
     for frames in nights.values():
         frames.sort(key=lambda frame: (frame.time, frame.path))
     return dict(nights), sorted(unrecognised)
-
-
-def clock_of(settings: NightSettings) -> str:
-    """The clock of the archive's names: see `timecodes.zone`."""
-    return settings.clock
-
-
-def pattern_of(settings: NightSettings) -> DirectoryPattern:
-    """How the time of a leaf directory is read from its path."""
-    return DirectoryPattern(settings.directories, settings.clock, settings.folders)
 
 
 def _read_entry(
@@ -188,7 +179,7 @@ def ingest_night(
     columns = _columns(night, frames, sun, moon)
     counts: Counter[str] = Counter()
     measured, samples = to_measure(sun, in_keogram), list[Sample]()
-    source = FrameSource(processing=stages.PROCESSING, cameras=settings.cameras, clock=clock_of(settings))
+    source = FrameSource(processing=stages.PROCESSING, cameras=settings.cameras, clock=settings.clock)
     with tables.writer(table, schemas.NIGHT_TABLE, settings.plain(), frames=source.plain()) as output:
         batch = _RowGroups(output, columns)
         for _, group in groupby(range(len(frames)), key=lambda i: frames[i].time // 1000):

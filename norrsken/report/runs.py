@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from norrsken import tables
 from norrsken.config.jobs import FigureSettings
-from norrsken.evaluation.calibration import mean_probabilities, probability_columns
+from norrsken.evaluation.calibration import class_names, mean_probabilities
 from norrsken.evaluation.scores import read_metrics
 
 
@@ -79,7 +79,7 @@ def mistakes(predictions: Sequence[pd.DataFrame], number: int) -> list[tuple[str
     Returns at most `number` of them: frame id, agreed label, prediction, and its mean probability over the runs.
     """
     probabilities = mean_probabilities(predictions)
-    classes = [name.removeprefix("p_") for name in probability_columns(predictions[0])]
+    classes = class_names(predictions[0])
     predicted: NDArray[np.str_] = np.array(classes)[probabilities.argmax(axis=1)]
     sure = probabilities.max(axis=1)
     labels = predictions[0]["label"].to_numpy(str)
