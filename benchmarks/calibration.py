@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 from paper_size import CONFIG, SEEDS, train_once
 
 from norrsken import schemas, tables
-from norrsken.catalogue.calibrate import make_classifier, scores_of
+from norrsken.catalogue.calibrate import make_classifier
+from norrsken.catalogue.judge import scores_of
 from norrsken.classify.model import read_classifier
 from norrsken.config.jobs import RunSettings
 from norrsken.config.models import Features, Linear, Pretrained
@@ -61,7 +62,8 @@ def judged(folder: Path, features: Features, split: str, precision: float) -> pd
     metrics, validations, predictions = (
         [str(run / name) for run in runs] for name in ("metrics.json", "validation.parquet", "predictions.parquet")
     )
-    make_classifier(metrics, validations, predictions, dataset, precision, str(classifier))
+    correction = str(classifier.with_name(f"correction-{precision}.json"))
+    make_classifier(metrics, validations, predictions, dataset, "faint", precision, str(classifier), correction)
     f1 = [run["f1"] for run in read_metrics(metrics)]
     said = read_classifier(classifier)
     return scores_of(said).assign(split=split, asked=precision, f1=said.test.f1, run_f1=np.mean(f1))

@@ -29,7 +29,17 @@ def write_classifier(name: str, folder: Path) -> None:
     model = folder / "model.safetensors"
     write_model(name, model)
     unknown = Share(value=None, low=None, high=None)
-    none = Judgement(frames=0, nights=0, precision=unknown, classified=unknown, f1=0, calibration_error=0, by_class={})
+    none = Judgement(
+        frames=0,
+        nights=0,
+        precision=unknown,
+        classified=unknown,
+        f1=0,
+        calibration_error=0,
+        by_class={},
+        with_aurora=None,
+        without_aurora=None,
+    )
     limit = Limit(confidence=0.5, frames=0, nights=0, of="all")
     said = Classifier(
         name=f"night/{name}",
@@ -39,6 +49,7 @@ def write_classifier(name: str, folder: Path) -> None:
         asked_precision=0.9,
         least_confidence=0.5,
         limits=dict.fromkeys(CLASSES, limit),
+        aurora=None,
         validation=None,
         test=none,
         seen=Seen(train=[], validation=[], test=[]),

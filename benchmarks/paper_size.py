@@ -46,6 +46,7 @@ SIMULATED = simulated_by(CONFIG.label_set(CONFIG.release))
 SEED, EVERY, SEEDS = 0, 4, (0, 1, 2)
 NIGHTS, TRAIN, TEST = 680, 3000, 846
 ORDERS: tuple[Order, ...] = ("time", "random")
+SOURCE = FrameSource(processing=stages.PROCESSING, cameras=CONFIG.cameras).plain()
 
 
 def label_night(night: date) -> tuple[pd.DataFrame, NDArray[np.uint8]] | None:
@@ -69,12 +70,17 @@ def label_night(night: date) -> tuple[pd.DataFrame, NDArray[np.uint8]] | None:
     return truth, np.array(images, np.uint8).reshape(-1, 128, 128, 3)
 
 
-def draw(path: Path) -> None:
-    """Write the data set, and say how the annotators agree."""
+def season() -> list[date]:
+    """The nights of the decade that are dark, in an order by chance."""
     random = np.random.default_rng(SEED)
     days = [date(2010, 1, 1) + timedelta(days=int(day)) for day in random.permutation(3652)]
-    season = [day for day in days if not (5, 1) < (day.month, day.day) < (8, 15)][:NIGHTS]
-    made = joblib.Parallel(n_jobs=-1, batch_size=1)(joblib.delayed(label_night)(day) for day in sorted(season))
+    return [day for day in days if not (5, 1) < (day.month, day.day) < (8, 15)]
+
+
+def draw(path: Path) -> None:
+    """Write the data set, and say how the annotators agree."""
+    days = sorted(season()[:NIGHTS])
+    made = joblib.Parallel(n_jobs=-1, batch_size=1)(joblib.delayed(label_night)(day) for day in days)
     some = [night for night in made if night is not None]
     labelled, images = pd.concat([truth for truth, _ in some]), np.concatenate([images for _, images in some])
     report_labels(labelled)
@@ -94,8 +100,7 @@ def draw(path: Path) -> None:
             "split_night": np.where(test, "test", "train"),
         }
     )
-    source = FrameSource(processing=stages.PROCESSING, cameras=CONFIG.cameras).plain()
-    tables.write(path, table, schemas.dataset_table(["night"]), {"night": split.plain()}, frames=source)
+    tables.write(path, table, schemas.dataset_table(["night"]), {"night": split.plain()}, frames=SOURCE)
 
 
 def report_labels(labelled: pd.DataFrame) -> None:

@@ -6,6 +6,12 @@ NOT_CLASSIFIED = "not_classified"
 #: All auroral classes taken together as one, which tells how often there was aurora at all.
 AURORA = "aurora"
 
+#: The time in which it is not decided whether there was aurora.
+UNDECIDED = "undecided"
+
+#: Whether a frame shows aurora, as the catalogue names it.
+DECISIONS = ("no", "yes", UNDECIDED)
+
 #: The titles of what a frame without a class is called.
 OUTCOMES = {"disagreement": "Disagreement", "incomplete": "Incomplete", NOT_CLASSIFIED: "Not classified"}
 

@@ -49,6 +49,7 @@ INDEX = f"{REPORT}/index.html"
 
 CATALOGUE = "results/{release}/catalogue/{month}"
 CLASSIFIER = "results/{release}/catalogue/classifier.json"
+CORRECTION = "results/{release}/catalogue/correction.json"
 CONDITION = "results/{release}/catalogue/condition.json"
 UNTRAINED = "results/{release}/catalogue/untrained.csv"
 EVENTS = "results/{release}/catalogue/events.csv"

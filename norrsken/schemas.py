@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
-from norrsken.classes import CONDITIONS, REASONS, SEEN, in_words
+from norrsken.classes import CONDITIONS, DECISIONS, REASONS, SEEN, in_words
 from norrsken.config.label_set import DEFAULT, read_label_set
 from norrsken.config.site import CROP
 
@@ -152,6 +152,19 @@ def catalogue_table(classes: Sequence[str] = ()) -> pa.Schema:
             field("condition", _NAMES, "of the sky: " + ", ".join(CONDITIONS)),
             field("label", _NAMES, "the most probable class, or not_classified where the confidence is too low"),
             field("reason", _NAMES, f"why it is not_classified: {', '.join(REASONS)}", nullable=True),
+            field(
+                "aurora",
+                _NAMES,
+                f"whether it shows aurora: {', '.join(DECISIONS)}; null where it is bad, or no class is a clear sky",
+                nullable=True,
+            ),
+            field(
+                "aurora_probability",
+                pa.float32(),
+                "calibrated probability of aurora, as if it were as frequent as a clear sky without it; null where no "
+                "class is a clear sky",
+                nullable=True,
+            ),
             field("seen", _NAMES, f"what its night was to the classifier: {', '.join(SEEN)}"),
             field("confidence", pa.float32(), f"the highest of the {number} probabilities"),
             field(

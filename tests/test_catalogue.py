@@ -16,16 +16,11 @@ from test_status import status
 
 from norrsken import schemas, stages, tables
 from norrsken.catalogue import truth
-from norrsken.catalogue.calibrate import (
-    LIMIT_FRAMES,
-    LIMIT_NIGHTS,
-    Frames,
-    class_limits,
-    fit_temperature,
-    judge,
-    least_confidence,
-)
+from norrsken.catalogue.calibrate import class_limits, fit_aurora, fit_temperature, least_confidence
+from norrsken.catalogue.correction import Correction
 from norrsken.catalogue.frames import entropy
+from norrsken.catalogue.judge import LIMIT_FRAMES, LIMIT_NIGHTS, Frames, judge
+from norrsken.catalogue.occurrence import tabulate_occurrence
 from norrsken.classes import CONDITIONS
 from norrsken.classify import condition
 from norrsken.classify.model import ClassifyError, Ensemble, tempered
@@ -33,6 +28,7 @@ from norrsken.cli import main
 from norrsken.config.config import Config
 from norrsken.config.site import Camera, FrameSource
 from norrsken.evaluation.validation import best_of, validation_f1
+from norrsken.files import write_csv
 from norrsken.nights.images import process, read_frame
 from norrsken.paper import CLASSES
 from norrsken.simulation.truth import TRUTH_TABLE
@@ -99,8 +95,10 @@ def test_a_class_that_is_worse_than_the_others_gets_a_higher_limit_of_its_own() 
     assert limits["discrete"].confidence == pytest.approx(0.71, abs=0.06)  # from there on 0.6 are right in the mean
     assert limits["arcs"].confidence < pooled + 0.05 < limits["discrete"].confidence
     confidences = np.array([limits[name].confidence for name in CLASSES])
-    assert judge(frames, confidences, CLASSES).by_class["discrete"].precision.value == pytest.approx(0.6, abs=0.04)
-    judged = judge(frames, np.full(7, pooled), CLASSES)
+    assert judge(frames, confidences, None, CLASSES).by_class["discrete"].precision.value == pytest.approx(
+        0.6, abs=0.04
+    )
+    judged = judge(frames, np.full(7, pooled), None, CLASSES)
     assert judged.by_class["discrete"].precision.value < 0.5  # type: ignore[operator]
     assert sum(one.frames for one in judged.by_class.values()) == judged.frames == n
 
@@ -132,18 +130,62 @@ def test_classes_with_too_few_frames_have_a_limit_of_their_frames_together() -> 
     assert limits[CLASSES[0]].confidence == limits[CLASSES[1]].confidence > pooled
 
 
+def sky_or_aurora(n: int, share_of_aurora: float, nights: int = 20) -> Frames:
+    """Frames of a clear sky and of arcs, of which the classifier is less sure than it could be, and of nothing else."""
+    faint, arcs = CLASSES.index("faint"), CLASSES.index("arcs")
+    shown = RANDOM.random(n) < share_of_aurora
+    odds = RANDOM.normal(np.where(shown, 1.0, -1.0), 1.0)  # whose true log odds are twice as much
+    probabilities = np.full((n, 7), 1e-9)
+    probabilities[:, arcs] = 1 / (1 + np.exp(-odds))
+    probabilities[:, faint] = 1 - probabilities[:, arcs]
+    return with_nights(probabilities, np.where(shown, arcs, faint), nights)
+
+
+def test_aurora_is_decided_as_if_it_were_as_frequent_as_a_clear_sky() -> None:
+    """Twenty of twenty-one validation frames show aurora; on other frames, half of which do, the decision is right."""
+    trained = pd.Series(["arcs"] * 20 + ["faint"])
+    fitted = fit_aurora(sky_or_aurora(40_000, 20 / 21), trained, CLASSES, CLASSES, "faint", 0.9)
+    assert fitted is not None
+    assert fitted.fitted_on == "validation"
+    assert (fitted.slope, fitted.intercept) == (pytest.approx(2, abs=0.15), pytest.approx(0, abs=0.15))
+    frames = sky_or_aurora(40_000, 0.5)
+    probability = fitted.probability(frames.probabilities, CLASSES)
+    decided, shown = fitted.decide(probability), frames.labels == CLASSES.index("arcs")
+    for low in np.arange(0, 1, 0.2):
+        of_bin = (probability >= low) & (probability < low + 0.2)
+        assert shown[of_bin].mean() == pytest.approx(probability[of_bin].mean(), abs=0.04)
+    assert shown[decided == "yes"].mean() > 0.9
+    assert 1 - shown[decided == "no"].mean() > 0.9
+    assert 0.1 < (decided == "undecided").mean() < 0.6
+    judged = judge(frames, np.zeros(7), fitted, CLASSES)
+    assert judged.with_aurora is not None
+    assert judged.without_aurora is not None
+    assert judged.with_aurora.frames + judged.without_aurora.frames == 40_000
+    assert judged.with_aurora.yes.value == pytest.approx((decided == "yes")[shown].mean(), abs=1e-4)
+    assert judged.without_aurora.no.value == pytest.approx((decided == "no")[~shown].mean(), abs=1e-4)
+
+
+def test_a_decision_on_aurora_with_few_frames_takes_out_only_what_the_labels_are() -> None:
+    trained = pd.Series(["arcs"] * 20 + ["faint"])
+    few = fit_aurora(sky_or_aurora(60, 0.5), trained, CLASSES, CLASSES, "faint", 0.9)
+    assert few is not None
+    assert (few.fitted_on, few.slope, few.intercept) == ("labels", 1, pytest.approx(-np.log(20), abs=1e-5))
+    assert fit_aurora(sky_or_aurora(60, 0.5), pd.Series(["arcs"]), CLASSES, CLASSES, "faint", 0.9) is None
+    assert fit_aurora(sky_or_aurora(60, 0.5), trained, CLASSES, CLASSES, None, 0.9) is None
+
+
 def test_a_judgement_counts_only_what_got_a_class() -> None:
     probabilities = np.full((4, 7), 0.01)
     probabilities[range(4), [0, 0, 1, 1]] = [0.94, 0.9, 0.5, 0.94]
     frames = with_nights(probabilities, np.array([0, 1, 1, 1]), nights=1)
-    found = judge(frames, np.full(7, 0.6), CLASSES)
+    found = judge(frames, np.full(7, 0.6), None, CLASSES)
     assert (found.frames, found.classified.value, found.precision.value) == (4, 0.75, pytest.approx(2 / 3, abs=1e-4))
     assert found.precision.low is None  # one night tells nothing of others
     of_first = found.by_class[CLASSES[0]]
     assert (of_first.frames, of_first.classified.value, of_first.precision.value) == (2, 1.0, 0.5)
     assert found.by_class[CLASSES[2]].precision.value is None
-    assert judge(frames, np.full(7, 0.99), CLASSES).precision.value is None
-    many = judge(with_nights(*draws(4000, 2.0)), np.full(7, 0.6), CLASSES)
+    assert judge(frames, np.full(7, 0.99), None, CLASSES).precision.value is None
+    many = judge(with_nights(*draws(4000, 2.0)), np.full(7, 0.6), None, CLASSES)
     assert many.precision.low < many.precision.value < many.precision.high  # type: ignore[operator]
 
 
@@ -261,10 +303,12 @@ def test_every_kept_frame_is_in_the_catalogue(catalogued: Path) -> None:
         assert ((table["label"] != "not_classified") == (sure & good)).all()
         assert ((table["reason"] == "bad") == ~good).all()
         assert ((table["reason"] == "unsure") == (good & ~sure)).all()
+        assert (table["aurora"].notna() == good).all()
+        assert table["aurora_probability"].between(0, 1).all()
         assert table["magnetic_latitude"].between(64, 66).all()
     assert {path.name for path in folder.iterdir()} == {
-        "2014-12", "2015-01", "classifier.json", "condition.json", "events.csv", "export", "figures", "index.html",
-        "occurrence.csv", "onsets.csv", "pages", "untrained.csv",
+        "2014-12", "2015-01", "classifier.json", "condition.json", "correction.json", "events.csv", "export", "figures",
+        "index.html", "occurrence.csv", "onsets.csv", "pages", "untrained.csv",
     }  # fmt: skip
 
 
@@ -382,7 +426,7 @@ def test_the_comparison_with_the_truth_is_a_page_of_its_own(tmp_path: Path) -> N
     common = {"frame_id": ids, "time": times, "night": [date(2015, 1, 12)] * 14}
     found = {field.name: [None if field.nullable else 0.5] * 14 for field in schemas.catalogue_table(CLASSES)}
     found |= {**common, "label": names, "condition": ["clear"] * 13 + ["cloudy"], "model": ["night/x"] * 14}
-    found |= {"seen": ["test"] * 14}
+    found |= {"seen": ["test"] * 14, "aurora": ["no" if name == "faint" else "yes" for name in names]}
     known = {field.name: [None if field.nullable else 0.0] * 14 for field in TRUTH_TABLE}
     known |= {**common, "label": [*names[1:], "rejected"], "path": ids, "spoilt": [False] * 14, "offered": [True] * 14}
     known["cloud"] = [0.0] * 13 + [0.8]
@@ -395,14 +439,23 @@ def test_the_comparison_with_the_truth_is_a_page_of_its_own(tmp_path: Path) -> N
         tables.write(tmp_path / path, table, schema, {}, frames=source.plain())
     settings = Config.model_validate(CONFIG).report_settings("small").model_copy(update={"title": "<b>"})
     months, output = [str(tmp_path / "catalogue/2015-01")], tmp_path / "page"
-    truth.compare_with_truth(months, str(tmp_path / "truth"), settings, str(output))
+    uncorrected = Correction(classes=list(CLASSES), frames=0, nights=0, missing="frames", fits=[])
+    occurrence = tmp_path / "occurrence.csv"
+    write_csv(tabulate_occurrence(months, None, uncorrected, PAPER), occurrence)
+    truth.compare_with_truth(months, str(occurrence), str(tmp_path / "truth"), settings, str(output))
     scores = pd.read_csv(output / "scores.csv").set_index(["nights", "weather", "label"])
     assert scores.loc[("new", "all", "faint"), ["frames", "found", "recall"]].tolist() == [2, 2, 0]
     assert scores.loc[("new", "cloud", "faint"), "found"] == 1
     conditions = pd.read_csv(output / "condition.csv").set_index("weather")
     assert conditions.loc["cloud", "cloudy"] == conditions.loc["cloud"].sum() == 1
     hours = pd.read_csv(output / "occurrence.csv").set_index(["hour", "label"])
-    assert hours.loc[(20, "breakup"), ["found", "true"]].tolist() == pytest.approx([2 / 13, 1 / 13], abs=1e-5)
+    shares = hours.loc[(20, "breakup"), ["counted", "estimate", "true", "dominant"]].tolist()
+    assert shares == pytest.approx(
+        [2 / 13, 2 / 13, 1 / 13, 0], abs=1e-5
+    )  # the measures of the truth say that all are faint
+    assert hours.loc[(20, "faint"), "dominant"] == 1
+    decisions = pd.read_csv(output / "aurora.csv").set_index(["nights", "shows"])
+    assert decisions.loc[("new", "faint")].to_dict() == {"no": 1, "yes": 12, "undecided": 0}
     page = (output / "index.html").read_text()
     assert "&lt;b&gt;: the catalogue beside the truth" in page
     assert page.count("data:image/png") == 2

@@ -43,6 +43,8 @@ def write_night(
         "condition": "clear",
         "label": labels,
         "reason": None,
+        "aurora": [{"faint": "no", "not_classified": "undecided"}.get(label, "yes") for label in labels],
+        "aurora_probability": 0.5,
         "seen": "none",
         "confidence": 0.9,
         "model": "night resnet18",

@@ -20,7 +20,7 @@ from test_overview import write_classifier
 
 from norrsken import schemas, tables
 from norrsken.catalogue.export import ExportError, write_export
-from norrsken.classes import CONDITIONS, NOT_CLASSIFIED, REASONS, SEEN
+from norrsken.classes import CONDITIONS, DECISIONS, NOT_CLASSIFIED, REASONS, SEEN
 from norrsken.config.jobs import ExportSettings
 from norrsken.config.site import Site
 from norrsken.paper import CLASSES
@@ -50,6 +50,8 @@ def write_night(folder: Path, start: str, frames: int, model: str = "night/resne
         "condition": [CONDITIONS[i % 4] for i in range(frames)],
         "label": [LABELS[i % 8] for i in range(frames)],
         "reason": [None if i % 8 < 7 else REASONS[i % 2] for i in range(frames)],
+        "aurora": [(*DECISIONS, None)[i % 4] for i in range(frames)],
+        "aurora_probability": pa.array(np.linspace(0, 1, frames), pa.float32(), mask=np.arange(frames) % 4 == 3),
         "seen": [SEEN[i % 4] for i in range(frames)],
         "confidence": probabilities.max(axis=1),
         "entropy": np.linspace(0, 2.8, frames),

@@ -254,6 +254,15 @@ CLASSIFIER = {
     "asked_precision": 0.9,
     "least_confidence": 0.5,
     "limits": {"arcs": {"confidence": 0.5, "frames": 0, "nights": 0, "of": "all"}},
+    "aurora": {
+        "classes": ["arcs"],
+        "clear_sky": "faint",
+        "slope": 1.0,
+        "intercept": 0.0,
+        "yes": 0.9,
+        "no": 0.1,
+        "fitted_on": "labels",
+    },
     "validation": None,
     "test": {
         "frames": 1,
@@ -263,6 +272,8 @@ CLASSIFIER = {
         "f1": 1,
         "calibration_error": 0,
         "by_class": {},
+        "with_aurora": {"frames": 1, "nights": 1, "yes": SHARE, "no": SHARE},
+        "without_aurora": None,
     },
     "seen": {"train": ["2015-01-12"], "validation": [], "test": []},
 }

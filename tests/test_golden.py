@@ -15,9 +15,11 @@ from conftest import CONFIG, HEIGHT, PAPER, WIDTH, jpeg
 from PIL import Image
 
 from norrsken import schemas, stages, tables
-from norrsken.catalogue.calibrate import Frames, fit_temperature, least_confidence
+from norrsken.catalogue.calibrate import fit_temperature, least_confidence
+from norrsken.catalogue.correction import fit_correction
 from norrsken.catalogue.events import find_events
 from norrsken.catalogue.frames import entropy
+from norrsken.catalogue.judge import Frames
 from norrsken.catalogue.magnetic import magnetic_coordinates
 from norrsken.catalogue.occurrence import tabulate_occurrence
 from norrsken.classify import condition
@@ -47,10 +49,11 @@ DIGESTS = {
 NUMBERS: dict[str, tuple[int, list[float]]] = {
     "features": (2, [1764.0, 0.16469, 0.13427, 0.20471, 0.091306, 0.20471, 0.032777]),
     "catalogue": (
-        3,
+        4,
         [
             *[3.912, 5.4337, 0.65003, -2.6241, 0.045462, -0.78106, 0.0048038, 0.0],
-            *[0.3116, 1.9644, 64.832, 0.47956, 1.157, 174.0, 202.0, 25.53, 225.0],
+            *[0.3116, 1.9644, 64.832, 0.47956, 1.157, 174.0, 202.0, 28.0],
+            *[0.2274, 0.19603, 0.12939, 0.12303, 0.10059, 0.089717, 0.13385, 0.86615, 250.0],
         ],
     ),
     "training": (3, [0.33333, 0.0, 0.33333, 0.58629, 0.072658, 0.07935, 0.00069134, 1.9556]),
@@ -160,13 +163,16 @@ def test_catalogue(tmp_path: Path) -> None:
     rows = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in CLASSES]).assign(
         frame_id="a", time=times, night=date(2015, 1, 12), exposure_ms=6000, sun_altitude=-20.0, moon_altitude=-20.0,
         magnetic_latitude=latitude, mlt=mlt, condition="clear", label=names, confidence=probabilities.max(axis=1),
-        entropy=entropy(probabilities), model="a", reason=None, seen="none",
+        entropy=entropy(probabilities), model="a", reason=None, seen="none", aurora="yes", aurora_probability=0.9,
     )  # fmt: skip
     table = pa.Table.from_pandas(rows, preserve_index=False)
     tables.write(tmp_path / "2015-01/2015-01-12.parquet", table, schemas.catalogue_table(CLASSES), {})
     months = [str(tmp_path / "2015-01")]
     events, _ = find_events(months, EventSettings(least_minutes=0), CLASSES, PAPER.onset)
-    occurrence = tabulate_occurrence(months, None, PAPER)
+    # The frames are their own validation, of made-up nights: what matters is that the same comes out.
+    nights = np.datetime64("2015-01-12") + np.arange(300) % 20
+    correction = fit_correction(Frames(probabilities, labels, nights), CLASSES, CLASSES)
+    occurrence = tabulate_occurrence(months, None, correction, PAPER)
     check_numbers(
         "catalogue",
         *condition.measure(images)[0, ::3].tolist(),
@@ -179,5 +185,6 @@ def test_catalogue(tmp_path: Path) -> None:
         len(events),
         events["minutes"].sum(),
         occurrence["share"].sum(),
+        *occurrence.loc[occurrence["by"] == "all", "estimate"].dropna().tolist(),
         occurrence["hours_observed"].sum(),
     )

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -21,28 +21,22 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 
-from norrsken import schemas, tables
+from norrsken import tables
+from norrsken.catalogue.correction import fit_correction
+from norrsken.catalogue.judge import Frames, enough, judge, number_of_nights
 from norrsken.classify.model import (
     TINY,
+    AuroraDecision,
     Classifier,
-    ClassJudgement,
-    Judgement,
     Limit,
     Member,
     Seen,
-    Share,
-    sure_enough,
+    log_odds_of_aurora,
     tempered,
 )
 from norrsken.errors import NorrskenError
-from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
-from norrsken.evaluation.calibration import (
-    class_names,
-    expected_calibration_error,
-    mean_probabilities,
-    probability_columns,
-)
-from norrsken.evaluation.scores import macro_scores, read_metrics
+from norrsken.evaluation.calibration import class_names, mean_probabilities, probability_columns
+from norrsken.evaluation.scores import read_metrics
 from norrsken.evaluation.validation import best_of, validation_f1
 from norrsken.files import digest, written_aside
 
@@ -51,27 +45,9 @@ log = logging.getLogger(__name__)
 #: Temperatures that are tried, as exponents of e: from a twentieth to twenty.
 _TEMPERATURES = (-3.0, 3.0)
 
-#: A class has a limit of its own where it is the most probable one of so many validation frames, of so many nights.
-LIMIT_FRAMES, LIMIT_NIGHTS = 40, 8
-
 
 class CatalogueError(NorrskenError):
     """The archive cannot be classified as asked."""
-
-
-class Frames(NamedTuple):
-    """Labelled frames and what a classifier says of them.
-
-    probabilities: (n, classes) float64. labels: codes, (n,). nights: (n,) datetime64[D], NaT where not known.
-    """
-
-    probabilities: NDArray[np.float64]
-    labels: NDArray[np.int64]
-    nights: NDArray[np.datetime64]
-
-    def of(self, rows: NDArray[np.bool_]) -> "Frames":
-        """Some of the frames: rows (n,)."""
-        return Frames(self.probabilities[rows], self.labels[rows], self.nights[rows])
 
 
 def make_classifier(
@@ -79,15 +55,18 @@ def make_classifier(
     validations: Sequence[str],
     predictions: Sequence[str],
     dataset: str,
+    clear_sky: str | None,
     precision: float,
     output: str,
+    correction: str,
 ) -> None:
-    """Write `classifier.json` for the one model whose runs are given, or for the best of several.
+    """Write `classifier.json` for the one model whose runs are given, or for the best of several; and the correction.
 
     metrics, validations, predictions: the `metrics.json`, `validation.parquet` and `predictions.parquet` of the runs of
-    all candidates on one split, in the same order; beside the metrics lie their models. precision: what must be reached
-    on the validation frames. A model that keeps none out is used as it is, and every frame gets a class. Raises
-    `CatalogueError` where none can be chosen, or where the runs are of other classes than the data set.
+    all candidates on one split, in the same order; beside the metrics lie their models. clear_sky: the class that
+    stands for one. precision: what must be reached on the validation frames. correction: where that of the shares is
+    written. A model that keeps none out is used as it is, and every frame gets a class. Raises `CatalogueError` where
+    none can be chosen, or where the runs are of other classes than the data set.
     """
     runs = read_metrics(metrics)
     of_model: dict[str, list[int]] = defaultdict(list)
@@ -107,7 +86,8 @@ def make_classifier(
     members = [Path(metrics[place]).parent / runs[place]["model_file"] for place in places]
     by_night = runs[places[0]]["split_method"] == "night"
     clean = tables.read_without_images(dataset)
-    classes = tables.label_names(dataset).classes
+    names = tables.label_names(dataset)
+    classes, judged = names.classes, [name for name in names.classes if name not in names.hidden_sky]
     validated, tested = (
         [_read(paths[place], classes, member) for place, member in zip(places, members, strict=True)]
         for paths in (validations, predictions)
@@ -124,6 +104,8 @@ def make_classifier(
         limits = class_limits(validation, least, precision, classes)
     test = test._replace(probabilities=tempered(test.probabilities, temperature))
     confidences = np.array([limits[name].confidence for name in classes])
+    trained = clean.loc[clean[f"split_{split}"] == "train", "label"]
+    aurora = fit_aurora(validation, trained, classes, judged, clear_sky, precision)
     result = Classifier(
         name=f"{split}/{chosen}",
         members=[
@@ -134,12 +116,15 @@ def make_classifier(
         asked_precision=precision,
         least_confidence=least,
         limits=limits,
-        validation=judge(validation, confidences, classes) if len(validation.labels) else None,
-        test=judge(test, confidences, classes),
+        aurora=aurora,
+        validation=judge(validation, confidences, aurora, classes) if len(validation.labels) else None,
+        test=judge(test, confidences, aurora, classes),
         seen=_seen(clean, split, validated),
     )
-    with written_aside(output) as temporary:
-        temporary.write_text(json.dumps(result.plain(), indent=2) + "\n", encoding="utf-8")
+    fitted = fit_correction(validation if by_night else validation.none(), classes, judged)
+    for path, settings in ((output, result), (correction, fitted)):
+        with written_aside(path) as temporary:
+            temporary.write_text(json.dumps(settings.plain(), indent=2) + "\n", encoding="utf-8")
     log.info("%s: temperature %.3f, least confidence %.3f", result.name, temperature, least)
 
 
@@ -231,89 +216,54 @@ def class_limits(frames: Frames, pooled: float, precision: float, classes: Seque
     """
     predicted = frames.probabilities.argmax(axis=1)
     of_class = [frames.of(predicted == code) for code in range(len(classes))]
-    few = [code for code, given in enumerate(of_class) if not _enough(given)]
+    few = [code for code, given in enumerate(of_class) if not enough(given)]
     rest = frames.of(np.isin(predicted, few))
     limits = {}
     for code, (name, given) in enumerate(zip(classes, of_class, strict=True)):
-        of: Literal["class", "rest", "all"] = "class" if code not in few else "rest" if _enough(rest) else "all"
+        of: Literal["class", "rest", "all"] = "class" if code not in few else "rest" if enough(rest) else "all"
         confidence = pooled if of == "all" else least_confidence(given if of == "class" else rest, precision)
         if confidence >= 1:
             log.warning("%s: no confidence reaches a precision of %.2f: no frame will be called so", name, precision)
-        limits[name] = Limit(confidence=confidence, frames=len(given.labels), nights=_number(given.nights), of=of)
+        limits[name] = Limit(
+            confidence=confidence, frames=len(given.labels), nights=number_of_nights(given.nights), of=of
+        )
     return limits
 
 
-def _enough(frames: Frames) -> bool:
-    """Whether a limit can be fitted to these frames."""
-    return len(frames.labels) >= LIMIT_FRAMES and _number(frames.nights) >= LIMIT_NIGHTS
+def fit_aurora(
+    frames: Frames,
+    trained: pd.Series,
+    classes: Sequence[str],
+    judged: Sequence[str],
+    clear_sky: str | None,
+    precision: float,
+) -> AuroraDecision | None:
+    """How aurora is told from a clear sky; None where no class stands for one, or where none was trained on.
 
-
-def _number(nights: NDArray[np.datetime64]) -> int:
-    """How many nights there are among those that are known."""
-    return len(np.unique(nights[~np.isnat(nights)]))
-
-
-def judge(frames: Frames, limits: NDArray[np.float64], classes: Sequence[str]) -> Judgement:
-    """How right the classifier is, all in all and for each class. limits: the confidence of each class, (classes,)."""
-    predicted = frames.probabilities.argmax(axis=1)
-    classified = sure_enough(frames.probabilities, limits)
-    right = predicted == frames.labels
-    table = pd.DataFrame(frames.probabilities, columns=[*map(schemas.p, classes)])
-    table["label"], table["predicted"] = np.array(classes)[frames.labels], np.array(classes)[predicted]
-    by_class = {}
-    for code, name in enumerate(classes):
-        given = predicted == code
-        by_class[name] = ClassJudgement(
-            frames=int(given.sum()),
-            nights=_number(frames.nights[given]),
-            classified=_share(classified[given], frames.nights[given]),
-            precision=_share(right[given & classified], frames.nights[given & classified]),
-            calibration_error=_rounded(expected_calibration_error(table[given])) if given.any() else None,
-        )
-    return Judgement(
-        frames=len(frames.labels),
-        nights=_number(frames.nights),
-        precision=_share(right[classified], frames.nights[classified]),
-        classified=_share(classified, frames.nights),
-        f1=_rounded(macro_scores(frames.labels, predicted, len(classes))["f1"]),
-        calibration_error=_rounded(expected_calibration_error(table)),
-        by_class=by_class,
-    )
-
-
-def _share(which: NDArray[np.bool_], nights: NDArray[np.datetime64]) -> Share:
-    """The share of true ones, with its interval over the nights that they are of. which, nights: (n,)."""
-    if not len(which):
-        return Share(value=None, low=None, high=None)
-    units, codes = np.unique(nights, return_inverse=True)
-    bounds: dict[str, Any] = {"low": None, "high": None}
-    if len(units) >= MIN_UNITS:
-        counts = np.zeros((len(units), 2))
-        np.add.at(counts, (codes, which.astype(np.intp)), 1)
-        drawn = redrawn(counts)
-        bounds = dict(zip(bounds, map(_rounded, interval(drawn[:, 1] / drawn.sum(axis=1))), strict=True))
-    return Share(value=_rounded(float(which.mean())), **bounds)
-
-
-def _rounded(value: float) -> float:
-    return round(float(value), 4)
-
-
-def scores_of(classifier: Classifier) -> pd.DataFrame:
-    """How good a classifier is, as a table: a row for all classes together and one for each, of validation and test.
-
-    The columns are those of `columns.COLUMNS`.
+    frames: those of the validation. trained: the labels of the frames to train on. classes: in the order of the
+    probabilities; judged: those that can be observed, which show aurora but for the clear sky. precision: how sure a
+    decision must be.
     """
-    rows: list[dict[str, Any]] = []
-    for part, judged in classifier.judgements.items():
-        both: dict[str, Judgement | ClassJudgement] = {"all": judged, **judged.by_class}
-        for label, one in both.items():
-            limit = classifier.limits.get(label)
-            row: dict[str, Any] = {"part": part, "label": label, "frames": one.frames, "nights": one.nights}
-            row["limit"] = None if limit is None else limit.confidence
-            row["limit_of"] = "" if limit is None else limit.of
-            for name in ("precision", "classified"):
-                share: Share = getattr(one, name)
-                row |= {name: share.value, f"{name}_low": share.low, f"{name}_high": share.high}
-            rows.append(row | {"calibration_error": one.calibration_error})
-    return pd.DataFrame(rows)
+    aurora = [name for name in judged if name != clear_sky]
+    of_aurora, of_clear = trained.isin(aurora).sum(), (trained == clear_sky).sum()
+    if clear_sky is None or not of_aurora or not of_clear:
+        return None
+    names = np.array(classes)[frames.labels]
+    shown, none = np.isin(names, aurora), names == clear_sky
+    slope, intercept = 1.0, float(np.log(of_clear / of_aurora))
+    fitted_on: Literal["validation", "labels"] = "labels"
+    if enough(frames.of(shown)) and enough(frames.of(none)):
+        both = shown | none
+        odds = log_odds_of_aurora(frames.probabilities[both], classes, aurora, clear_sky)
+        model = LogisticRegression(C=10, class_weight="balanced").fit(odds[:, None], shown[both])
+        if model.coef_[0, 0] > 0:
+            slope, intercept, fitted_on = float(model.coef_[0, 0]), float(model.intercept_[0]), "validation"
+    return AuroraDecision(
+        classes=aurora,
+        clear_sky=clear_sky,
+        slope=round(slope, 6),
+        intercept=round(intercept, 6),
+        yes=precision,
+        no=round(1 - precision, 6),
+        fitted_on=fitted_on,
+    )

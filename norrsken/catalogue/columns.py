@@ -14,6 +14,8 @@ class Column(NamedTuple):
 
 _NIGHTS_INTERVAL = "95 % interval over nights (bootstrap); empty for fewer than 10 nights"
 
+_SHARE_INTERVAL = "95 % interval over nights (Korn and Graubard); empty for fewer than 10 nights"
+
 #: file → column → what it means. Columns that a table may have besides, one for each label, are of `PER_LABEL`.
 COLUMNS: dict[str, dict[str, Column]] = {
     "events.csv": {
@@ -40,14 +42,18 @@ COLUMNS: dict[str, dict[str, Column]] = {
     "occurrence.csv": {
         "by": Column("", "what the bins are of: all, hour (UT), mlt, month, year, kp"),
         "value": Column("", "the bin; empty of all"),
-        "label": Column("", "a class, not_classified, or aurora: all auroral classes together"),
-        "frames_observed": Column("1", "clear frames in the bin, of any label"),
+        "label": Column("", "a class; not_classified; aurora, where the decision is that there was some; undecided"),
+        "frames_observed": Column("1", "clear frames in the bin, of any label; beside aurora: those that are decided"),
         "hours_observed": Column("hour", "time for which they stand"),
         "frames": Column("1", "those of this label"),
         "hours": Column("hour", "time for which these stand"),
         "share": Column("1", "hours / hours_observed; empty where nothing was observed"),
-        "low": Column("1", f"of the share: {_NIGHTS_INTERVAL}"),
-        "high": Column("1", f"of the share: {_NIGHTS_INTERVAL}"),
+        "low": Column("1", f"of the share: {_SHARE_INTERVAL}"),
+        "high": Column("1", f"of the share: {_SHARE_INTERVAL}"),
+        "estimate": Column("1", "share of the class, estimated from the probabilities of all observed frames"),
+        "estimate_low": Column("1", f"of the estimate: {_SHARE_INTERVAL}"),
+        "estimate_high": Column("1", f"of the estimate: {_SHARE_INTERVAL}"),
+        "method": Column("", "of the estimate: corrected; counted, where it is the share, for want of validation"),
         "nights_observed": Column("1", "nights of at least 30 observed minutes in the bin"),
         "nights": Column("1", "those of them with at least 3 frames of the label"),
         "nights_share": Column("1", "nights / nights_observed"),

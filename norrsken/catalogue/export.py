@@ -13,8 +13,8 @@ import pyarrow as pa
 import yaml
 
 from norrsken import __version__, schemas, tables
-from norrsken.catalogue.calibrate import scores_of
 from norrsken.catalogue.columns import COLUMNS, described
+from norrsken.catalogue.judge import scores_of
 from norrsken.catalogue.netcdf import FrameSeries, meaning_of, unit
 from norrsken.classes import in_words
 from norrsken.classify.model import Classifier, read_classifier

@@ -53,23 +53,39 @@ def _classified(
 ) -> Iterator[pa.Table]:
     """The rows of a night, some hundred at a time; the next are read while these are worked on."""
     for kept, images, sky_condition in ahead(_with_conditions(path, ensemble, sky, left_out)):
-        probabilities = ensemble.predict(images)
-        labels = np.where(sky_condition == "bad", NOT_CLASSIFIED, ensemble.labels(probabilities))
-        reasons = np.where(sky_condition == "bad", "bad", "unsure")
-        latitude, mlt = magnetic_coordinates(kept["time"].cast(pa.int64()).to_numpy(), site)
-        columns = {name: kept[name] for name in COLUMNS if name != "image"} | {
-            "magnetic_latitude": latitude,
-            "mlt": mlt,
-            "condition": sky_condition,
-            "label": labels,
-            "reason": pa.array(reasons, mask=labels != NOT_CLASSIFIED),
-            "seen": ensemble.seen(kept["night"].to_pylist()),
-            "confidence": probabilities.max(axis=1),
-            "entropy": entropy(probabilities),
-            **{schemas.p(name): probabilities[:, i] for i, name in enumerate(ensemble.classes)},
-            "model": [ensemble.settings.name] * len(kept),
-        }
-        yield pa.table(columns)
+        yield rows_of(kept, ensemble.predict(images), sky_condition, ensemble, site)
+
+
+def rows_of(
+    kept: pa.Table,
+    probabilities: NDArray[np.float64],
+    sky_condition: NDArray[np.str_],
+    ensemble: Ensemble,
+    site: Place,
+) -> pa.Table:
+    """The rows of the catalogue for kept frames. probabilities: (n, classes). sky_condition: (n,)."""
+    bad = sky_condition == "bad"
+    labels = np.where(bad, NOT_CLASSIFIED, ensemble.labels(probabilities))
+    latitude, mlt = magnetic_coordinates(kept["time"].cast(pa.int64()).to_numpy(), site)
+    aurora = ensemble.settings.aurora
+    columns = {name: kept[name] for name in COLUMNS if name != "image"} | {
+        "magnetic_latitude": latitude,
+        "mlt": mlt,
+        "condition": sky_condition,
+        "label": labels,
+        "reason": pa.array(np.where(bad, "bad", "unsure"), mask=labels != NOT_CLASSIFIED),
+        "aurora": pa.nulls(len(kept), pa.string()),
+        "aurora_probability": pa.nulls(len(kept), pa.float32()),
+        "seen": ensemble.seen(kept["night"].to_pylist()),
+        "confidence": probabilities.max(axis=1),
+        "entropy": entropy(probabilities),
+        **{schemas.p(name): probabilities[:, i] for i, name in enumerate(ensemble.classes)},
+        "model": [ensemble.settings.name] * len(kept),
+    }
+    if aurora is not None:
+        chance = aurora.probability(probabilities, ensemble.classes)
+        columns |= {"aurora": pa.array(aurora.decide(chance), mask=bad), "aurora_probability": chance}
+    return pa.table(columns)
 
 
 def _with_conditions(

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from norrsken import schemas
-from norrsken.classes import CONDITIONS, NOT_CLASSIFIED, REASONS, SEEN, in_words
+from norrsken.classes import CONDITIONS, DECISIONS, NOT_CLASSIFIED, REASONS, SEEN, in_words
 from norrsken.classify.model import Judgement
 from norrsken.config.site import Site
 
@@ -22,20 +22,23 @@ UNITS = {
     "moon_altitude": "degree",
     "magnetic_latitude": "degree",
     "mlt": "hour",
+    "aurora_probability": "1",
     "confidence": "1",
     "entropy": "bit",
 }
 
 #: The columns of numbers, which are variables of the same name.
-_NUMBERS = ("sun_altitude", "moon_altitude", "magnetic_latitude", "mlt", "confidence", "entropy")
+_NUMBERS = (
+    "sun_altitude", "moon_altitude", "magnetic_latitude", "mlt", "aurora_probability", "confidence", "entropy",
+)  # fmt: skip
 
 #: The coordinates that do not change with time.
 _PLACE = "latitude longitude altitude station_name"
 
 _NO_EXPOSURE = np.int32(-1)
 
-#: What the flag of the reason says of a frame that is classified.
-_NO_REASON = "none"
+#: What the flags say of a frame that is classified, so that there is no reason, and of one without a decision.
+_NONE = "none"
 
 #: Frames in a chunk, which holds some days; the library's own choice would be one frame.
 _CHUNK = 4096
@@ -54,7 +57,8 @@ class FrameSeries:
         self._flags: dict[str, Sequence[str]] = {
             "condition": CONDITIONS,
             "label": (*classes, NOT_CLASSIFIED),
-            "reason": (_NO_REASON, *REASONS),
+            "reason": (_NONE, *REASONS),
+            "aurora": (*DECISIONS, _NONE),
             "seen": SEEN,
         }
         self.frames = 0
@@ -88,7 +92,7 @@ class FrameSeries:
             **{name: rows[name].to_numpy() for name in _NUMBERS},
         }
         for name, values in {**self._flags, "model": self.models}.items():
-            named = rows[name].astype(object).fillna(_NO_REASON).astype(str)
+            named = rows[name].astype(object).fillna(_NONE).astype(str)
             columns[name] = named.map(values.index).to_numpy(np.int8)
         for name, values in columns.items():
             self._dataset[name][here] = values

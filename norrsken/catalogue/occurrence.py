@@ -1,19 +1,21 @@
 """Occurrence: how much of the observed time each class was seen, by hour, season, year and magnetic activity."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from norrsken import schemas
+from norrsken.catalogue.correction import Correction, corrected
 from norrsken.catalogue.events import cadence, monthly_frames
-from norrsken.classes import AURORA
+from norrsken.classes import AURORA, DECISIONS, NOT_CLASSIFIED, UNDECIDED
 from norrsken.config.label_set import LabelSet
 from norrsken.errors import NorrskenError, raise_listed
-from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
+from norrsken.evaluation.bootstrap import DRAWS, MIN_UNITS, NORMAL, redrawn, share_intervals, wilson
 from norrsken.files import csv_rows
 
 #: A night counts as observed from so many seconds on, and a label as seen on it from so many frames on.
@@ -32,9 +34,6 @@ _OFFSETS = np.cumsum([0, *map(len, BINS.values())])
 
 #: The hours for which a Kp index holds.
 KP_HOURS = 3
-
-#: 95 % of a normal distribution lie within so many standard deviations of the mean.
-_Z = 1.959964
 
 
 class KpError(NorrskenError):
@@ -83,58 +82,133 @@ def _kp(text: str) -> float:
     return kp
 
 
-def tabulate_occurrence(months: Iterable[str], kp: str | None, label_set: LabelSet) -> pd.DataFrame:
+class Nights(NamedTuple):
+    """What the nights of a month, or of all months, hold in each of the bins `BINS`.
+
+    dates: (n,). seconds: for which a frame of each stands, (n,). labelled: its observed frames by label, and by the
+    decision on aurora, (n, bins, `_columns`). estimated: its observed frames by class that can be observed, as the
+    first fit of the correction estimates them, and as the other fits do, (fits, n, bins, classes).
+    """
+
+    dates: NDArray[np.datetime64]
+    seconds: NDArray[np.float64]
+    labelled: NDArray[np.float64]
+    estimated: NDArray[np.float32]
+
+
+def tabulate_occurrence(
+    months: Iterable[str], kp: str | None, correction: Correction, label_set: LabelSet
+) -> pd.DataFrame:
     """How much of the observed time each label was seen: one row for each bin and label.
 
     months: directories of the nights' tables. kp: table of the Kp index; see `read_kp`. Only clear frames count, each
     for the median step of its night; and of these not those with a label that stands for a sky that cannot be judged.
 
     Columns: by, value: the bin: `all`; `hour` (UT) and `mlt` from 0 to 23; `month` from 1 to 12 and `year`, those of
-    the night's date; `kp`, rounded down, with a table of it, of frames in its hours. label: the classes,
-    `not_classified`, and `aurora`: all auroral classes together, where no class has that name. frames_observed,
-    hours_observed: of any label. frames, hours: of this label. share: hours / hours_observed, empty where nothing was
-    observed. low, high: its 95 % interval (bootstrap over nights), empty for fewer than 10 nights. nights_observed:
-    nights of at least 30 observed minutes in the bin. nights: those of them with at least 3 frames of the label.
-    nights_share: nights / nights_observed, with nights_low and nights_high, its 95 % interval (binomial, Wilson's).
+    the night's date; `kp`, rounded down, with a table of it, of frames in its hours. label: the classes and
+    `not_classified`; `aurora` where the decision is that there was some, and `undecided`; without such decisions
+    `aurora` is all auroral classes together. It is left out where a class has that name. frames_observed,
+    hours_observed: of any label; of `aurora` those that are decided. frames, hours: of this label. share: hours /
+    hours_observed, empty where nothing was observed. low, high: its 95 % interval, empty for fewer than 10 nights.
+    estimate, estimate_low, estimate_high: the share of the class as estimated from probabilities; see `correction`.
+    Its interval holds the nights that were drawn and the nights that the correction was fitted to. method: `corrected`;
+    or `counted` where there is no correction, so that the estimate is the share. Both are empty where nothing is
+    estimated. nights_observed: nights of at least 30 observed minutes in the bin. nights: those of them with at least 3
+    frames of the label. nights_share: nights / nights_observed, with nights_low and nights_high, its 95 % interval
+    (binomial, Wilson's).
     """
     index = None if kp is None else read_kp(kp)
-    monthly = [_count(frames, index, label_set) for frames in monthly_frames(months)]
-    labels = label_set.catalogue_labels
-    nights = pd.DatetimeIndex(np.concatenate([np.empty(0, "datetime64[s]"), *(night for night, _, _ in monthly)]))
-    seconds = np.concatenate([np.empty(0), *(step for _, step, _ in monthly)])
-    counts = np.concatenate([np.empty((0, _OFFSETS[-1], len(labels))), *(count for _, _, count in monthly)])
-    parts = dict(zip(BINS, np.split(counts, _OFFSETS[1:-1], axis=1), strict=True))
+    columns = ["aurora", *map(schemas.p, correction.classes)]
+    frames_by_month = monthly_frames(months, columns, label_set.class_names)
+    monthly = [_count(frames, index, correction, label_set) for frames in frames_by_month]
+    nights = _all_nights(monthly, correction, label_set)
+    dates = pd.DatetimeIndex(nights.dates)
     values: dict[str, range] = {**BINS, "month": range(1, 13), "year": range(0)}
-    if len(nights):
-        values["year"] = range(nights.year.min(), nights.year.max() + 1)
-    for by, value in (("month", nights.month), ("year", nights.year)):
-        within = value.to_numpy()[:, None] == np.arange(values[by].start, values[by].stop)
-        parts[by] = parts["all"] * within[..., None]
+    if len(dates):
+        values["year"] = range(dates.year.min(), dates.year.max() + 1)
     order = [by for by in ("all", "hour", "mlt", "month", "year", "kp") if by != "kp" or index is not None]
-    bins = pd.DataFrame([(by, value) for by in order for value in values[by]], columns=["by", "value"])
-    bins["value"] = bins["value"].astype("Int64").mask(bins["by"] == "all")
-    return _table(bins, np.concatenate([parts[by] for by in order], axis=1), seconds, label_set)
+    parts = []
+    for by in order:
+        within = None
+        if by not in BINS:
+            within = getattr(dates, by).to_numpy()[:, None] == np.arange(values[by].start, values[by].stop)
+        part = nights._replace(
+            labelled=_bins(nights.labelled, by, within), estimated=_bins(nights.estimated, by, within)
+        )
+        bins = pd.DataFrame({"by": by, "value": pd.array([pd.NA] if by == "all" else values[by], "Int64")})
+        parts.append(_table(bins, part, correction, label_set))
+    return pd.concat(parts, ignore_index=True)
 
 
-def _count(
-    frames: pd.DataFrame, kp: pd.Series | None, label_set: LabelSet
-) -> tuple[NDArray[np.datetime64], NDArray[np.float64], NDArray[np.float64]]:
-    """The nights of a month, (n,); seconds that a frame of each stands for, (n,); its clear frames, (n, bins, labels).
+def _bins(counts: NDArray[Any], by: str, within: NDArray[np.bool_] | None) -> NDArray[Any]:
+    """The bins of one kind: (…, nights, bins, k). within: which nights a bin has, where a night has but one."""
+    if within is not None:
+        return counts[..., :1, :] * within[..., None]
+    start = _OFFSETS[list(BINS).index(by)]
+    return counts[..., start : start + len(BINS[by]), :]
 
-    The bins are those of `BINS`, the labels those of the catalogue.
-    """
+
+def _columns(label_set: LabelSet) -> list[str]:
+    """What frames are counted by: labels, and decisions."""
+    return [*label_set.catalogue_labels, *DECISIONS]
+
+
+def _all_nights(monthly: Sequence[Nights], correction: Correction, label_set: LabelSet) -> Nights:
+    none = Nights(
+        np.empty(0, "datetime64[s]"),
+        np.empty(0),
+        np.empty((0, _OFFSETS[-1], len(_columns(label_set)))),
+        np.empty((len(correction.fits), 0, _OFFSETS[-1], len(correction.classes)), np.float32),
+    )
+    dates, seconds, labelled, estimated = zip(none, *monthly, strict=True)
+    return Nights(
+        np.concatenate(dates), np.concatenate(seconds), np.concatenate(labelled), np.concatenate(estimated, axis=1)
+    )
+
+
+def _count(frames: pd.DataFrame, kp: pd.Series | None, correction: Correction, label_set: LabelSet) -> Nights:
+    """The nights of a month."""
     night, nights = pd.factorize(frames["night"])
     seconds = np.empty(len(nights))
     seconds[night] = cadence(frames, LONGEST_STEP).fillna(USUAL_STEP)
-    labels = label_set.catalogue_labels
-    label = frames["label"].cat.set_categories(labels).cat.codes.to_numpy()
     clear = (frames["condition"] == "clear").to_numpy() & ~frames["label"].isin(label_set.hidden_sky).to_numpy()
+    frames, night = frames[clear], night[clear]
     hour, mlt = frames["time"].dt.hour.to_numpy(), frames["mlt"].to_numpy().astype(np.intp) % 24
-    counts = np.zeros((len(nights), _OFFSETS[-1], len(labels)))
-    for offset, place in zip(_OFFSETS, (np.zeros_like(hour), hour, mlt, _kp_bins(frames["time"], kp)), strict=False):
-        known = clear & (place >= 0)
-        np.add.at(counts, (night[known], offset + place[known], label[known]), 1)
-    return nights.to_numpy("datetime64[s]"), seconds, counts
+    places = np.stack([np.zeros_like(mlt), hour, mlt, _kp_bins(frames["time"], kp)])
+    # Frames that follow each other are mostly of the same bins, so they are summed before they are put into these.
+    runs = np.flatnonzero(np.diff(np.stack([night, *places]), prepend=-2).any(axis=0))
+    night_of_run, places_of_run = night[runs], places[:, runs]
+
+    def put(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sums over the frames of each night and bin: (frames, k) → (nights, bins, k)."""
+        sums = np.zeros((len(nights), _OFFSETS[-1], values.shape[1]))
+        of_run = np.add.reduceat(values, runs) if len(runs) else values
+        for offset, place in zip(_OFFSETS, places_of_run, strict=False):
+            known = place >= 0
+            np.add.at(sums, (night_of_run[known], offset + place[known]), of_run[known])
+        return sums
+
+    label = frames["label"].cat.set_categories(label_set.catalogue_labels)
+    decision = frames["aurora"].astype(pd.CategoricalDtype([*DECISIONS]))
+    labelled = put(pd.concat([pd.get_dummies(label), pd.get_dummies(decision)], axis=1).to_numpy(np.float64))
+    estimated = np.empty((len(correction.fits), *labelled.shape[:2], len(correction.classes)), np.float32)
+    for fit, chances in enumerate(_chances(frames, night, hour, seconds, correction)):
+        estimated[fit] = put(chances)
+    return Nights(nights.to_numpy("datetime64[s]"), seconds, labelled, estimated)
+
+
+def _chances(
+    frames: pd.DataFrame,
+    night: NDArray[np.intp],
+    hour: NDArray[np.int32],
+    seconds: NDArray[np.float64],
+    correction: Correction,
+) -> Iterator[NDArray[np.float64]]:
+    """The corrected probabilities of observed frames, (n, classes), by each fit of the correction."""
+    found = frames[[*map(schemas.p, correction.classes)]].to_numpy(np.float64)
+    starts = np.flatnonzero(np.diff(24 * night + hour, prepend=-1))
+    for fit in correction.fits:
+        yield corrected(found, starts, seconds[night[starts]], fit) if len(found) else found
 
 
 def _kp_bins(times: pd.Series, kp: pd.Series | None) -> NDArray[np.intp]:
@@ -147,70 +221,97 @@ def _kp_bins(times: pd.Series, kp: pd.Series | None) -> NDArray[np.intp]:
     return np.where(known, np.floor(kp.to_numpy()[at]), -1).astype(np.intp)
 
 
-def _table(
-    bins: pd.DataFrame, counts: NDArray[np.float64], seconds: NDArray[np.float64], label_set: LabelSet
-) -> pd.DataFrame:
-    """The columns of `tabulate_occurrence`.
-
-    counts: (nights, bins, labels). seconds: those that a frame of each night stands for, (nights,).
-    """
-    observed = counts.sum(axis=-1, keepdims=True)
+def _table(bins: pd.DataFrame, nights: Nights, correction: Correction, label_set: LabelSet) -> pd.DataFrame:
+    """The columns of `tabulate_occurrence`, for the bins of one kind."""
+    columns = _columns(label_set)
+    of = {name: nights.labelled[..., [columns.index(name)]] for name in columns}
     labels = list(label_set.catalogue_labels)
-    if label_set.pooled:
-        any_aurora = [name in label_set.aurora for name in labels]
-        counts = np.concatenate([counts, counts[..., any_aurora].sum(axis=-1, keepdims=True)], axis=-1)
+    observed = np.concatenate([of[name] for name in labels], axis=-1).sum(axis=-1, keepdims=True)
+    counts, beside = [of[name] for name in labels], [observed] * len(labels)
+    if label_set.pooled and label_set.clear_sky:
+        labels += [AURORA, UNDECIDED]
+        counts += [of["yes"], of[UNDECIDED]]
+        beside += [of["yes"] + of["no"], observed]
+    elif label_set.pooled:
         labels.append(AURORA)
-    hours, hours_observed = (frames * (seconds / 3600)[:, None, None] for frames in (counts, observed))
-    enough = observed * seconds[:, None, None] >= NIGHT_SECONDS
-    nights = (enough & (counts >= NIGHT_FRAMES)).sum(axis=0)
-    nights_observed = enough.sum(axis=0)
-    low, high = _intervals(hours, hours_observed)
-    nights_low, nights_high = _binomial_intervals(nights, nights_observed)
-    columns = {
-        "frames_observed": observed.sum(axis=0).astype(np.int64),
+        counts.append(np.sum([of[name] for name in label_set.aurora], axis=0))
+        beside.append(observed)
+    seen, watched = np.concatenate(counts, axis=-1), np.concatenate(beside, axis=-1)
+    hours, hours_observed = (frames * (nights.seconds / 3600)[:, None, None] for frames in (seen, watched))
+    enough = watched * nights.seconds[:, None, None] >= NIGHT_SECONDS
+    on_nights, nights_observed = (enough & (seen >= NIGHT_FRAMES)).sum(axis=0), enough.sum(axis=0)
+    share, low, high = _shares(hours[None], hours_observed[None])
+    estimates = _estimates((share, low, high), hours_observed[..., :1], labels, nights, correction, label_set)
+    nights_share = _divide(on_nights, nights_observed)
+    nights_low, nights_high = wilson(nights_share, np.where(nights_observed > 0, nights_observed, np.nan), NORMAL)
+    values: dict[str, NDArray[Any]] = {
+        "frames_observed": watched.sum(axis=0).astype(np.int64),
         "hours_observed": hours_observed.sum(axis=0),
-        "frames": counts.sum(axis=0).astype(np.int64),
+        "frames": seen.sum(axis=0).astype(np.int64),
         "hours": hours.sum(axis=0),
-        "share": _divide(hours.sum(axis=0), hours_observed.sum(axis=0)),
+        "share": share,
         "low": low,
         "high": high,
+        **dict(zip(("estimate", "estimate_low", "estimate_high"), estimates, strict=True)),
         "nights_observed": nights_observed,
-        "nights": nights,
-        "nights_share": _divide(nights, nights_observed),
+        "nights": on_nights,
+        "nights_share": nights_share,
         "nights_low": nights_low,
         "nights_high": nights_high,
     }
-    table = bins.loc[bins.index.repeat(nights.shape[1])].reset_index(drop=True)
+    table = bins.loc[bins.index.repeat(len(labels))].reset_index(drop=True)
     table["label"] = labels * len(bins)
-    return table.assign(**{name: np.broadcast_to(column, nights.shape).ravel() for name, column in columns.items()})
+    table = table.assign(**{name: value.ravel() for name, value in values.items()})
+    method = np.where(table["estimate"].notna(), "corrected" if correction.fits else "counted", "")
+    table.insert(list(table).index("nights_observed"), "method", method)
+    return table
 
 
-def _intervals(
-    hours: NDArray[np.float64], observed: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """95 % intervals of shares: hours (nights, bins, labels) of those observed (nights, bins, 1) → (bins, labels)."""
-    bounds = np.full((2, *hours.shape[1:]), np.nan)
-    units = (observed > 0).sum(axis=(0, 2))
-    if units.max(initial=0) >= MIN_UNITS:
-        drawn = redrawn(np.concatenate([hours, observed], axis=-1))
-        shares = _divide(drawn[..., :-1], drawn[..., -1:])
-        for place, label in np.ndindex(*hours.shape[1:]):
-            if units[place] >= MIN_UNITS:
-                bounds[:, place, label] = interval(shares[:, place, label])
-    return bounds[0], bounds[1]
+def _estimates(
+    counted: Sequence[NDArray[np.float64]],
+    observed: NDArray[np.float64],
+    labels: Sequence[str],
+    nights: Nights,
+    correction: Correction,
+    label_set: LabelSet,
+) -> NDArray[np.float64]:
+    """The estimated share of each label with the ends of its interval, (3, bins, labels); nan where there is none.
 
-
-def _binomial_intervals(
-    nights: NDArray[np.int64], observed: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Wilson's 95 % intervals (1927, doi 10.1080/01621459.1927.10502953) of shares of nights.
-
-    nights: (bins, labels) of those observed, (bins, 1).
+    counted: the same of the counted shares. observed: hours, (nights, bins, 1).
     """
-    share, spread = _divide(nights, observed), _divide(np.array(_Z**2), observed)
-    half = np.sqrt(spread * share * (1 - share) + spread**2 / 4)
-    low, high = ((share + spread / 2 + sign * half) / (1 + spread) for sign in (-1, 1))
-    return np.where(nights == 0, 0, low), np.where(nights == observed, 1, high)
+    estimates = np.full((3, *counted[0].shape), np.nan)
+    if not correction.fits:
+        known = [place for place, name in enumerate(labels) if name not in (NOT_CLASSIFIED, UNDECIDED)]
+        estimates[..., known] = np.stack(counted)[..., known]
+        return estimates
+    hours = nights.estimated * (nights.seconds / 3600)[:, None, None]
+    named = {name: hours[..., [place]] for place, name in enumerate(correction.classes)}
+    if AURORA in labels:
+        named.setdefault(AURORA, np.sum([named[name] for name in label_set.aurora], axis=0))
+    places = [place for place, name in enumerate(labels) if name in named]
+    estimated = np.concatenate([named[labels[place]] for place in places], axis=-1)
+    estimates[..., places] = _shares(estimated, np.broadcast_to(observed, (len(estimated), *observed.shape)))
+    return estimates
+
+
+def _shares(hours: NDArray[np.float64], observed: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares with the ends of their 95 % intervals, (3, bins, labels).
+
+    hours: (fits, nights, bins, labels) of those observed, (fits, nights, bins, labels or 1). The first fit gives the
+    share; all others, or the only one, how much it varies over nights and fits.
+    """
+    shares = _divide(hours[0].sum(axis=0), observed[0].sum(axis=0))
+    units = np.broadcast_to((observed[0] > 0).sum(axis=0), shares.shape)
+    if units.max(initial=0) < MIN_UNITS:
+        return np.stack([shares, *np.full((2, *shares.shape), np.nan)])
+    others = range(len(hours))[-max(1, len(hours) - 1) :]
+    drawn = []
+    for fit in others:
+        both = np.concatenate(np.broadcast_arrays(hours[fit], observed[fit]), axis=-1)
+        drawn.append(_divide(*np.split(redrawn(both, DRAWS // len(others), fit), 2, axis=-1)))
+    together = np.concatenate(drawn)
+    variances = np.nanvar(np.where(np.isnan(together).all(axis=0), 0, together), axis=0, ddof=1)
+    return np.stack([shares, *share_intervals(shares, variances, units)])
 
 
 def _divide(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:

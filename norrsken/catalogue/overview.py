@@ -1,12 +1,15 @@
 """The page of the catalogue: what was classified, how far to trust it, and what the sky did."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from norrsken import tables
-from norrsken.catalogue.calibrate import LIMIT_FRAMES, LIMIT_NIGHTS
+from norrsken.catalogue.correction import read_correction
+from norrsken.catalogue.judge import LIMIT_FRAMES, LIMIT_NIGHTS
+from norrsken.classes import AURORA, UNDECIDED
 from norrsken.classify.condition import read_condition
 from norrsken.classify.model import read_classifier
 from norrsken.config.jobs import ReportSettings
@@ -17,6 +20,7 @@ from norrsken.pages import csv_records, picture, write_html
 def write_overview(
     months: Iterable[str],
     classifier: str,
+    correction: str,
     condition: str,
     tables_shown: Mapping[str, str],
     figures: Mapping[str, str],
@@ -26,7 +30,7 @@ def write_overview(
 ) -> None:
     """Write `index.html` of the catalogue.
 
-    months: directories of the nights' tables. classifier, condition: `classifier.json` and `condition.json`.
+    months: directories of the nights' tables. classifier, correction, condition: JSON files of these names.
     tables_shown: `untrained`, `occurrence`, `events` and `onsets`: name → CSV file. figures: title → path. truth:
     whether the catalogue is compared with a simulation.
     """
@@ -45,6 +49,8 @@ def write_overview(
         "left_out": tables.left_out(*tables.night_tables(months)).total(),
         "by_night": settings.splits[chosen.name.split("/")[0]].method == "night",
         "observed": occurrence.loc[occurrence["by"] == "all", "hours_observed"].max(),
+        "correction": read_correction(correction),
+        "occurrence": _occurrence(occurrence, settings.label_set),
         **{name: csv_records(tables_shown[name]) for name in ("untrained", "events", "onsets")},
         "sky_clear": "sky_clear" if "clear" in settings.label_set.class_names else "clear",
         "aurora": _aurora(settings.label_set),
@@ -56,6 +62,13 @@ def write_overview(
         "folder": Path(output).parent.as_posix(),
     }
     write_html("catalogue.html", page, output)
+
+
+def _occurrence(occurrence: pd.DataFrame, label_set: LabelSet) -> list[dict[Hashable, Any]]:
+    """The rows of all observed time, with titles, without classes that cannot be observed."""
+    titles = label_set.titles | {AURORA: "Any aurora", UNDECIDED: "Undecided whether aurora"}
+    rows = occurrence[(occurrence["by"] == "all") & ~occurrence["label"].isin(label_set.hidden_sky)]
+    return rows.assign(title=rows["label"].map(titles)).to_dict("records")
 
 
 def _verdicts(label_set: LabelSet) -> dict[str, str]:

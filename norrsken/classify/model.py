@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from scipy.special import expit
 
 from norrsken import stages, tables
-from norrsken.classes import NOT_CLASSIFIED, SEEN
+from norrsken.classes import DECISIONS, NOT_CLASSIFIED, SEEN
 from norrsken.config.base import Settings
 from norrsken.config.site import Camera, FrameSource
 from norrsken.errors import NorrskenError
@@ -22,6 +23,9 @@ from norrsken.training.features import Extractor
 
 #: The smallest probability whose logarithm is taken.
 TINY = 1e-30
+
+#: The same where odds are compared: a classifier's probabilities mean nothing below.
+_LEAST = 1e-6
 
 
 class ClassifyError(NorrskenError):
@@ -161,12 +165,22 @@ class ClassJudgement(Settings):
     calibration_error: float | None
 
 
+class Decided(Settings):
+    """How frames are decided of which it is known whether they show aurora. yes, no: the share decided so."""
+
+    frames: int
+    nights: int
+    yes: Share
+    no: Share
+
+
 class Judgement(Settings):
     """How the classifier does on some labelled frames.
 
     nights: how many they are of. precision: the share of right ones among the frames that got a class. classified: the
     share that got one. f1: macro F1 when each frame gets its most probable class. calibration_error: expected
-    calibration error. by_class: the same for each class.
+    calibration error. by_class: the same for each class. with_aurora, without_aurora: how the decision on aurora does
+    on frames with an auroral class, and on those of a clear sky; None where the classes allow no decision.
     """
 
     frames: int
@@ -176,6 +190,8 @@ class Judgement(Settings):
     f1: float
     calibration_error: float
     by_class: dict[str, ClassJudgement]
+    with_aurora: Decided | None
+    without_aurora: Decided | None
 
 
 class Limit(Settings):
@@ -203,12 +219,55 @@ class Seen(Settings):
     test: list[date]
 
 
+class AuroraDecision(Settings):
+    """How aurora is told from a clear sky without it.
+
+    The odds of aurora are those of the auroral `classes` beside `clear_sky`, through a logistic curve (Platt 1999). It
+    is fitted as if half of the frames showed aurora: labelled frames are chosen where aurora is likely, and an archive
+    is not. A frame shows aurora from the probability `yes` on, none up to `no`, and is undecided in between. fitted_on:
+    `validation`, the frames of that part; `labels`: these are too few, so only the shares of the labels are taken out.
+    """
+
+    classes: list[str]
+    clear_sky: str
+    slope: float
+    intercept: float
+    yes: float
+    no: float
+    fitted_on: Literal["validation", "labels"]
+
+    def probability(self, probabilities: NDArray[Any], classes: Sequence[str]) -> NDArray[np.float64]:
+        """The probability that frames show aurora: (n, classes) → (n,). classes: in their order."""
+        curve = self.slope * log_odds_of_aurora(probabilities, classes, self.classes, self.clear_sky) + self.intercept
+        result: NDArray[np.float64] = expit(curve)
+        return result
+
+    def decide(self, probability: NDArray[np.float64]) -> NDArray[np.str_]:
+        """What is decided at these probabilities of aurora, one of `DECISIONS`: (n,) → (n,)."""
+        no, yes, undecided = DECISIONS
+        return np.where(probability >= self.yes, yes, np.where(probability <= self.no, no, undecided))
+
+
+def log_odds_of_aurora(
+    probabilities: NDArray[Any], classes: Sequence[str], aurora: Sequence[str], clear_sky: str
+) -> NDArray[np.float64]:
+    """The logarithm of the odds of some classes beside the clear sky: (n, classes) → (n,). classes: in their order."""
+    shown = np.isin(classes, aurora)
+    odds = [
+        np.maximum(probabilities[:, which].sum(axis=1, dtype=np.float64), _LEAST)
+        for which in (shown, np.isin(classes, clear_sky))
+    ]
+    result: NDArray[np.float64] = np.log(odds[0] / odds[1])
+    return result
+
+
 class Classifier(Settings):
     """What `classifier.json` says: enough to classify frames with, and to know how far to trust it.
 
     fitted_on: `ensemble`: temperature and limits were fitted on frames that no member has seen; `members`: on frames
     that each member kept out for itself, as on splits that are not by night; `nothing`: no frames were kept out.
-    limits: for each class. least_confidence: that of all classes together.
+    limits: for each class. least_confidence: that of all classes together. aurora: None where no class stands for a
+    clear sky.
     """
 
     name: str
@@ -218,6 +277,7 @@ class Classifier(Settings):
     asked_precision: float
     least_confidence: float
     limits: dict[str, Limit]
+    aurora: AuroraDecision | None
     validation: Judgement | None
     test: Judgement
     seen: Seen
@@ -264,7 +324,11 @@ class Ensemble:
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Calibrated probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, classes) in class order."""
-        inputs = self.members[0].inputs(images)  # the same for all: runs of one model have the same features
+        # The inputs are the same for all: runs of one model have the same features.
+        return self.predict_inputs(self.members[0].inputs(images))
+
+    def predict_inputs(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
+        """The same of the inputs of the members; see `FrameClassifier.inputs`."""
         mean = np.mean([member.classifier.predict(inputs).probabilities for member in self.members], axis=0)
         return tempered(mean, self.settings.temperature)
 

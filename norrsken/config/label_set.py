@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from norrsken import paper
-from norrsken.classes import AURORA, COLOUR_WITHOUT_CLASS, NOT_CLASSIFIED, OUTCOMES, in_words
+from norrsken.classes import AURORA, COLOUR_WITHOUT_CLASS, NOT_CLASSIFIED, OUTCOMES, UNDECIDED, in_words
 from norrsken.config.base import ConfigError, Settings, keys_of, problem_sentence
 from norrsken.config.yaml_files import parse_yaml, read_yaml
 from norrsken.errors import quoted
@@ -35,7 +35,7 @@ TAKEN_NAMES = {
     "reason", "outside", "image", "verdict", "label", "order", "session", "seconds", "context", "repeat", "annotator",
     "given", "by", "frames", "classified", "confidence", "seconds_median", "features", "predicted", "embedding",
     "magnetic_latitude", "mlt", "condition", "entropy", "model", "seen", "value", "total", "agreed", "adjudicated",
-    *OUTCOMES,
+    UNDECIDED, *OUTCOMES,
 }  # fmt: skip
 
 #: The key under which a Parquet file says which labels it has; a file without it has those of `DEFAULT`.
@@ -233,6 +233,11 @@ class LabelSet(Settings):
     def pooled(self) -> bool:
         """Whether all auroral classes together are counted as `AURORA` too; a class of that name needs no such sum."""
         return bool(self.aurora) and AURORA not in map(str.lower, self.class_names)
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The classes of a sky that can be judged: those that can be observed."""
+        return tuple(name for name in self.class_names if name not in self.hidden_sky)
 
     @cached_property
     def titles(self) -> dict[str, str]:

@@ -47,36 +47,38 @@ def draw_occurrence(
 ) -> None:
     """Share of the observed time of aurora and of each class, with 95 % bands, and the hours observed.
 
-    table: as `tabulate_occurrence` makes it. by: hour, mlt, month, year or kp. reference: whether, by hour, the
-    share of nights with aurora is drawn beside that of Kiruna 1985-1994.
+    table: as `tabulate_occurrence` makes it; the estimate is drawn, and where it is corrected the counted share too.
+    by: hour, mlt, month, year or kp. reference: whether, by hour, the share of nights with aurora is drawn beside that
+    of Kiruna 1985-1994.
     """
     rows = table[table["by"] == by].astype({"value": int})
     judged = [name for name in label_set.class_names if name not in label_set.hidden_sky]
     labels = [*[AURORA] * label_set.pooled, *judged]
-    # What was observed is the same in the rows of every label; nights with aurora are those of all aurora.
-    aurora = rows[rows["label"] == (AURORA if AURORA in labels else labels[0])].set_index("value")
+    # What was observed is the same in the rows of every class; nights with aurora are those of all aurora.
+    whole = rows[rows["label"] == judged[0]].set_index("value")
     compared = reference and by == "hour" and AURORA in labels
-    observed = set(aurora.index[aurora["frames_observed"] > 0])
+    observed = set(whole.index[whole["frames_observed"] > 0])
     if not observed:
         figure = Figure(figsize=(6, 1))
         say(figure, "There is no table of the Kp index" if by == "kp" and rows.empty else "No clear frame was observed")
         save(figure, path)
         return
-    order = list(ORDERS.get(by, sorted(aurora.index)))
+    order = list(ORDERS.get(by, sorted(whole.index)))
     shown = [i for i, value in enumerate(order) if value in observed | set(KIRUNA if compared else ())]
     order = order[shown[0] : shown[-1] + 1]
-    nights: HashableList[str] = [NIGHTS] * COLUMNS
-    lines = _lines(labels) + [nights] * compared
+    last: HashableList[str] = [NIGHTS] * COLUMNS
+    lines = _lines(labels) + [last] * compared
     figure = Figure(figsize=(9.6, 2.3 * len(lines)), layout="constrained")
     panels = figure.subplot_mosaic(lines, sharex=True)
     for label in labels:
         of_label = rows[rows["label"] == label].set_index("value").reindex(order)
         _draw_share(panels[label], of_label, label, by, label_set)
     places = _places(order, by)
-    panels[HOURS_OBSERVED].bar(places, aurora["hours_observed"].reindex(order), 0.86, color=COLOUR_WITHOUT_CLASS)
+    panels[HOURS_OBSERVED].bar(places, whole["hours_observed"].reindex(order), 0.86, color=COLOUR_WITHOUT_CLASS)
     panels[HOURS_OBSERVED].set_title("Observing time, clear sky, h", loc="left", fontsize=10)
     if compared:
-        _draw_nights(panels[NIGHTS], aurora.reindex(order), order)
+        nights = rows[rows["label"] == AURORA].set_index("value")
+        _draw_nights(panels[NIGHTS], nights.reindex(order), order)
     lowest = [next(line[i] for line in reversed(_lines(labels)) if line[i] != EMPTY) for i in range(COLUMNS)]
     for name, axes in panels.items():
         _mark(axes, order, by)
@@ -86,8 +88,10 @@ def draw_occurrence(
             axes.set_xlabel(AXES[by])
         if name in {line[0] for line in _lines(labels)} - {HOURS_OBSERVED}:
             axes.set_ylabel("observed time, %")
-    bands = "bands: 95 % interval, bootstrap over nights, where there are ten"
-    figure.suptitle(bands + "; bars: 95 %, binomial" * compared, x=0.99, ha="right", fontsize=8)
+    corrected = (rows["method"] == "corrected").any()
+    drawn = "lines: estimated; dotted: counted labels" if corrected else "lines: counted labels, not corrected"
+    bands = "bands: 95 % interval over nights, where there are ten"
+    figure.suptitle("; ".join([drawn, bands] + ["bars: 95 %, binomial"] * compared), x=0.99, ha="right", fontsize=8)
     save(figure, path)
 
 
@@ -101,13 +105,23 @@ def _lines(labels: Sequence[str]) -> list[HashableList[str]]:
 def _draw_share(axes: Axes, rows: pd.DataFrame, label: str, by: str, label_set: LabelSet) -> None:
     colour = label_set.colours.get(label, LINES[0])
     places = _places(list(rows.index), by)
-    share, low, high = (100 * rows[name].to_numpy(np.float64) for name in ("share", "low", "high"))
+    estimate, low, high, share = (
+        100 * rows[name].to_numpy(np.float64) for name in ("estimate", "estimate_low", "estimate_high", "share")
+    )
     axes.fill_between(places, low, high, color=colour, alpha=0.25, linewidth=0)
-    axes.plot(places, share, color=colour, marker="o", markersize=3, linewidth=1.4)
-    top = np.nanmax([share, high])
+    if (rows["method"] == "corrected").any():
+        axes.plot(places, share, color=colour, linestyle=":", linewidth=1.2)
+    axes.plot(places, estimate, color=colour, marker="o", markersize=3, linewidth=1.4)
+    top = _top(np.concatenate([estimate, share]), high)
     axes.set_ylim(0, 1.08 * top if top > 0 else 1)
     title = label_set.titles.get(label) or any_aurora(label_set)
     axes.set_title(title, loc="left", fontsize=10, color=colour, weight="bold")
+
+
+def _top(shares: NDArray[np.float64], high: NDArray[np.float64]) -> float:
+    """Up to where a panel reaches: bands of bins with few nights must not squeeze the curves."""
+    highest = float(np.nanmax(shares, initial=0))
+    return min(float(np.nanmax(high, initial=highest)), max(2.5 * highest, 5.0))
 
 
 def any_aurora(label_set: LabelSet) -> str:

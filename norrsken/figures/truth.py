@@ -26,19 +26,32 @@ def draw_confusion(frames: pd.DataFrame, label_set: LabelSet, path: Path) -> Non
 
 
 def draw_occurrence(table: pd.DataFrame, label_set: LabelSet, path: Path) -> None:
-    """Share of each class by UT hour around midnight, in the catalogue and in truth."""
+    """Share of each class by UT hour around midnight, in the catalogue and in truth.
+
+    table: as `catalogue.truth.compare_occurrence` makes it.
+    """
+    table = table[table["hour"].notna()].astype({"hour": int})
+    classes = [label for label in label_set.classes if label.name in label_set.judged]
     hours: NDArray[np.int64] = np.array([*range(12, 24), *range(12)])
     hours = hours[np.isin(hours, table["hour"])]
-    columns, number = 4, len(label_set.classes)
+    columns, number = 4, len(classes)
     lines = number // columns + 1  # so that the last place is free for the legend
     figure = Figure(figsize=(9.6, 2.2 * lines), layout="constrained")
     figure.subplots(lines, columns, sharex=True)
     flat = figure.axes
-    for i, (axes, label) in enumerate(zip(flat, label_set.classes, strict=False)):
+    for i, (axes, label) in enumerate(zip(flat, classes, strict=False)):
         rows = table[table["label"] == label.name].set_index("hour").reindex(hours)
         places = np.arange(len(hours))
-        axes.bar(places, 100 * rows["true"], 0.9, color=label.colour, alpha=0.35, label="true")
-        axes.step(places, 100 * rows["found"], where="mid", color="black", linewidth=1.2, label="catalogue")
+        true, dominant, counted, estimate, low, high = (
+            100 * rows[name].to_numpy(np.float64)
+            for name in ("true", "dominant", "counted", "estimate", "estimate_low", "estimate_high")
+        )
+        axes.bar(places, true, 0.9, color=label.colour, alpha=0.5, label="truly of the class")
+        axes.bar(places, dominant - true, 0.9, true, color=label.colour, alpha=0.2, label="truly dominated by it")
+        axes.step(places, counted, where="mid", color="black", linestyle=":", linewidth=1.2, label="counted")
+        reach = np.maximum([estimate - low, high - estimate], 0)
+        axes.errorbar(places, estimate, reach, color="black", linestyle="none", marker="o",
+                      markersize=2.5, elinewidth=0.8, label="estimated, 95 %")  # fmt: skip
         axes.set_title(label.title, color=label.colour, fontweight="bold", fontsize=10)
         axes.set_xticks(places[::2], [f"{hour:02d}" for hour in hours[::2]])
         axes.set_ylim(0, None)

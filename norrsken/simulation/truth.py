@@ -166,6 +166,16 @@ def true_labels(truth: pd.DataFrame, label_set: LabelSet) -> NDArray[np.str_]:
     return named(shown, rejected & ~spoilt, spoilt, simulated_by(label_set))
 
 
+def dominant_labels(truth: pd.DataFrame, label_set: LabelSet) -> NDArray[np.str_]:
+    """The label of the form that weighs most in each frame, behind cloud too, however little: (n,).
+
+    truth: `MEASURES` of `TRUTH_TABLE`. Frames that fit no class well are all of one, which `true_labels` calls unknown.
+    """
+    shown = forms(class_weights({name: truth[name].to_numpy(np.float64) for name in MEASURES}), 0.0)
+    nothing = np.zeros(len(truth), np.bool_)
+    return named(shown, nothing, nothing, simulated_by(label_set))
+
+
 def simulated_by(label_set: LabelSet) -> Simulated:
     """What a set calls the simulated sky. Raises `NorrskenError` where it does not say so."""
     if label_set.simulated is None:

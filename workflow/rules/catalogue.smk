@@ -9,7 +9,8 @@ rule calibrate_classifier:
         validations=plan.validations(plan.candidates, [plan.catalogue_split]),
         predictions=plan.predictions(plan.candidates, [plan.catalogue_split]),
     output:
-        paths.CLASSIFIER,
+        classifier=paths.CLASSIFIER,
+        correction=paths.CORRECTION,
     log:
         "results/logs/calibrate_classifier/{release}.log",
     benchmark:
@@ -23,6 +24,7 @@ rule calibrate_classifier:
         mem_mb=more_each_time(2000),
         runtime=more_each_time(20),
     params:
+        clear_sky=plan.label_set.clear_sky,
         precision=plan.catalogue.precision,
         version=stages.CATALOGUE,
     script:
@@ -144,6 +146,7 @@ rule tabulate_occurrence:
     """Tabulate and draw in how much of the observed time each class was seen."""
     input:
         months=plan.all_months(paths.CATALOGUE),
+        correction=paths.CORRECTION,
         kp=[plan.catalogue.kp] if plan.catalogue.kp else [],
     output:
         table=paths.OCCURRENCE,
@@ -243,6 +246,7 @@ rule write_catalogue:
     input:
         months=plan.all_months(paths.CATALOGUE),
         classifier=paths.CLASSIFIER,
+        correction=paths.CORRECTION,
         condition=paths.CONDITION,
         untrained=paths.UNTRAINED,
         occurrence=paths.OCCURRENCE,
@@ -285,6 +289,7 @@ if plan.truth:
         """Compare the catalogue with the truth, which only a simulated archive has."""
         input:
             months=plan.all_months(paths.CATALOGUE),
+            occurrence=paths.OCCURRENCE,
         output:
             directory(paths.TRUTH_PAGE),
         log:

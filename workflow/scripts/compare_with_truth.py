@@ -7,6 +7,7 @@ from norrsken.joblog import log_to
 with log_to(snakemake.log[0]):
     compare_with_truth(
         months=snakemake.input.months,
+        occurrence=snakemake.input.occurrence,
         truth=snakemake.params.truth,
         settings=ReportSettings.model_validate(snakemake.params.settings),
         output=snakemake.output[0],

@@ -1,5 +1,6 @@
 """Rule tabulate_occurrence: see `norrsken.catalogue.occurrence` and `norrsken.figures.occurrence`."""
 
+from norrsken.catalogue.correction import read_correction
 from norrsken.catalogue.occurrence import tabulate_occurrence
 from norrsken.config.label_set import LabelSet
 from norrsken.figures.occurrence import draw_occurrence
@@ -8,7 +9,8 @@ from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):
     label_set = LabelSet.model_validate(snakemake.params.label_set)
-    table = tabulate_occurrence(snakemake.input.months, next(iter(snakemake.input.kp), None), label_set)
+    correction = read_correction(snakemake.input.correction)
+    table = tabulate_occurrence(snakemake.input.months, next(iter(snakemake.input.kp), None), correction, label_set)
     write_csv(table, snakemake.output.table)
     for by, path in zip(snakemake.params.by, snakemake.output.figures, strict=True):
         draw_occurrence(table, by, label_set, path, reference=snakemake.params.kiruna)

@@ -9,6 +9,7 @@ with log_to(snakemake.log[0]):
     write_overview(
         months=inputs.months,
         classifier=inputs.classifier,
+        correction=inputs.correction,
         condition=inputs.condition,
         tables_shown={
             "untrained": inputs.untrained,
