@@ -62,8 +62,7 @@ def judged(folder: Path, features: Features, split: str, precision: float) -> pd
     metrics, validations, predictions = (
         [str(run / name) for run in runs] for name in ("metrics.json", "validation.parquet", "predictions.parquet")
     )
-    correction = str(classifier.with_name(f"correction-{precision}.json"))
-    make_classifier(metrics, validations, predictions, dataset, "faint", precision, str(classifier), correction)
+    make_classifier(metrics, validations, predictions, dataset, "faint", precision, str(classifier))
     f1 = [run["f1"] for run in read_metrics(metrics)]
     said = read_classifier(classifier)
     return scores_of(said).assign(split=split, asked=precision, f1=said.test.f1, run_f1=np.mean(f1))

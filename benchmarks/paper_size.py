@@ -13,6 +13,7 @@ import sys
 from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import cv2
 import joblib
@@ -32,7 +33,7 @@ from norrsken.evaluation.scores import read_metrics
 from norrsken.evaluation.validation import validation_f1
 from norrsken.nights.images import process
 from norrsken.nights.names import frame_id
-from norrsken.paper import CLASSES
+from norrsken.paper import CLASSES, EXCLUSIONS
 from norrsken.report.tables import table2
 from norrsken.simulation import annotators
 from norrsken.simulation.night import Night, scene
@@ -50,7 +51,7 @@ SOURCE = FrameSource(processing=stages.PROCESSING, cameras=CONFIG.cameras).plain
 
 
 def label_night(night: date) -> tuple[pd.DataFrame, NDArray[np.uint8]] | None:
-    """The labels of a night's offered frames, and the processed frames on which the annotators agree."""
+    """The labels of a night's offered frames, and the processed ones of those to which somebody gives a class."""
     cv2.setNumThreads(1)
     drawn = Night.of(night, CONFIG.site, SEED)
     dark = drawn.dark(CONFIG.filter)
@@ -65,8 +66,9 @@ def label_night(night: date) -> tuple[pd.DataFrame, NDArray[np.uint8]] | None:
     if truth.empty:
         return None
     one, two = (annotators.annotate(truth, k, order, SEED, SIMULATED) for k, order in enumerate(ORDERS))
-    truth = truth.assign(one=one, two=two, clean=(one == two) & np.isin(one, CLASSES))
-    images = [process(scenes[i].photograph(), CAMERA) for i in truth.index[truth["clean"]]]
+    classes = np.isin(one, CLASSES), np.isin(two, CLASSES)
+    truth = truth.assign(one=one, two=two, clean=(one == two) & classes[0], shown=classes[0] | classes[1])
+    images = [process(scenes[i].photograph(), CAMERA) for i in truth.index[truth["shown"]]]
     return truth, np.array(images, np.uint8).reshape(-1, 128, 128, 3)
 
 
@@ -84,23 +86,45 @@ def draw(path: Path) -> None:
     some = [night for night in made if night is not None]
     labelled, images = pd.concat([truth for truth, _ in some]), np.concatenate([images for _, images in some])
     report_labels(labelled)
-    clean = labelled[labelled["clean"]]
+    shown = labelled[labelled["shown"]]
+    clean, others = (np.flatnonzero(shown["clean"].to_numpy() == which) for which in (True, False))
     few = np.sort(np.random.default_rng(SEED).permutation(len(clean))[: TRAIN + TEST])
-    clean, images = clean.iloc[few], images[few]
+    # As large a share of the frames that only one of them gives a class.
+    rest = np.random.default_rng(SEED).permutation(len(others))[: len(others) * len(few) // len(clean)]
+    write_dataset(path, shown.iloc[clean[few]], images[clean[few]])
+    both = np.sort(np.concatenate([clean[few], others[rest]]))
+    write_labelled(path.with_name("labelled.parquet"), shown.iloc[both], images[both])
+
+
+def columns_of(frames: pd.DataFrame, images: NDArray[np.uint8]) -> dict[str, Any]:
+    """What the tables of labelled frames have in common."""
+    return {
+        "frame_id": [frame_id(CONFIG.site.station, time) for time in frames["time"]],
+        "time": pa.array(frames["time"], pa.timestamp("ms", "UTC")),
+        "night": pa.array(frames["night"], pa.date32()),
+        "image": tables.image_column(images),
+    }
+
+
+def write_dataset(path: Path, clean: pd.DataFrame, images: NDArray[np.uint8]) -> None:
     labels = clean["one"].to_numpy().astype(str)
     split = Split(method="night", test_share=TEST / (TRAIN + TEST), seed=SEED)
     test = divide(labels, clean["night"].to_numpy().astype("datetime64[D]"), split, CLASSES)
-    table = pa.table(
-        {
-            "frame_id": [frame_id(CONFIG.site.station, time) for time in clean["time"]],
-            "time": pa.array(clean["time"], pa.timestamp("ms", "UTC")),
-            "night": pa.array(clean["night"], pa.date32()),
-            "label": labels,
-            "image": tables.image_column(images),
-            "split_night": np.where(test, "test", "train"),
-        }
-    )
-    tables.write(path, table, schemas.dataset_table(["night"]), {"night": split.plain()}, frames=SOURCE)
+    columns = columns_of(clean, images) | {"label": labels, "split_night": np.where(test, "test", "train")}
+    schema = schemas.dataset_table(["night"])
+    tables.write(path, pa.table(columns).select(schema.names), schema, {"night": split.plain()}, frames=SOURCE)
+
+
+def write_labelled(path: Path, frames: pd.DataFrame, images: NDArray[np.uint8]) -> None:
+    """The frames to which one of the annotators gives a class at least."""
+    names, clean = ("one", "two"), frames["clean"]
+    schema = schemas.labelled_table(names, EXCLUSIONS)
+    columns = columns_of(frames, images) | {f"label_{name}": frames[name] for name in names}
+    columns |= {"verdict": np.where(clean, "agreed", "disagreement"), "label": frames["one"].where(clean)}
+    empty = {field.name: pa.nulls(len(frames), field.type) for field in schema if field.name not in columns}
+    table = pa.table(columns | empty).select(schema.names).cast(schema)
+    labels = tables.labels_metadata(CONFIG.label_set(CONFIG.release).names)
+    tables.write(path, table, schema, {}, **labels, frames=SOURCE)
 
 
 def report_labels(labelled: pd.DataFrame) -> None:

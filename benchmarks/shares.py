@@ -29,11 +29,12 @@ from numpy.typing import NDArray
 from paper_size import CAMERA, CONFIG, NIGHTS, SEED, SOURCE, season
 
 from norrsken import schemas, tables
-from norrsken.catalogue.correction import read_correction
+from norrsken.catalogue.correction import Correction, read_correction, write_correction
 from norrsken.catalogue.frames import rows_of
 from norrsken.catalogue.occurrence import tabulate_occurrence
 from norrsken.catalogue.truth import compare_occurrence, read_frames
-from norrsken.classify.condition import conditions, shipped
+from norrsken.catalogue.untrained import judge_untrained
+from norrsken.classify.condition import conditions, shipped, write_condition
 from norrsken.classify.model import Ensemble
 from norrsken.nights.images import process
 from norrsken.nights.names import frame_id
@@ -116,6 +117,14 @@ def features(path: Path, images: NDArray[np.uint8], ensemble: Ensemble) -> NDArr
     return _FEATURES[path.name]
 
 
+def correct(paper: Path, classifier: Path) -> Correction:
+    """The correction, by the labelled frames of the nights that the classifier kept out."""
+    condition = paper / "condition.json"
+    write_condition(shipped(), condition)
+    files = (paper / "labelled.parquet", paper / "splits.parquet", classifier, condition)
+    return judge_untrained(*map(str, files))[1]
+
+
 def compared(months: list[str], truths: Path, correction: Path) -> pd.DataFrame:
     """What the catalogue of some nights says of each class beside the truth, in all and by hour."""
     frames = read_frames(months, str(truths), LABELS)
@@ -127,13 +136,11 @@ def judged(name: str, folder: Path, classified: Path, correction: Path) -> tuple
     """The shares of all nights by a classifier; and its intervals of each archive beside the truth of all."""
     archives = sorted(classified.glob("archive-*"))
     whole = compared([str(path / "catalogue") for path in archives], folder / "truth", correction)
-    truth = whole.set_index(["hour", "label"])[["true", "dominant"]]
+    truth = whole[["hour", "label", "true", "dominant"]]
     parts = []
     for archive in archives:
-        one = compared([str(archive / "catalogue")], folder / "truth", correction)
-        parts.append(
-            one.drop(columns=["true", "dominant"]).join(truth, on=["hour", "label"]).assign(archive=archive.name)
-        )
+        one = compared([str(archive / "catalogue")], folder / "truth", correction).drop(columns=["true", "dominant"])
+        parts.append(one.merge(truth, on=["hour", "label"]).assign(archive=archive.name))
     return whole.assign(classifier=name), pd.concat(parts).assign(classifier=name)
 
 
@@ -145,8 +152,8 @@ def show(whole: pd.DataFrame, parts: pd.DataFrame) -> None:
             for share in ("counted", "estimate"):
                 error = (some[share] - some[of]).abs().groupby([some["label"], some["classifier"]]).mean()
                 by_label = error.groupby("label")
-                rows[f"{of}, {where}: {share} error"], rows["  ± of classifiers"] = by_label.mean(), by_label.std()
-                rows[f"  ± {of} {where} {share}"] = rows.pop("  ± of classifiers")
+                rows[f"{of}, {where}: {share} error"] = by_label.mean()
+                rows[f"{of}, {where}: {share} ± "] = by_label.std()
         known = parts[parts["estimate_low"].notna()]
         held = (known["estimate_low"] <= known[of]) & (known[of] <= known["estimate_high"])
         for where, which in (("all", known["hour"].isna()), ("hour", known["hour"].notna())):
@@ -170,6 +177,9 @@ def main() -> None:
     runs = options.paper / f"linear-{options.features}"
     files = {f"night-{seed}": runs / f"night-{seed}" / f"classifier-{PRECISION}.json" for seed in range(SPLITS)}
     corrections = {name: path.with_name(f"correction-{PRECISION}.json") for name, path in files.items()}
+    for name, path in corrections.items():
+        if not path.exists():
+            write_correction(correct(options.paper, files[name]), str(path))
     usable = {name for name, path in corrections.items() if read_correction(str(path)).fits}
     print(f"{len(usable)} of {SPLITS} classifiers have a correction; a linear model on {options.features}")
     output = options.folder / f"catalogue-{options.features}"

@@ -289,7 +289,7 @@ def test_a_published_set_of_others_is_a_release(new_project: Project) -> None:
 def test_a_class_may_be_named_clear(catalogued: Path, tmp_path: Path) -> None:
     assert "clear" in read_label_set("oath").class_names
     folder = catalogued / "results/small"
-    table = judge_untrained(
+    table, _ = judge_untrained(
         *(str(folder / name) for name in ("labelled.parquet", "dataset.parquet")),
         *(str(folder / "catalogue" / name) for name in ("classifier.json", "condition.json")),
     )

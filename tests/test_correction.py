@@ -23,6 +23,7 @@ from norrsken.catalogue.correction import (
 )
 from norrsken.catalogue.judge import Frames
 from norrsken.catalogue.occurrence import tabulate_occurrence
+from norrsken.catalogue.untrained import correction_of
 from norrsken.evaluation.bootstrap import MIN_UNITS, share_intervals
 from norrsken.paper import CLASSES
 
@@ -117,7 +118,7 @@ def test_classes_of_a_hidden_sky_take_no_part() -> None:
     ("frames", "judged", "said"),
     [
         (validation(nights=MIN_UNITS - 1), CLASSES, f"{MIN_UNITS - 1} validation nights"),
-        (VALIDATION.none(), CLASSES, "0 validation nights"),
+        (VALIDATION.of(VALIDATION.labels < 0), CLASSES, "0 validation nights"),
         (validation(7 * (LEAST_FRAMES - 1), nights=MIN_UNITS), CLASSES, "nights"),
         (
             validation().of(np.arange(1400) % 7 != 2),
@@ -138,6 +139,25 @@ def test_a_correction_is_fitted_again_to_other_nights() -> None:
     assert len(CORRECTION.fits) == 1 + REFITS
     assert len({str(fit.weights) for fit in CORRECTION.fits}) == 1 + REFITS
     assert fit_correction(VALIDATION, CLASSES, CLASSES) == CORRECTION
+
+
+def test_a_class_that_one_annotator_gives_counts_and_a_contradiction_does_not() -> None:
+    """Frames on which all agree are the easy ones. Where only one says a class, it dominates the frame."""
+    given = [("arcs", "arcs", "arcs"), (None, "arcs", "unknown"), (None, "rejected", "faint"), (None, "arcs", "patchy"),
+             ("edge", "arcs", "edge"), (None, "unknown", None)]  # fmt: skip
+    rows = pd.DataFrame(given * 100, columns=["label", "label_anna", "label_bertil"], dtype=object)
+    classes = rows["label"].fillna(rows["label_anna"]).where(lambda name: name.isin(CLASSES), "faint")
+    found = classified(classes.map(CLASSES.index).to_numpy())
+    rows = rows.assign(night=np.datetime64("2015-01-01") + np.arange(600) % 20)
+    rows[[f"p_{name}" for name in CLASSES]] = found
+    correction = correction_of(rows, ["anna", "bertil"], PAPER.names)
+    assert (correction.frames, correction.nights) == (400, 20)
+    three = PAPER.names.model_copy(update={"hidden_sky": ("breakup", "colored", "discrete", "patchy", "rejected")})
+    shares = dict(
+        zip(("arcs", "edge", "faint"), correction_of(rows, ["anna", "bertil"], three).fits[0].shares, strict=True)
+    )
+    assert shares == {"arcs": 0.5, "edge": 0.25, "faint": 0.25}
+    assert correction_of(rows, [], three).frames == 200  # of a published data set only the labels are known
 
 
 def test_a_file_that_is_no_correction_is_refused(tmp_path: Path) -> None:

@@ -46,6 +46,17 @@ def test_shares_are_of_the_observed_time(tmp_path: Path) -> None:
     assert (whole.loc[without, "method"] == "").all()
 
 
+def test_decisions_are_counted_whichever_a_month_begins_with(tmp_path: Path) -> None:
+    for day, first in enumerate((["not_classified"] * 7, ["arcs"] * 5, ["faint"] * 11)):
+        rest = ["faint"] * 3 + ["arcs"] * 2 + ["not_classified"]
+        month = write_night(tmp_path / str(day), [*first, *rest])
+        whole = tabulate_occurrence([month], None, NONE, PAPER).query("by == 'all'").set_index("label")
+        expected = pd.Series([*first, *rest]).value_counts()
+        assert whole.loc["aurora", "frames"] == expected["arcs"]
+        assert whole.loc["aurora", "frames_observed"] == expected["arcs"] + expected["faint"]
+        assert whole.loc["undecided", "frames"] == expected["not_classified"]
+
+
 def test_a_sky_that_cannot_be_judged_is_not_observed(tmp_path: Path) -> None:
     month = write_night(tmp_path, ["arcs"] * 10 + ["patchy"] * 30 + ["faint"] * 20)
     hidden = PAPER.model_copy(update={"hidden_sky": ["patchy", "rejected"]})

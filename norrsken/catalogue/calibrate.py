@@ -22,7 +22,6 @@ from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 
 from norrsken import tables
-from norrsken.catalogue.correction import fit_correction
 from norrsken.catalogue.judge import Frames, enough, judge, number_of_nights
 from norrsken.classify.model import (
     TINY,
@@ -58,15 +57,14 @@ def make_classifier(
     clear_sky: str | None,
     precision: float,
     output: str,
-    correction: str,
 ) -> None:
-    """Write `classifier.json` for the one model whose runs are given, or for the best of several; and the correction.
+    """Write `classifier.json` for the one model whose runs are given, or for the best of several.
 
     metrics, validations, predictions: the `metrics.json`, `validation.parquet` and `predictions.parquet` of the runs of
     all candidates on one split, in the same order; beside the metrics lie their models. clear_sky: the class that
-    stands for one. precision: what must be reached on the validation frames. correction: where that of the shares is
-    written. A model that keeps none out is used as it is, and every frame gets a class. Raises `CatalogueError` where
-    none can be chosen, or where the runs are of other classes than the data set.
+    stands for one. precision: what must be reached on the validation frames. A model that keeps none out is used as it
+    is, and every frame gets a class. Raises `CatalogueError` where none can be chosen, or where the runs are of other
+    classes than the data set.
     """
     runs = read_metrics(metrics)
     of_model: dict[str, list[int]] = defaultdict(list)
@@ -121,10 +119,8 @@ def make_classifier(
         test=judge(test, confidences, aurora, classes),
         seen=_seen(clean, split, validated),
     )
-    fitted = fit_correction(validation if by_night else validation.none(), classes, judged)
-    for path, settings in ((output, result), (correction, fitted)):
-        with written_aside(path) as temporary:
-            temporary.write_text(json.dumps(settings.plain(), indent=2) + "\n", encoding="utf-8")
+    with written_aside(output) as temporary:
+        temporary.write_text(json.dumps(result.plain(), indent=2) + "\n", encoding="utf-8")
     log.info("%s: temperature %.3f, least confidence %.3f", result.name, temperature, least)
 
 

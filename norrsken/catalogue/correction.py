@@ -5,12 +5,13 @@ expects the classes to be as frequent as they were among its training frames, wh
 likely. So each observed frame counts for every class, with a probability that is corrected twice.
 
 Confusion: a multinomial logistic regression on the logarithms of the classifier's probabilities (Kull et al. 2019,
-arXiv 1910.12656) is fitted to the validation frames, of nights that the classifier has not seen. Frequency: within each
-hour of each night the shares of the classes are those that make the frames most likely (Saerens et al. 2002, doi
-10.1162/089976602753284446). One share for the whole archive would not do: it holds long quiet times, in which the
-classes are told apart more easily than near aurora, where the labelled frames are from.
+arXiv 1910.12656) is fitted to labelled frames of validation nights, which the classifier has not seen. Frequency:
+within each hour of each night the shares of the classes are those that make the frames most likely (Saerens et al.
+2002, doi 10.1162/089976602753284446). One share for the whole archive would not do: it holds long quiet times, in which
+the classes are told apart more easily than near aurora, where the labelled frames are from.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from norrsken.catalogue.judge import Frames, number_of_nights
 from norrsken.config.base import Settings
 from norrsken.errors import NorrskenError
 from norrsken.evaluation.bootstrap import MIN_UNITS
+from norrsken.files import written_aside
 
 #: A correction needs so many validation frames of each class, of `MIN_UNITS` nights in all.
 LEAST_FRAMES = 10
@@ -83,11 +85,17 @@ def read_correction(path: str) -> Correction:
         raise CorrectionError(f"{path}: not a catalogue's correction.json: {error.errors()[0]['msg']}") from None
 
 
+def write_correction(correction: Correction, path: str) -> None:
+    """Write `correction.json`."""
+    with written_aside(path) as temporary:
+        temporary.write_text(json.dumps(correction.plain(), indent=2) + "\n", encoding="utf-8")
+
+
 def fit_correction(frames: Frames, classes: Sequence[str], judged: Sequence[str]) -> Correction:
     """Fit to the validation frames of the classes that can be observed.
 
-    frames: of nights that the classifier has not seen; none where there are no such nights. classes: in the order of
-    the probabilities.
+    frames: of nights that the classifier has not seen. classes: in the order of the probabilities. judged: those that
+    can be observed.
     """
     columns = np.array([classes.index(name) for name in judged], np.intp)
     some = frames.of(np.isin(frames.labels, columns))

@@ -39,10 +39,6 @@ class Frames(NamedTuple):
         """Some of the frames: rows (n,)."""
         return Frames(self.probabilities[rows], self.labels[rows], self.nights[rows])
 
-    def none(self) -> "Frames":
-        """No frame."""
-        return self.of(np.zeros(len(self.labels), np.bool_))
-
 
 def enough(frames: Frames) -> bool:
     """Whether a limit can be fitted to these frames."""

@@ -189,7 +189,7 @@ def _count(frames: pd.DataFrame, kp: pd.Series | None, correction: Correction, l
         return sums
 
     label = frames["label"].cat.set_categories(label_set.catalogue_labels)
-    decision = frames["aurora"].astype(pd.CategoricalDtype([*DECISIONS]))
+    decision = frames["aurora"].cat.set_categories(DECISIONS)
     labelled = put(pd.concat([pd.get_dummies(label), pd.get_dummies(decision)], axis=1).to_numpy(np.float64))
     estimated = np.empty((len(correction.fits), *labelled.shape[:2], len(correction.classes)), np.float32)
     for fit, chances in enumerate(_chances(frames, night, hour, seconds, correction)):

@@ -129,13 +129,13 @@ def compare_occurrence(clear: pd.DataFrame, occurrence: pd.DataFrame, label_set:
     """Shares of the classes in the frames taken for clear, by UT hour and in all, found and true, over all nights.
 
     Columns: hour (empty of all), label, frames; true: the share of frames that are of the class; dominant: of those
-    that it dominates, though it may be too weak for the class; counted, estimate, estimate_low, estimate_high: what the
-    catalogue says, from `occurrence`.
+    that it dominates, though it may be too weak for the class; counted, estimate, estimate_low, estimate_high, method:
+    what the catalogue says, from `occurrence`.
     """
     observed = clear[~clear["label"].isin(label_set.hidden_sky)]
     said = occurrence.rename(columns={"value": "hour", "share": "counted"})
     said = said[said["by"].isin(["all", "hour"]) & (said["frames_observed"] > 0)]
-    said = said[["hour", "label", "counted", "estimate", "estimate_low", "estimate_high"]]
+    said = said[["hour", "label", "counted", "estimate", "estimate_low", "estimate_high", "method"]]
     rows = []
     for hour, of_hour in [(np.nan, observed), *observed.groupby(observed["time"].dt.hour)]:
         for name in label_set.judged:

@@ -1,4 +1,6 @@
-"""How the classifier judges labelled frames that it was never trained on: above all those that fit no class."""
+"""How the classifier judges labelled frames that it was never trained on, and what corrects the shares of classes."""
+
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -6,50 +8,91 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from norrsken import schemas, tables
+from norrsken.catalogue.correction import Correction, fit_correction
+from norrsken.catalogue.judge import Frames
 from norrsken.classes import NOT_CLASSIFIED
 from norrsken.classify.condition import conditions, read_condition
 from norrsken.classify.model import Ensemble
 from norrsken.config.label_set import LabelNames
 from norrsken.dataset.agreement import annotators
-from norrsken.dataset.splits import read_split
+from norrsken.dataset.splits import Division, read_split
 
 
-def judge_untrained(labelled: str, dataset: str, classifier: str, condition: str) -> pd.DataFrame:
-    """What the classifier says of frames of each verdict, by what each annotator called them.
+def judge_untrained(labelled: str, dataset: str, classifier: str, condition: str) -> tuple[pd.DataFrame, Correction]:
+    """What the classifier says of frames of each verdict, by what each annotator called them; and the correction.
 
-    On a split by night only frames of its test nights count, of which neither the classifier nor the model of the sky's
-    condition has seen any; on another split, all that have no class, though others of their nights were trained on.
+    On a split by night only frames of its test nights are in the table, of which neither the classifier nor the model
+    of the sky's condition has seen any; on another split, all that have no class, though others of their nights were
+    trained on.
 
     Columns: verdict (an exclusion, disagreement; agreed: the test frames, to compare with), annotator, given (the
     annotator's label), frames, clear (share with a sky that is taken for clear; `sky_clear` where a class is named
     clear), classified (share that got a class), confidence (mean), and how many got each class.
+
+    The correction is fitted to frames of the validation nights that are taken for clear and to which somebody gave a
+    class: frames on which all agree are easier than those of an archive. It lacks them where other frames of these
+    nights were trained on.
     """
     said = tables.label_names(labelled)
-    ensemble, sky = Ensemble(classifier), read_condition(condition)
+    ensemble = Ensemble(classifier)
     division = read_split(dataset, ensemble.settings.name.split("/")[0])
-    test, nights = division.test, pa.array(np.unique(division.test.nights))
-    names = annotators(tables.read_without_images(labelled))
-    columns = ["frame_id", "night", "verdict", "image", *(f"label_{name}" for name in names)]
-    parts = []
+    frames = pd.concat(_judged(labelled, ensemble, condition, division, said))
+    names = annotators(frames)
+    tabulated = [_by_label(frames[frames["tested"]], name, said) for name in names]
+    table = pd.concat(tabulated).sort_values(["verdict", "annotator", "given"]).reset_index(drop=True)
+    return table, correction_of(frames[frames["validated"] & frames["sky"]], names, said)
+
+
+def _judged(
+    labelled: str, ensemble: Ensemble, condition: str, division: Division, said: LabelNames
+) -> Iterator[pd.DataFrame]:
+    """The frames that are to be judged, some hundred at a time.
+
+    Columns: night, verdict, label, label_{annotator}; tested, validated: what the frame is for; sky: whether it is
+    taken for clear; the probabilities, the confidence, and which class it got, one column for each.
+    """
+    sky, names = read_condition(condition), annotators(tables.read_without_images(labelled))
+    test, test_nights = pa.array(division.test.frame_ids), pa.array(np.unique(division.test.nights))
+    validation_nights = pa.array(ensemble.settings.seen.validation if division.by_night else [], pa.date32())
+    columns = ["frame_id", "night", "verdict", "label", "image", *(f"label_{name}" for name in names)]
     with tables.opened(labelled, schemas.labelled_table(names), columns) as file:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, columns)
-            wanted = pc.is_in(rows["frame_id"], pa.array(test.frame_ids))
-            unfit = pc.is_in(rows["verdict"], pa.array([*said.exclusions, "disagreement"]))
+            tested = pc.is_in(rows["verdict"], pa.array([*said.exclusions, "disagreement"]))
             if division.by_night:
-                unfit = pc.and_(unfit, pc.is_in(rows["night"], nights))
-            rows = rows.filter(pc.or_(wanted, unfit))
+                tested = pc.and_(tested, pc.is_in(rows["night"], test_nights))
+            tested = pc.or_(tested, pc.is_in(rows["frame_id"], test))
+            validated = pc.is_in(rows["night"], validation_nights)
+            rows = rows.append_column("tested", tested).append_column("validated", validated)
+            rows = rows.filter(pc.or_(tested, validated))
             if len(rows):
                 images = tables.images(rows["image"])
                 probabilities = ensemble.predict(images)
-                judged = rows.drop_columns(["frame_id", "night", "image"]).to_pandas()
+                judged = rows.drop_columns(["frame_id", "image"]).to_pandas()
                 judged["sky"] = conditions(images, sky) == "clear"
                 judged["confidence"] = probabilities.max(axis=1)
                 labels = pd.Categorical(ensemble.labels(probabilities), (*said.classes, NOT_CLASSIFIED))
-                parts.append(judged.join(pd.get_dummies(labels, dtype=int)))
-    frames = pd.concat(parts)
-    tabulated = [_by_label(frames, name, said) for name in names]
-    return pd.concat(tabulated).sort_values(["verdict", "annotator", "given"]).reset_index(drop=True)
+                found = pd.DataFrame(probabilities, columns=[*map(schemas.p, said.classes)])
+                yield judged.join(found).join(pd.get_dummies(labels, dtype=int))
+
+
+def correction_of(frames: pd.DataFrame, names: Sequence[str], said: LabelNames) -> Correction:
+    """The correction, by frames of validation nights and the classes that annotators gave them. names: of these.
+
+    Where they gave different classes, and it was not settled, nobody knows which dominates the frame.
+    """
+    given = frames[["label", *(f"label_{name}" for name in names)]]
+    given = given.where(given.isin(said.classes))
+    classes = given.bfill(axis=1)["label"]
+    same = (given.isna() | given.eq(classes, axis=0)).all(axis=1)
+    usable = given["label"].notna() | (classes.notna() & same)
+    frames, classes = frames[usable], classes[usable]
+    found = Frames(
+        frames[[*map(schemas.p, said.classes)]].to_numpy(np.float64),
+        classes.map(said.classes.index).to_numpy(np.int64),
+        frames["night"].to_numpy("datetime64[D]"),
+    )
+    return fit_correction(found, said.classes, [name for name in said.classes if name not in said.hidden_sky])
 
 
 def _by_label(frames: pd.DataFrame, annotator: str, said: LabelNames) -> pd.DataFrame:

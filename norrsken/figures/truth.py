@@ -49,8 +49,9 @@ def draw_occurrence(table: pd.DataFrame, label_set: LabelSet, path: Path) -> Non
         axes.bar(places, true, 0.9, color=label.colour, alpha=0.5, label="truly of the class")
         axes.bar(places, dominant - true, 0.9, true, color=label.colour, alpha=0.2, label="truly dominated by it")
         axes.step(places, counted, where="mid", color="black", linestyle=":", linewidth=1.2, label="counted")
-        reach = np.maximum([estimate - low, high - estimate], 0)
-        axes.errorbar(places, estimate, reach, color="black", linestyle="none", marker="o",
+        if (rows["method"] == "corrected").any():
+            reach = np.maximum([estimate - low, high - estimate], 0)
+            axes.errorbar(places, estimate, reach, color="black", linestyle="none", marker="o",
                       markersize=2.5, elinewidth=0.8, label="estimated, 95 %")  # fmt: skip
         axes.set_title(label.title, color=label.colour, fontweight="bold", fontsize=10)
         axes.set_xticks(places[::2], [f"{hour:02d}" for hour in hours[::2]])

@@ -9,8 +9,7 @@ rule calibrate_classifier:
         validations=plan.validations(plan.candidates, [plan.catalogue_split]),
         predictions=plan.predictions(plan.candidates, [plan.catalogue_split]),
     output:
-        classifier=paths.CLASSIFIER,
-        correction=paths.CORRECTION,
+        paths.CLASSIFIER,
     log:
         "results/logs/calibrate_classifier/{release}.log",
     benchmark:
@@ -84,14 +83,15 @@ rule classify_month:
 
 
 rule judge_untrained:
-    """Tabulate what the classifier says of frames that it was never trained on."""
+    """Tabulate what the classifier says of frames that it was never trained on, and what corrects shares of classes."""
     input:
         labelled=paths.LABELLED,
         dataset=paths.DATASET,
         classifier=paths.CLASSIFIER,
         condition=paths.CONDITION,
     output:
-        report(
+        correction=paths.CORRECTION,
+        table=report(
             paths.UNTRAINED,
             caption="../captions/untrained.rst",
             category="Catalogue",

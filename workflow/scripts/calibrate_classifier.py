@@ -11,6 +11,5 @@ with log_to(snakemake.log[0]):
         dataset=snakemake.input.dataset,
         clear_sky=snakemake.params.clear_sky,
         precision=snakemake.params.precision,
-        output=snakemake.output.classifier,
-        correction=snakemake.output.correction,
+        output=snakemake.output[0],
     )
