@@ -11,7 +11,8 @@ from PIL import Image
 from test_events import NIGHT, write_night
 
 from norrsken.catalogue.correction import Correction
-from norrsken.catalogue.occurrence import KpError, read_kp, tabulate_occurrence
+from norrsken.catalogue.kp import KpError, read_kp
+from norrsken.catalogue.occurrence import tabulate_occurrence
 from norrsken.figures.occurrence import draw_occurrence
 
 #: No correction, since there are no validation frames to fit it to.

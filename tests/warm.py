@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -28,12 +29,17 @@ LAZY = (
     "PyIRI.sh_library",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
+    "nbformat",
     "pyarrow.dataset",
     "sklearn.manifold",
     "sklearn.metrics",
+    "smart_open",
     "snakemake.cli",
+    "snakemake.benchmark",
     "snakemake.executors.local",
+    "snakemake.report.html_reporter",
     "snakemake.script",
+    "snakemake.storage",
     "timm",
     "torchvision",
 )
@@ -114,6 +120,11 @@ def import_everything() -> None:
             importlib.import_module(module.name)
     for name in LAZY:
         importlib.import_module(name)
+    from snakemake.cli import get_argument_parser
+
+    get_argument_parser()  # it asks every plugin for its options, which are kept
+    for finalizer in weakref.finalize._registry:  # type: ignore[attr-defined]
+        finalizer.atexit = False  # what was imported need not be taken down at the end of each fork
     gc.freeze()  # forks share what is imported only while their garbage collection leaves it alone
 
 

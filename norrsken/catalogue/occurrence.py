@@ -1,8 +1,6 @@
 """Occurrence: how much of the observed time each class was seen, by hour, season, year and magnetic activity."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,11 +10,10 @@ from numpy.typing import NDArray
 from norrsken import schemas
 from norrsken.catalogue.correction import Correction, corrected
 from norrsken.catalogue.events import cadence, monthly_frames
+from norrsken.catalogue.kp import kp_bins, read_kp
 from norrsken.classes import AURORA, DECISIONS, NOT_CLASSIFIED, UNDECIDED
 from norrsken.config.label_set import LabelSet
-from norrsken.errors import NorrskenError, raise_listed
 from norrsken.evaluation.bootstrap import DRAWS, MIN_UNITS, NORMAL, redrawn, share_intervals, wilson
-from norrsken.files import csv_rows
 
 #: A night counts as observed from so many seconds on, and a label as seen on it from so many frames on.
 NIGHT_SECONDS = 1800
@@ -31,55 +28,6 @@ USUAL_STEP = 60.0
 #: The bins into which frames of a night fall.
 BINS = {"all": range(1), "hour": range(24), "mlt": range(24), "kp": range(10)}
 _OFFSETS = np.cumsum([0, *map(len, BINS.values())])
-
-#: The hours for which a Kp index holds.
-KP_HOURS = 3
-
-
-class KpError(NorrskenError):
-    """A table of the Kp index cannot be used; the message lists the first problems with file and line."""
-
-
-def read_kp(path: str | os.PathLike[str]) -> pd.Series:
-    """The Kp index by the start of its three hours (datetime64[ms], UTC), in order of time.
-
-    path: a CSV table of `time`, such as 2015-01-12T18:00Z, and `kp`, from 0 to 9, thirds as 3.33. Hours may be missing.
-    Raises `KpError` for what is not such a table.
-    """
-    values: dict[datetime, float] = {}
-    problems = []
-    for line, row in csv_rows(path, ("time", "kp"), KpError):
-        try:
-            time, kp = _start(row["time"]), _kp(row["kp"])
-            if time in values:
-                raise ValueError(f"time {row['time']} is there twice")
-            values[time] = kp
-        except ValueError as error:
-            problems.append(f"{path}:{line}: {error}")
-    raise_listed(problems, KpError)
-    starts = pd.DatetimeIndex([time.replace(tzinfo=None) for time in values]).as_unit("ms")
-    return pd.Series(list(values.values()), starts, name="kp", dtype=np.float64).sort_index()
-
-
-def _start(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"time is {text!r}, expected a time such as 2015-01-12T18:00Z") from None
-    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    if time.hour % KP_HOURS or time != time.replace(minute=0, second=0, microsecond=0):
-        raise ValueError(f"time is {text}, expected the start of three hours: 00, 03, … or 21 UTC")
-    return time
-
-
-def _kp(text: str) -> float:
-    try:
-        kp = float(text)
-    except ValueError:
-        kp = np.nan
-    if not 0 <= kp <= 9:
-        raise ValueError(f"kp is {text!r}, expected 0 to 9; leave out hours in which it is not known")
-    return kp
 
 
 class Nights(NamedTuple):
@@ -174,7 +122,7 @@ def _count(frames: pd.DataFrame, kp: pd.Series | None, correction: Correction, l
     clear = (frames["condition"] == "clear").to_numpy() & ~frames["label"].isin(label_set.hidden_sky).to_numpy()
     frames, night = frames[clear], night[clear]
     hour, mlt = frames["time"].dt.hour.to_numpy(), frames["mlt"].to_numpy().astype(np.intp) % 24
-    places = np.stack([np.zeros_like(mlt), hour, mlt, _kp_bins(frames["time"], kp)])
+    places = np.stack([np.zeros_like(mlt), hour, mlt, kp_bins(frames["time"], kp)])
     # Frames that follow each other are mostly of the same bins, so they are summed before they are put into these.
     runs = np.flatnonzero(np.diff(np.stack([night, *places]), prepend=-2).any(axis=0))
     night_of_run, places_of_run = night[runs], places[:, runs]
@@ -209,16 +157,6 @@ def _chances(
     starts = np.flatnonzero(np.diff(24 * night + hour, prepend=-1))
     for fit in correction.fits:
         yield corrected(found, starts, seconds[night[starts]], fit) if len(found) else found
-
-
-def _kp_bins(times: pd.Series, kp: pd.Series | None) -> NDArray[np.intp]:
-    """The Kp index at each time, rounded down; -1 where it is not known."""
-    if kp is None or kp.empty:
-        return np.full(len(times), -1, np.intp)
-    time, starts = times.dt.tz_localize(None).to_numpy("datetime64[ms]"), kp.index.to_numpy("datetime64[ms]")
-    at = np.searchsorted(starts, time, side="right") - 1
-    known = (at >= 0) & (time - starts[at] < np.timedelta64(KP_HOURS, "h"))
-    return np.where(known, np.floor(kp.to_numpy()[at]), -1).astype(np.intp)
 
 
 def _table(bins: pd.DataFrame, nights: Nights, correction: Correction, label_set: LabelSet) -> pd.DataFrame:
