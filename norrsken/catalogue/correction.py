@@ -120,7 +120,7 @@ def _missing(counts: NDArray[np.int64], nights: int, judged: Sequence[str]) -> s
     if len(judged) < 2:
         return "fewer than two of the classes can be observed"
     if nights < MIN_UNITS:
-        return f"the classifier has {nights} validation nights, and a correction needs {MIN_UNITS}"
+        return f"the classifier has {nights} validation night{'s' * (nights != 1)}, and a correction needs {MIN_UNITS}"
     few = [f"{name} ({count})" for name, count in zip(judged, counts, strict=True) if count < LEAST_FRAMES]
     return f"fewer than {LEAST_FRAMES} validation frames of {', '.join(few)}" if few else None
 
