@@ -27,6 +27,7 @@ from norrsken.catalogue.occurrence import tabulate_occurrence
 from norrsken.classes import CONDITIONS, NOT_CLASSIFIED
 from norrsken.config.label_set import DEFAULT, read_label_set
 from norrsken.config.releases import EventSettings
+from norrsken.files import write_json
 from norrsken.paper import CLASSES
 
 FRAMES = 240
@@ -74,7 +75,7 @@ def write_decade(folder: Path) -> None:
     found = np.take_along_axis(found, (np.arange(len(CLASSES)) - labels[:, None]) % len(CLASSES), axis=1)
     nights = np.datetime64("2015-01-01") + np.arange(700) % 50
     correction = fit_correction(Frames(found, labels, nights), CLASSES, CLASSES)
-    (folder / "correction.json").write_text(correction.model_dump_json())
+    write_json(correction.plain(), folder / "correction.json")
     starts = pd.date_range("2010-01-01", "2020-01-01", freq="3h")
     kp = pd.DataFrame({"time": starts.strftime("%Y-%m-%dT%H:%MZ"), "kp": random.integers(0, 28, len(starts)) / 3})
     kp.to_csv(folder / "kp.csv", index=False, float_format="%.2f")

@@ -1,6 +1,6 @@
 """How far estimated shares of classes are from the truth, and how often their intervals hold it, on new nights.
 
-Usage: python benchmarks/shares.py FOLDER PAPER [--features NAME | --weights FILE]
+Usage: python benchmarks/shares.py FOLDER PAPER [--features NAME]
 
 PAPER is the folder of `benchmarks/paper_size.py` in which `benchmarks/calibration.py` has made classifiers on ten
 splits. Into FOLDER twenty archives of twenty nights are drawn once, in six minutes on two cores: a frame in ten
@@ -14,7 +14,6 @@ interval.
 """
 
 import argparse
-import shutil
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -25,22 +24,22 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 from paper_size import CAMERA, CONFIG, NIGHTS, SEED, SOURCE, season
 
 from norrsken import schemas, tables
-from norrsken.catalogue.correction import Correction, read_correction, write_correction
+from norrsken.catalogue.correction import Correction, read_correction
 from norrsken.catalogue.frames import rows_of
 from norrsken.catalogue.occurrence import tabulate_occurrence
 from norrsken.catalogue.truth import compare_occurrence, read_frames
 from norrsken.catalogue.untrained import judge_untrained
 from norrsken.classify.condition import conditions, shipped, write_condition
 from norrsken.classify.model import Ensemble
+from norrsken.files import write_json
 from norrsken.nights.images import process
 from norrsken.nights.names import frame_id
 from norrsken.simulation.archive import REJECTING_CLOUD
 from norrsken.simulation.night import Night, scene
-from norrsken.simulation.truth import MEASURES, TRUTH_TABLE, class_weights, labels
+from norrsken.simulation.truth import TRUTH_TABLE, labels, weights_of
 
 ARCHIVES, ARCHIVE_NIGHTS, EVERY, LEAST_FRAMES = 20, 20, 10, 6
 
@@ -60,8 +59,8 @@ def has_frames(day: date) -> bool:
     return len(minutes_of(Night.of(day, CONFIG.site, SEED))) >= LEAST_FRAMES
 
 
-def draw_night(day: date, folder: Path) -> None:
-    """Write the night table and the truth of a night."""
+def draw_night(day: date, archive: Path) -> None:
+    """Write the night table of a night into its archive, and the truth beside the archives."""
     cv2.setNumThreads(1)
     drawn = Night.of(day, CONFIG.site, SEED)
     minutes = minutes_of(drawn)
@@ -73,13 +72,11 @@ def draw_night(day: date, folder: Path) -> None:
         spoilt=[shown.spoilt for shown in scenes],
     )  # fmt: skip
     rejected = (table["cloud"] > REJECTING_CLOUD) | table["spoilt"]
-    table["label"] = labels(class_weights({m: table[m].to_numpy() for m in MEASURES}), rejected.to_numpy())
+    table["label"] = labels(weights_of(table), rejected.to_numpy())
     images = np.array([process(shown.photograph(), CAMERA) for shown in scenes], np.uint8)
     rows = pa.Table.from_pandas(table, preserve_index=False).append_column("image", tables.image_column(images))
-    for part, schema in (("truth", TRUTH_TABLE), ("nights", schemas.NIGHT_TABLE)):
-        tables.write(
-            folder / part / f"{day}.parquet", rows.select(schema.names).cast(schema), schema, {}, frames=SOURCE
-        )
+    for folder, schema in ((archive.parent / "truth", TRUTH_TABLE), (archive / "nights", schemas.NIGHT_TABLE)):
+        tables.write(folder / f"{day}.parquet", rows.select(schema.names).cast(schema), schema, {}, frames=SOURCE)
 
 
 def draw(folder: Path) -> None:
@@ -95,26 +92,15 @@ def draw(folder: Path) -> None:
 def classify(archive: Path, ensembles: dict[str, Ensemble], output: Path) -> None:
     """Write the catalogue of an archive for each classifier. Their features are the same, so they are computed once."""
     sky, schema = shipped(), schemas.catalogue_table(LABELS.class_names)
+    first = next(iter(ensembles.values())).members[0]
     for path in sorted((archive / "nights").glob("*.parquet")):
         kept = pq.read_table(path)
         images = tables.images(kept["image"])
-        condition = conditions(images, sky)
+        condition, inputs = conditions(images, sky), first.inputs(images)
         for name, ensemble in ensembles.items():
-            inputs = features(path, images, next(iter(ensembles.values())))
             rows = rows_of(kept, ensemble.predict_inputs(inputs), condition, ensemble, CONFIG.site.place)
             to = output / name / archive.name / "catalogue" / path.name
             tables.write(to, rows.select(schema.names).cast(schema), schema, {})
-
-
-_FEATURES: dict[str, NDArray[np.float32]] = {}
-
-
-def features(path: Path, images: NDArray[np.uint8], ensemble: Ensemble) -> NDArray[np.float32]:
-    """Those of the last night that was asked for are kept."""
-    if path.name not in _FEATURES:
-        _FEATURES.clear()
-        _FEATURES[path.name] = ensemble.members[0].inputs(images)
-    return _FEATURES[path.name]
 
 
 def correct(paper: Path, classifier: Path) -> Correction:
@@ -171,15 +157,12 @@ def main() -> None:
     options = parser.parse_args()
     if not (options.folder / "truth").exists():
         draw(options.folder)
-        for path in sorted(options.folder.glob("archive-*/truth/*.parquet")):
-            (options.folder / "truth").mkdir(exist_ok=True)
-            shutil.copyfile(path, options.folder / "truth" / path.name)
     runs = options.paper / f"linear-{options.features}"
     files = {f"night-{seed}": runs / f"night-{seed}" / f"classifier-{PRECISION}.json" for seed in range(SPLITS)}
     corrections = {name: path.with_name(f"correction-{PRECISION}.json") for name, path in files.items()}
     for name, path in corrections.items():
         if not path.exists():
-            write_correction(correct(options.paper, files[name]), str(path))
+            write_json(correct(options.paper, files[name]).plain(), path)
     usable = {name for name, path in corrections.items() if read_correction(str(path)).fits}
     print(f"{len(usable)} of {SPLITS} classifiers have a correction; a linear model on {options.features}")
     output = options.folder / f"catalogue-{options.features}"

@@ -237,6 +237,12 @@ def to_json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, sort_keys=True)
 
 
+def write_json(value: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Write the value as JSON for people, in the order of its keys."""
+    with written_aside(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
     """The same items; the next one is made in a thread while the last one is worked on."""
     with ThreadPoolExecutor(1) as pool:

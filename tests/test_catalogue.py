@@ -144,7 +144,7 @@ def sky_or_aurora(n: int, share_of_aurora: float, nights: int = 20) -> Frames:
 def test_aurora_is_decided_as_if_it_were_as_frequent_as_a_clear_sky() -> None:
     """Twenty of twenty-one validation frames show aurora; on other frames, half of which do, the decision is right."""
     trained = pd.Series(["arcs"] * 20 + ["faint"])
-    fitted = fit_aurora(sky_or_aurora(40_000, 20 / 21), trained, CLASSES, CLASSES, "faint", 0.9)
+    fitted = fit_aurora(sky_or_aurora(40_000, 20 / 21), trained, PAPER.names, "faint", 0.9)
     assert fitted is not None
     assert fitted.fitted_on == "validation"
     assert (fitted.slope, fitted.intercept) == (pytest.approx(2, abs=0.15), pytest.approx(0, abs=0.15))
@@ -167,11 +167,11 @@ def test_aurora_is_decided_as_if_it_were_as_frequent_as_a_clear_sky() -> None:
 
 def test_a_decision_on_aurora_with_few_frames_takes_out_only_what_the_labels_are() -> None:
     trained = pd.Series(["arcs"] * 20 + ["faint"])
-    few = fit_aurora(sky_or_aurora(60, 0.5), trained, CLASSES, CLASSES, "faint", 0.9)
+    few = fit_aurora(sky_or_aurora(60, 0.5), trained, PAPER.names, "faint", 0.9)
     assert few is not None
     assert (few.fitted_on, few.slope, few.intercept) == ("labels", 1, pytest.approx(-np.log(20), abs=1e-5))
-    assert fit_aurora(sky_or_aurora(60, 0.5), pd.Series(["arcs"]), CLASSES, CLASSES, "faint", 0.9) is None
-    assert fit_aurora(sky_or_aurora(60, 0.5), trained, CLASSES, CLASSES, None, 0.9) is None
+    assert fit_aurora(sky_or_aurora(60, 0.5), pd.Series(["arcs"]), PAPER.names, "faint", 0.9) is None
+    assert fit_aurora(sky_or_aurora(60, 0.5), trained, PAPER.names, None, 0.9) is None
 
 
 def test_a_judgement_counts_only_what_got_a_class() -> None:

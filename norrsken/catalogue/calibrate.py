@@ -6,7 +6,6 @@ below the confidence from which on the asked share of the validation frames of i
 these are of nights that no run has seen, so that the average itself is judged on them.
 """
 
-import json
 import logging
 import os
 from collections import defaultdict
@@ -33,11 +32,12 @@ from norrsken.classify.model import (
     log_odds_of_aurora,
     tempered,
 )
+from norrsken.config.label_set import LabelNames
 from norrsken.errors import NorrskenError
 from norrsken.evaluation.calibration import class_names, mean_probabilities, probability_columns
 from norrsken.evaluation.scores import read_metrics
 from norrsken.evaluation.validation import best_of, validation_f1
-from norrsken.files import digest, written_aside
+from norrsken.files import digest, write_json
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def make_classifier(
     by_night = runs[places[0]]["split_method"] == "night"
     clean = tables.read_without_images(dataset)
     names = tables.label_names(dataset)
-    classes, judged = names.classes, [name for name in names.classes if name not in names.hidden_sky]
+    classes = names.classes
     validated, tested = (
         [_read(paths[place], classes, member) for place, member in zip(places, members, strict=True)]
         for paths in (validations, predictions)
@@ -103,7 +103,7 @@ def make_classifier(
     test = test._replace(probabilities=tempered(test.probabilities, temperature))
     confidences = np.array([limits[name].confidence for name in classes])
     trained = clean.loc[clean[f"split_{split}"] == "train", "label"]
-    aurora = fit_aurora(validation, trained, classes, judged, clear_sky, precision)
+    aurora = fit_aurora(validation, trained, names, clear_sky, precision)
     result = Classifier(
         name=f"{split}/{chosen}",
         members=[
@@ -119,8 +119,7 @@ def make_classifier(
         test=judge(test, confidences, aurora, classes),
         seen=_seen(clean, split, validated),
     )
-    with written_aside(output) as temporary:
-        temporary.write_text(json.dumps(result.plain(), indent=2) + "\n", encoding="utf-8")
+    write_json(result.plain(), output)
     log.info("%s: temperature %.3f, least confidence %.3f", result.name, temperature, least)
 
 
@@ -227,30 +226,25 @@ def class_limits(frames: Frames, pooled: float, precision: float, classes: Seque
 
 
 def fit_aurora(
-    frames: Frames,
-    trained: pd.Series,
-    classes: Sequence[str],
-    judged: Sequence[str],
-    clear_sky: str | None,
-    precision: float,
+    frames: Frames, trained: pd.Series, names: LabelNames, clear_sky: str | None, precision: float
 ) -> AuroraDecision | None:
     """How aurora is told from a clear sky; None where no class stands for one, or where none was trained on.
 
-    frames: those of the validation. trained: the labels of the frames to train on. classes: in the order of the
-    probabilities; judged: those that can be observed, which show aurora but for the clear sky. precision: how sure a
-    decision must be.
+    frames: those of the validation. trained: the labels of the frames to train on. names: of the data set, whose
+    classes are in the order of the probabilities; those that can be observed show aurora, but for the clear sky.
+    precision: how sure a decision must be.
     """
-    aurora = [name for name in judged if name != clear_sky]
+    aurora = [name for name in names.judged if name != clear_sky]
     of_aurora, of_clear = trained.isin(aurora).sum(), (trained == clear_sky).sum()
     if clear_sky is None or not of_aurora or not of_clear:
         return None
-    names = np.array(classes)[frames.labels]
-    shown, none = np.isin(names, aurora), names == clear_sky
+    labels = np.array(names.classes)[frames.labels]
+    shown, none = np.isin(labels, aurora), labels == clear_sky
     slope, intercept = 1.0, float(np.log(of_clear / of_aurora))
     fitted_on: Literal["validation", "labels"] = "labels"
     if enough(frames.of(shown)) and enough(frames.of(none)):
         both = shown | none
-        odds = log_odds_of_aurora(frames.probabilities[both], classes, aurora, clear_sky)
+        odds = log_odds_of_aurora(frames.probabilities[both], names.classes, aurora, clear_sky)
         model = LogisticRegression(C=10, class_weight="balanced").fit(odds[:, None], shown[both])
         if model.coef_[0, 0] > 0:
             slope, intercept, fitted_on = float(model.coef_[0, 0]), float(model.intercept_[0]), "validation"

@@ -11,20 +11,20 @@ within each hour of each night the shares of the classes are those that make the
 the classes are told apart more easily than near aurora, where the labelled frames are from.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from norrsken.catalogue.judge import Frames, number_of_nights
+from norrsken.classify.model import LEAST
 from norrsken.config.base import Settings
 from norrsken.errors import NorrskenError
 from norrsken.evaluation.bootstrap import MIN_UNITS
-from norrsken.files import written_aside
 
 #: A correction needs so many validation frames of each class, of `MIN_UNITS` nights in all.
 LEAST_FRAMES = 10
@@ -37,9 +37,6 @@ PRIOR_SECONDS = 600.0
 
 #: The shares in an hour are known when none changes by more than this, or after so many steps.
 _CLOSE, _STEPS = 1e-4, 200
-
-#: Probabilities below this one mean nothing.
-_LEAST = 1e-6
 
 
 class CorrectionError(NorrskenError):
@@ -58,8 +55,7 @@ class Fit(Settings):
     def probabilities(self, found: NDArray[np.float64]) -> NDArray[np.float64]:
         """The probabilities of the classes, from those that the classifier gives: (n, classes) → (n, classes)."""
         scores = _logarithms(found) @ np.array(self.weights).T + self.offsets
-        raised = np.exp(scores - scores.max(axis=1, keepdims=True))
-        result: NDArray[np.float64] = raised / raised.sum(axis=1, keepdims=True)
+        result: NDArray[np.float64] = softmax(scores, axis=1)
         return result
 
 
@@ -83,12 +79,6 @@ def read_correction(path: str) -> Correction:
         return Correction.model_validate_json(Path(path).read_bytes())
     except ValidationError as error:
         raise CorrectionError(f"{path}: not a catalogue's correction.json: {error.errors()[0]['msg']}") from None
-
-
-def write_correction(correction: Correction, path: str) -> None:
-    """Write `correction.json`."""
-    with written_aside(path) as temporary:
-        temporary.write_text(json.dumps(correction.plain(), indent=2) + "\n", encoding="utf-8")
 
 
 def fit_correction(frames: Frames, classes: Sequence[str], judged: Sequence[str]) -> Correction:
@@ -129,7 +119,7 @@ def _fit(found: NDArray[np.float64], labels: NDArray[np.intp], times: NDArray[np
     """Fit to frames, each of which counts some times: (n, classes), (n,), (n,)."""
     used = times > 0
     logs, labels, times = _logarithms(found[used]), labels[used], times[used]
-    mean, deviation = logs.mean(axis=0), np.maximum(logs.std(axis=0), _LEAST)
+    mean, deviation = logs.mean(axis=0), np.maximum(logs.std(axis=0), LEAST)
     model = LogisticRegression(max_iter=1000).fit((logs - mean) / deviation, labels, times)
     weights, offsets = model.coef_, model.intercept_
     if len(weights) == 1:  # of two classes it gives only the second
@@ -142,7 +132,7 @@ def _fit(found: NDArray[np.float64], labels: NDArray[np.intp], times: NDArray[np
 
 
 def _logarithms(found: NDArray[np.float64]) -> NDArray[np.float64]:
-    logs: NDArray[np.float64] = np.log(np.maximum(found, _LEAST))
+    logs: NDArray[np.float64] = np.log(np.maximum(found, LEAST))
     return logs
 
 

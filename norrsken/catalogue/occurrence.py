@@ -164,7 +164,7 @@ def _table(bins: pd.DataFrame, nights: Nights, correction: Correction, label_set
     columns = _columns(label_set)
     of = {name: nights.labelled[..., [columns.index(name)]] for name in columns}
     labels = list(label_set.catalogue_labels)
-    observed = np.concatenate([of[name] for name in labels], axis=-1).sum(axis=-1, keepdims=True)
+    observed = nights.labelled[..., : len(labels)].sum(axis=-1, keepdims=True)
     counts, beside = [of[name] for name in labels], [observed] * len(labels)
     if label_set.pooled and label_set.clear_sky:
         labels += [AURORA, UNDECIDED]

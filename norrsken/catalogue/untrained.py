@@ -92,7 +92,7 @@ def correction_of(frames: pd.DataFrame, names: Sequence[str], said: LabelNames) 
         classes.map(said.classes.index).to_numpy(np.int64),
         frames["night"].to_numpy("datetime64[D]"),
     )
-    return fit_correction(found, said.classes, [name for name in said.classes if name not in said.hidden_sky])
+    return fit_correction(found, said.classes, said.judged)
 
 
 def _by_label(frames: pd.DataFrame, annotator: str, said: LabelNames) -> pd.DataFrame:

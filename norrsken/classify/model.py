@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 from norrsken import stages, tables
 from norrsken.classes import DECISIONS, NOT_CLASSIFIED, SEEN
@@ -25,7 +25,7 @@ from norrsken.training.features import Extractor
 TINY = 1e-30
 
 #: The same where odds are compared: a classifier's probabilities mean nothing below.
-_LEAST = 1e-6
+LEAST = 1e-6
 
 
 class ClassifyError(NorrskenError):
@@ -254,7 +254,7 @@ def log_odds_of_aurora(
     """The logarithm of the odds of some classes beside the clear sky: (n, classes) → (n,). classes: in their order."""
     shown = np.isin(classes, aurora)
     odds = [
-        np.maximum(probabilities[:, which].sum(axis=1, dtype=np.float64), _LEAST)
+        np.maximum(probabilities[:, which].sum(axis=1, dtype=np.float64), LEAST)
         for which in (shown, np.isin(classes, clear_sky))
     ]
     result: NDArray[np.float64] = np.log(odds[0] / odds[1])
@@ -291,8 +291,7 @@ class Classifier(Settings):
 def tempered(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float64]:
     """Probabilities (n, classes) after the scores before the softmax are divided by a temperature."""
     scores = np.log(np.maximum(np.asarray(probabilities, np.float64), TINY)) / temperature
-    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
-    result: NDArray[np.float64] = raised / raised.sum(axis=1, keepdims=True)
+    result: NDArray[np.float64] = softmax(scores, axis=1)
     return result
 
 

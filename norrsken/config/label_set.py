@@ -116,6 +116,11 @@ class LabelNames(Settings):
         return self.classes + self.exclusions
 
     @property
+    def judged(self) -> tuple[str, ...]:
+        """The classes of a sky that can be judged: those that can be observed."""
+        return tuple(name for name in self.classes if name not in self.hidden_sky)
+
+    @property
     def are_papers(self) -> bool:
         """Whether the labels are those of the paper, so that its numbers can stand beside."""
         return self.classes == paper.CLASSES and self.exclusions == paper.EXCLUSIONS
@@ -222,7 +227,7 @@ class LabelSet(Settings):
     @property
     def aurora(self) -> tuple[str, ...]:
         """The classes that show aurora under a sky that can be judged."""
-        return tuple(name for name in self.class_names if name != self.clear_sky and name not in self.hidden_sky)
+        return tuple(name for name in self.judged if name != self.clear_sky)
 
     @property
     def without_aurora(self) -> list[Label]:
@@ -237,7 +242,7 @@ class LabelSet(Settings):
     @property
     def judged(self) -> tuple[str, ...]:
         """The classes of a sky that can be judged: those that can be observed."""
-        return tuple(name for name in self.class_names if name not in self.hidden_sky)
+        return self.names.judged
 
     @cached_property
     def titles(self) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Intervals over nights or frames: what other nights or frames, drawn with replacement, would have given."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
@@ -15,10 +17,15 @@ NORMAL = 1.959964
 
 def redrawn(counts: NDArray[np.float64], draws: int = DRAWS, seed: int = 0) -> NDArray[np.float64]:
     """Sums over as many units as there are, drawn with replacement: (units, …) → (draws, …); equal at each call."""
-    units = len(counts)
-    times = np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), draws)
-    drawn: NDArray[np.float64] = np.tensordot(times.astype(np.float64), counts, 1)
+    drawn: NDArray[np.float64] = np.tensordot(_times(len(counts), draws, seed), counts, 1)
     return drawn
+
+
+@lru_cache(maxsize=32)
+def _times(units: int, draws: int, seed: int) -> NDArray[np.float64]:
+    """How often each unit is drawn: (draws, units). Tables have many parts of the same units, so some are kept."""
+    times = np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), draws)
+    return times.astype(np.float64)
 
 
 def interval(drawn: NDArray[np.float64]) -> tuple[float, float]:

@@ -52,10 +52,9 @@ def draw_occurrence(
     of Kiruna 1985-1994.
     """
     rows = table[table["by"] == by].astype({"value": int})
-    judged = [name for name in label_set.class_names if name not in label_set.hidden_sky]
-    labels = [*[AURORA] * label_set.pooled, *judged]
+    labels = [*[AURORA] * label_set.pooled, *label_set.judged]
     # What was observed is the same in the rows of every class; nights with aurora are those of all aurora.
-    whole = rows[rows["label"] == judged[0]].set_index("value")
+    whole = rows[rows["label"] == label_set.judged[0]].set_index("value")
     compared = reference and by == "hour" and AURORA in labels
     observed = set(whole.index[whole["frames_observed"] > 0])
     if not observed:

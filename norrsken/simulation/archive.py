@@ -36,11 +36,10 @@ from norrsken.simulation import annotators
 from norrsken.simulation.exposure import encode
 from norrsken.simulation.night import Night, scene
 from norrsken.simulation.truth import (
-    MEASURES,
     TRUTH_TABLE,
-    class_weights,
     labels,
     simulated_by,
+    weights_of,
     worth_labelling,
 )
 
@@ -160,7 +159,7 @@ def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, 
             config, truth["path"].tolist(), doubles, np.random.default_rng([seed, night.toordinal(), 1])
         )
         rejected = (truth["cloud"] > REJECTING_CLOUD) | truth["spoilt"]
-        truth["label"] = labels(class_weights({m: truth[m].to_numpy() for m in MEASURES}), rejected.to_numpy())
+        truth["label"] = labels(weights_of(truth), rejected.to_numpy())
         dark = pd.Series(sky.dark(config.filter)[sky.minutes()])
         truth["offered"] = worth_labelling(truth, dark) & truth["flaw"].isna()
     table = pa.Table.from_pandas(truth, TRUTH_TABLE, preserve_index=False)

@@ -133,6 +133,11 @@ def class_weights(m: dict[str, Series]) -> Series:
     return np.stack([weights[name] for name in CLASSES], axis=1)
 
 
+def weights_of(truth: pd.DataFrame) -> Series:
+    """The same of frames of `TRUTH_TABLE`: (n, 7)."""
+    return class_weights({name: truth[name].to_numpy(np.float64) for name in MEASURES})
+
+
 def forms(weights: Series, least: Series | float = 0.6) -> NDArray[np.str_]:
     """What frames show, cloud and artefacts apart: the dominant class, or `unknown` where none has the least weight."""
     best = np.array(CLASSES)[weights.argmax(axis=1)]
@@ -160,8 +165,7 @@ def true_labels(truth: pd.DataFrame, label_set: LabelSet) -> NDArray[np.str_]:
     """
     shown = truth["label"].to_numpy(str)
     rejected = shown == EXCLUSIONS[1]
-    measures = {name: truth[name].to_numpy(np.float64) for name in MEASURES}
-    shown = np.where(rejected, forms(class_weights(measures)), shown)
+    shown = np.where(rejected, forms(weights_of(truth)), shown)
     spoilt = truth["spoilt"].to_numpy()
     return named(shown, rejected & ~spoilt, spoilt, simulated_by(label_set))
 
@@ -171,7 +175,7 @@ def dominant_labels(truth: pd.DataFrame, label_set: LabelSet) -> NDArray[np.str_
 
     truth: `MEASURES` of `TRUTH_TABLE`. Frames that fit no class well are all of one, which `true_labels` calls unknown.
     """
-    shown = forms(class_weights({name: truth[name].to_numpy(np.float64) for name in MEASURES}), 0.0)
+    shown = forms(weights_of(truth), 0.0)
     nothing = np.zeros(len(truth), np.bool_)
     return named(shown, nothing, nothing, simulated_by(label_set))
 

@@ -1,7 +1,6 @@
 """One run: a model, a seed, a split → the trained model, its history, its predictions on test frames, its scores."""
 
 import csv
-import json
 import logging
 import platform
 import time
@@ -18,7 +17,7 @@ from norrsken import __version__, schemas, tables
 from norrsken.config.jobs import RunSettings
 from norrsken.dataset.splits import Part, read_split
 from norrsken.evaluation import scores
-from norrsken.files import written_aside
+from norrsken.files import write_json, written_aside
 from norrsken.models import classifiers
 from norrsken.models.interface import Card, Classifier, History, Prediction
 from norrsken.training.features import NETWORK_KEY, read_features
@@ -111,8 +110,7 @@ def train_run(
     if kept_out.any():
         probabilities = classifier.predict(train_inputs[kept_out]).probabilities
     _write_predictions(validation, train.of(kept_out), classes, Prediction(probabilities, None), settings)
-    with written_aside(metrics) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_json(record, metrics)
     checkpoint.unlink(missing_ok=True)
     log.info("macro precision %.3f, recall %.3f, F1 %.3f", *(record[name] for name in scores.SCORE_NAMES))
 

@@ -1,8 +1,7 @@
 """Rule judge_untrained: see `norrsken.catalogue.untrained`."""
 
-from norrsken.catalogue.correction import write_correction
 from norrsken.catalogue.untrained import judge_untrained
-from norrsken.files import write_csv
+from norrsken.files import write_csv, write_json
 from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):
@@ -13,4 +12,4 @@ with log_to(snakemake.log[0]):
         condition=snakemake.input.condition,
     )
     write_csv(table, snakemake.output.table)
-    write_correction(correction, snakemake.output.correction)
+    write_json(correction.plain(), snakemake.output.correction)
