@@ -47,7 +47,7 @@ SIMULATED = simulated_by(CONFIG.label_set(CONFIG.release))
 SEED, EVERY, SEEDS = 0, 4, (0, 1, 2)
 NIGHTS, TRAIN, TEST = 680, 3000, 846
 ORDERS: tuple[Order, ...] = ("time", "random")
-SOURCE = FrameSource(processing=stages.PROCESSING, cameras=CONFIG.cameras).plain()
+SOURCE = FrameSource(processing=stages.PROCESSING, cameras=CONFIG.cameras, up=CONFIG.site.up).plain()
 
 
 def label_night(night: date) -> tuple[pd.DataFrame, NDArray[np.uint8]] | None:
@@ -68,7 +68,7 @@ def label_night(night: date) -> tuple[pd.DataFrame, NDArray[np.uint8]] | None:
     one, two = (annotators.annotate(truth, k, order, SEED, SIMULATED) for k, order in enumerate(ORDERS))
     classes = np.isin(one, CLASSES), np.isin(two, CLASSES)
     truth = truth.assign(one=one, two=two, clean=(one == two) & classes[0], shown=classes[0] | classes[1])
-    images = [process(scenes[i].photograph(), CAMERA) for i in truth.index[truth["shown"]]]
+    images = [process(scenes[i].photograph(), CAMERA, CONFIG.site.up) for i in truth.index[truth["shown"]]]
     return truth, np.array(images, np.uint8).reshape(-1, 128, 128, 3)
 
 

@@ -73,7 +73,7 @@ def draw_night(day: date, archive: Path) -> None:
     )  # fmt: skip
     rejected = (table["cloud"] > REJECTING_CLOUD) | table["spoilt"]
     table["label"] = labels(weights_of(table), rejected.to_numpy())
-    images = np.array([process(shown.photograph(), CAMERA) for shown in scenes], np.uint8)
+    images = np.array([process(shown.photograph(), CAMERA, CONFIG.site.up) for shown in scenes], np.uint8)
     rows = pa.Table.from_pandas(table, preserve_index=False).append_column("image", tables.image_column(images))
     for folder, schema in ((archive.parent / "truth", TRUTH_TABLE), (archive / "nights", schemas.NIGHT_TABLE)):
         tables.write(folder / f"{day}.parquet", rows.select(schema.names).cast(schema), schema, {}, frames=SOURCE)

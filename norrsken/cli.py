@@ -3,25 +3,19 @@
 import argparse
 import json
 import logging
-import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from norrsken import __version__
+from norrsken.commands import calibrate, classify
 from norrsken.config.config import json_schema, load
 from norrsken.config.label_set import DEFAULT
 from norrsken.errors import NorrskenError
 from norrsken.files import written_aside
 from norrsken.paths import NIGHTS
-
-if TYPE_CHECKING:
-    from norrsken.classify.files import Problem
-    from norrsken.classify.model import FrameModel
-    from norrsken.classify.table import ClassifiedFrames
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +41,8 @@ def _parser() -> argparse.ArgumentParser:
     inspect = commands.add_parser("inspect", help="look at an archive and print the configuration that would read it")
     inspect.add_argument("root", metavar="ROOT", help="the folder of the archive")
     inspect.set_defaults(command=_inspect)
+
+    calibrate.add_to(commands.add_parser("calibrate", help="find a camera's lens from stars, or its colours"))
 
     rescan = commands.add_parser("rescan", help="find directories whose files differ from the night tables")
     rescan.add_argument("--config", default="config.yaml", help="the configuration (%(default)s)")
@@ -74,26 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     movie.add_argument("--output", type=Path, help="the file to write (NIGHT.webm)")
     movie.set_defaults(command=_movie)
 
-    classify = commands.add_parser("classify", help="classify JPEGs or night tables with a trained model")
-    classify.add_argument(
-        "model", metavar="MODEL", help="a run's model.safetensors or model.skops, or a catalogue's classifier.json"
-    )
-    classify.add_argument("paths", nargs="+", metavar="PATH", help="archived JPEGs, night tables, or folders of either")
-    classify.add_argument(
-        "--csv",
-        type=Path,
-        metavar="FILE",
-        help="add the frames to FILE where it lacks them, instead of showing a table",
-    )
-    classify.add_argument(
-        "--follow",
-        nargs="?",
-        type=_seconds,
-        const=30.0,
-        metavar="SECONDS",
-        help="look for new files again and again, every SECONDS (30), and add their frames to FILE",
-    )
-    classify.set_defaults(command=_classify)
+    classify.add_to(commands.add_parser("classify", help="classify JPEGs or night tables with a trained model"))
 
     weights = commands.add_parser("weights", help="download pretrained weights, for machines without internet")
     weights.add_argument("network", metavar="NETWORK", help="timm's name, such as inception_v4.tf_in1k")
@@ -189,14 +166,6 @@ def _nights(text: str) -> list[date]:
     return [start + timedelta(days=i) for i in range((end - start).days + 1)]
 
 
-def _seconds(text: str) -> float:
-    """The seconds of an argument, above 0."""
-    seconds = float(text)
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text}: expected a number of seconds above 0")
-    return seconds
-
-
 def _simulate(options: argparse.Namespace) -> int:
     from norrsken.nights.archive import truth_folder
     from norrsken.simulation.archive import simulate
@@ -216,59 +185,6 @@ def _movie(options: argparse.Namespace) -> int:
     frames = film_night(load(options.config), options.night, output)
     print(f"{frames} frames in {output}")
     return 0
-
-
-def _classify(options: argparse.Namespace) -> int:
-    from norrsken.classify.frames import classify
-    from norrsken.classify.model import ClassifyError, FrameClassifier
-    from norrsken.classify.table import ClassifiedFrames
-
-    if options.follow and not options.csv:
-        raise ClassifyError("--follow needs a file to add frames to: --csv FILE")
-    if options.model.endswith(".json"):
-        from norrsken.classify.model import Ensemble
-
-        model: FrameModel = Ensemble(options.model)
-    else:
-        model = FrameClassifier(options.model)
-    problems: dict[str, Problem] = {}
-    if options.follow:
-        with ClassifiedFrames(options.csv, model) as frames:
-            return _follow(model, options.paths, frames, options.follow)
-    if options.csv:
-        with ClassifiedFrames(options.csv, model) as frames:
-            for table in classify(model, options.paths, problems, frames.done):
-                frames.append(table)
-    else:
-        for i, table in enumerate(classify(model, options.paths, problems)):
-            table["time"] = table["time"].dt.strftime("%Y-%m-%d %H:%M:%S")
-            print(table.to_string(index=False, header=i == 0, float_format="{:.2f}".format))
-    _tell_problems(problems)
-    return 1 if problems else 0
-
-
-def _follow(model: "FrameModel", paths: Sequence[str], frames: "ClassifiedFrames", seconds: float) -> int:
-    """Classify new files until somebody presses Ctrl-C."""
-    from norrsken.classify.files import frame_name
-    from norrsken.classify.table import follow
-
-    name = frame_name(str(frames.path))
-    print(f"{name}: {len(frames.done)} frames; looking for new ones every {seconds:g} s, Ctrl-C ends", flush=True)
-    try:
-        for added, problems in follow(model, paths, frames, seconds):
-            if added:
-                print(f"{name}: {added} frames added", flush=True)
-            _tell_problems(problems)
-    except KeyboardInterrupt:
-        print(f"{name}: stopped, {len(frames.done)} frames")
-    return 0
-
-
-def _tell_problems(problems: "Mapping[str, Problem]") -> None:
-    from norrsken.classify.files import frame_name
-
-    for path, problem in problems.items():
-        print(f"norrsken: not classified: {frame_name(f'{path}: {problem}')}", file=sys.stderr, flush=True)
 
 
 def _weights(options: argparse.Namespace) -> int:

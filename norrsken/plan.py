@@ -73,7 +73,7 @@ class Plan:
     def night_settings(self, month: str) -> dict[str, Any]:
         """The settings of a month's tables; a camera that comes later does not change them."""
         cameras = cameras_between(self.config.cameras, *month_span(month, self.config.site.longitude))
-        return self.config.night_settings(cameras).plain()
+        return self.config.night_settings(cameras, self.survey.masks).plain()
 
     def all_months(self, path: str) -> list[str]:
         """A path for each month."""

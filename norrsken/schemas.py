@@ -43,6 +43,12 @@ NIGHT_TABLE = pa.schema(
         field("moon_altitude", pa.float32(), "degrees, apparent, without refraction"),
         field("status", _NAMES, "the first that applies: " + ", ".join(STATUSES)),
         field("reason", pa.string(), "why it is unreadable or of wrong geometry, in a few words", nullable=True),
+        field(
+            "outside",
+            pa.float32(),
+            "share of the processed frame that lies outside the picture or under the camera's mask; null unless kept",
+            nullable=True,
+        ),
         field("image", IMAGE, "the processed frame; null unless kept", nullable=True),
     ]
 )

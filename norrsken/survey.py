@@ -10,11 +10,13 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from pydantic import Field
+
 from norrsken import paths
 from norrsken.calendar import months_of_years
 from norrsken.config.base import ConfigError, Settings
 from norrsken.config.config import Config
-from norrsken.files import written_aside
+from norrsken.files import digest, written_aside
 from norrsken.nights.archive import (
     directories_by_month,
     find_tree,
@@ -40,7 +42,7 @@ class Survey(Settings):
     now, which nothing remakes. counted: the tables that count its frames. left_out: what lies below the archive's root
     but fits no pattern, as `archive.LeftOut`. truth: the folder of a simulation's truth. empty_years: years of the
     release without data. without_images: why no file of the archive is named like a frame; empty where one is.
-    warnings: sentences about what stops nothing.
+    warnings: sentences about what stops nothing. masks: SHA-256 of the files of the cameras' masks.
     """
 
     months: dict[str, list[str]]
@@ -53,6 +55,7 @@ class Survey(Settings):
     empty_years: list[int]
     without_images: str
     warnings: list[str]
+    masks: dict[str, str] = Field(default={})
 
 
 def look(config: Config) -> Survey:
@@ -105,7 +108,19 @@ def look(config: Config) -> Survey:
         empty_years=empty_years,
         without_images=why_without_images(config, leaves) if leaves else "",
         warnings=warnings,
+        masks=_masks(config),
     )
+
+
+def _masks(config: Config) -> dict[str, str]:
+    """SHA-256 of each file that is a camera's mask; raises `ConfigError` where one is not there."""
+    found = {}
+    for number, camera in enumerate(config.cameras):
+        if isinstance(camera.mask, str):
+            if not os.path.isfile(camera.mask):
+                raise ConfigError(f"cameras.{number}.mask: there is no file {camera.mask!r}")
+            found[camera.mask] = str(digest(camera.mask))
+    return found
 
 
 def _and_more(paths: list[str]) -> str:

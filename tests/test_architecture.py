@@ -15,15 +15,15 @@ PACKAGE = ROOT / "norrsken"
 FLOORS = (
     "errors", "classes", "paper", "calendar", "stages", "paths", "contents",
     "config",
-    "files", "schemas", "tables", "pages", "astronomy", "joblog",
-    "evaluation", "nights",
+    "files", "schemas", "tables", "pages", "astronomy", "stars", "lens", "colour", "joblog",
+    "evaluation", "cameras", "nights",
     "dataset", "curation",
     "simulation", "models",
     "training",
     "classify",
     "figures",
     "report", "catalogue",
-    "survey", "plan", "status", "cli", "__main__",
+    "survey", "plan", "status", "commands", "cli", "__main__",
 )  # fmt: skip
 
 #: Modules of more than `LONGEST` lines, with the reason.

@@ -41,7 +41,7 @@ from norrsken.training.features import histogram_of_gradients
 CONFIGURATION = Config.model_validate(CONFIG)
 
 DIGESTS = {
-    "nights": (3, "4f45f21efb22f1c8"),
+    "nights": (4, "97d25ce18d532a09"),
     "labels": (4, "228a9e5672f92456"),
     "dataset": (2, "e6b9ad2a2b69725f"),
     "report": (6, "c22e00d58c8b331b"),

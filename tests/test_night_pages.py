@@ -17,6 +17,7 @@ from norrsken.calendar import night_start
 from norrsken.catalogue.night_pages import write_night_pages
 from norrsken.config.jobs import NightPageSettings
 from norrsken.nights.keogram import LAYOUT, Keogram
+from norrsken.nights.keogram_axis import axis_of
 from norrsken.paper import CLASSES
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -158,6 +159,56 @@ def test_a_night_is_drawn_on_the_axis_of_its_keogram(pages: Path, page: Page) ->
                          (90, "19:30 UT: Breakup, 88 %, cloudy")):  # fmt: skip
         page.mouse.move(of_axis(minute) + scale / 2, picture["y"] + picture["height"] / 2)
         assert page.locator("#tip").inner_text() == said
+
+
+def test_a_night_has_the_axes_of_its_keogram(archive: dict[str, list[str]], tmp_path: Path, page: Page) -> None:
+    axis = axis_of(SETTINGS.site, latitude=True)
+    assert axis.right is not None
+    start = night_start(FIRST, CONFIG["site"]["longitude"])
+    Keogram(start, np.empty(0, np.int64), axis).save(tmp_path / "keograms/2014-12/2014-12-20.png")
+    table = events(tmp_path / "events.csv", [])
+    write_night_pages(**archive, events=table, lost=[], settings=SETTINGS, output=str(tmp_path / "pages"))
+    page.goto((tmp_path / "pages/2014-12.html").as_uri())
+    svg, picture = page.locator(".night").first.locator(".sky > svg"), box(page.locator(".sky img").first)
+    scale = picture["width"] / LAYOUT["width"]
+    sky, left = picture["y"] + LAYOUT["top"] * scale, picture["x"] + LAYOUT["left"] * scale
+    for side, edge in ((axis.left, left), (axis.right, left + LAYOUT["minutes"] * scale)):
+        assert svg.get_by_text(side.title, exact=True).count() == 1
+        for row, text in side.ticks:
+            label = box(
+                next(found for found in svg.get_by_text(text, exact=True).all() if abs(box(found)["x"] - edge) < 80)
+            )
+            middle = sky + (2 * row + 1) * scale
+            assert label["y"] + label["height"] / 2 == pytest.approx(middle, abs=2)
+    page.goto((tmp_path / "pages/2015-01.html").as_uri())  # nobody knows where its rows look
+    texts = page.locator(".sky > svg text").all_text_contents()
+    assert texts[:3] == ["N", "zenith", "S"]
+    assert "zenith angle" not in texts
+
+
+def test_narrower_keograms_of_earlier_versions_have_their_sky_below_the_marks(
+    archive: dict[str, list[str]], tmp_path: Path, page: Page
+) -> None:
+    path, minute = tmp_path / "keograms/2014-12/2014-12-20.png", 1000
+    picture = np.asarray(Image.open(path)).copy()
+    picture[LAYOUT["top"] : LAYOUT["top"] + LAYOUT["sky"], LAYOUT["left"] + minute : LAYOUT["left"] + minute + 10] = (
+        255,
+        0,
+        0,
+    )
+    Image.fromarray(picture[:, :1520]).save(path)
+    table = events(tmp_path / "events.csv", [])
+    write_night_pages(**archive, events=table, lost=[], settings=SETTINGS, output=str(tmp_path / "pages"))
+    page.goto((tmp_path / "pages/2014-12.html").as_uri())
+    page.wait_for_function("document.images[0].complete && document.images[0].naturalWidth === 1520")
+    place = box(page.locator(".sky > svg").first)
+    page.screenshot(path=tmp_path / "page.png")
+    seen = np.asarray(Image.open(tmp_path / "page.png").convert("RGB")).astype(int)
+    red = np.argwhere((seen[..., 0] > 200) & (seen[..., 1] < 60))
+    scale = place["width"] / LAYOUT["width"]
+    assert red[:, 1].min() == pytest.approx(place["x"] + (LAYOUT["left"] + minute) * scale, abs=1.1)
+    assert red[:, 0].min() == pytest.approx(place["y"] + 4 * scale, abs=1.1)
+    assert red[:, 0].max() + 1 == pytest.approx(place["y"] + (4 + LAYOUT["sky"]) * scale, abs=1.1)
 
 
 def test_the_longest_events_are_shown_and_pictures_load(pages: Path, page: Page) -> None:

@@ -3,23 +3,32 @@
 import json
 import shutil
 from collections import Counter
+from dataclasses import replace
 from datetime import date
+from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import CONFIG
+from numpy.typing import NDArray
 
 from norrsken import tables
 from norrsken.cli import main
+from norrsken.config.base import ConfigError
+from norrsken.config.colour import DEFAULT_TONE, Response, Tone
 from norrsken.config.config import Config
+from norrsken.config.site import Camera
 from norrsken.errors import NorrskenError
 from norrsken.nights.archive import find_directories, truth_folder
-from norrsken.nights.images import UnreadableImage, WrongGeometry, decode, turn, turn_back
+from norrsken.nights.images import UnreadableImage, WrongGeometry, decode
 from norrsken.nights.names import FrameName, NameReader
 from norrsken.simulation.archive import WRITTEN, simulate
-from norrsken.simulation.night import SUN_BELOW, Night
+from norrsken.simulation.course import MINUTES
+from norrsken.simulation.exposure import KILORAYLEIGH, MASK_LEVEL, encode, seen_by_camera
+from norrsken.simulation.night import SUN_BELOW, Night, scene
 from norrsken.simulation.truth import TRUTH_TABLE
 
 #: The last nights of spring with frames, 121 and 40 of them. With this seed the first one has a breakup to label.
@@ -216,13 +225,152 @@ def test_nights_without_darkness_have_no_frames(tmp_path: Path) -> None:
     assert simulate(configuration(tmp_path), [date(2018, 6, 10)], seed=SEED, workers=1) == 0
 
 
-def test_turning_back_undoes_the_turn() -> None:
-    frame = np.random.default_rng(0).integers(0, 256, (260, 264, 3), dtype=np.uint8)
-    camera = Config.model_validate(CONFIG).cameras[0]
-    for rotate in (0, 90, 180, 270):
-        for flip in (False, True):
-            turned = camera.model_copy(update={"rotate": rotate, "flip": flip})
-            np.testing.assert_array_equal(turn(turn_back(frame, turned), turned), frame)
+# What the configuration says of a camera.
+
+CLEAR = {**CONFIG["cameras"][0], "width": 320, "height": 240, "rotate": None, "flip": None, "block": None}
+CLEAR |= {"lens": {"zenith": (164.0, 116.0), "horizon": 97, "north": 100.0, "east": "right"}}
+
+
+def camera_with(noise: float = 0.0, simulated: dict[str, float] | None = None, **keys: object) -> Camera:
+    """A small camera, whose sensor makes no noise unless said."""
+    return Camera.model_validate({**CLEAR, **keys, "simulated": {"noise": noise, **(simulated or {})}})
+
+
+@cache
+def whole_night(cover: float) -> Night:
+    """A night in winter, with the same clouds in all minutes, and nothing else that is in the way."""
+    night = Night.of(date(2018, 1, 15), Config.model_validate(CONFIG).site, SEED)
+    none, names = np.zeros(MINUTES), ("haze", "snow", "laser", "headlight", "black")
+    weather = replace(night.weather, cover=none + cover, thickness=none + 20, **dict.fromkeys(names, none))
+    return replace(night, weather=weather)
+
+
+def frame_of(camera: Camera, cover: float = 0.0) -> NDArray[np.float64]:
+    """A dark minute, hours after twilight, with aurora."""
+    night = whole_night(cover)
+    return scene(night, night.minutes()[400], camera).photograph().astype(float)
+
+
+def test_the_mask_is_drawn_over_the_frame(tmp_path: Path) -> None:
+    """From rectangles, whose sides belong to them, and from a file."""
+    plain, drawn = frame_of(camera_with(noise=1)), frame_of(camera_with(noise=1, mask=[(150, 100, 180, 110)]))
+    changed = (plain != drawn).any(axis=2)
+    assert changed[100:111, 150:181].all()
+    assert changed.sum() == 11 * 31
+    assert (drawn[changed] == MASK_LEVEL).all()
+    path = str(tmp_path / "mask.png")
+    cv2.imwrite(path, changed * np.uint8(255))
+    np.testing.assert_array_equal(frame_of(camera_with(noise=1, mask=path)), drawn)
+    path = str(tmp_path / "small.png")
+    cv2.imwrite(path, changed[1:] * np.uint8(255))
+    with pytest.raises(ConfigError, match=r"small\.png: 320 × 239 pixels; expected those of the frame, 320 × 240"):
+        frame_of(camera_with(noise=1, mask=path))
+
+
+@pytest.mark.parametrize(("left", "top"), [(60, 80), (-200, 30), (90, -100), (3000, 0)])
+def test_a_frame_shows_what_it_has_of_the_horizon_circle(left: int, top: int) -> None:
+    """The lens puts the same in a frame that begins elsewhere; the rest lies off the frame, or the circle does."""
+    moved = {**CLEAR["lens"], "zenith": (164.0 - left, 116.0 - top)}
+    whole, cut = frame_of(camera_with()), frame_of(camera_with(lens=moved))
+    there = np.full((240 + 200, 3000 + 200 + 320, 3), whole[0, 0])
+    there[100:340, 200:520] = whole
+    there = there[top + 100 :, left + 200 :][:240, :320]
+    np.testing.assert_array_equal(cut[: len(there), : there.shape[1]], there)
+
+
+def test_noise_is_as_strong_as_the_configuration_says() -> None:
+    none = frame_of(camera_with())
+    one, two = (frame_of(camera_with(noise=noise)) - none for noise in (1, 2))
+    sky = np.s_[96:136, 144:184]
+    assert one[sky].std() > 1
+    assert two[sky].std() == pytest.approx(2 * one[sky].std(), rel=0.1)
+    assert len(np.unique(none[:10, :10].reshape(-1, 3), axis=0)) == 1, "beside the sky"
+
+
+@pytest.mark.parametrize("tone", [1.5, [(0, 0), (60, 0.01), (150, 0.2), (255, 1)]])
+def test_the_tone_says_how_light_becomes_a_level(tone: Tone) -> None:
+    """The light that the configuration's definition finds in both frames is the same."""
+    reference = (frame_of(camera_with()) / 255) ** DEFAULT_TONE
+    level = frame_of(camera_with(tone=tone))
+    light = np.interp(level, *zip(*tone, strict=True)) if isinstance(tone, list) else (level / 255) ** tone
+    assert level.max() > 60
+    np.testing.assert_allclose(light, reference, atol=0.008)
+    assert np.abs(level - frame_of(camera_with())).max() > 15
+
+
+def test_vignetting_takes_light_from_the_edge() -> None:
+    frames = [frame_of(camera_with(simulated={"vignetting": share})) for share in (0.8, 0.0)]
+    lost, full = (frame - frame[0, 0] for frame in frames)  # above the level of a closed shutter
+    lost /= np.maximum(full, 1)
+    assert lost[116, 164].min() > 0.98
+    north = lost[116 + 15 : 116 + 18, 164 + 80 : 164 + 83]  # 100° clockwise from the top
+    expected = (1 - 0.8 * (np.hypot(81, 16) / 97) ** 2) ** (1 / DEFAULT_TONE)
+    np.testing.assert_allclose(north.mean(), expected, rtol=0.08)
+
+
+@pytest.mark.parametrize("cover", [0.0, 1.0])
+def test_a_brighter_town_lights_sky_and_clouds(cover: float) -> None:
+    plain = frame_of(camera_with(), cover)
+    dark, bright = (frame_of(camera_with(simulated={"background": factor}), cover) for factor in (0.0, 5.0))
+    towards = np.radians(100 + 282)  # the azimuth of the town, where north is 100° clockwise from the top
+    column, row = (round(164 + 85 * np.sin(towards)), round(116 - 85 * np.cos(towards)))
+    at = np.s_[row - 2 : row + 3, column - 2 : column + 3, 0]
+    assert 2 * dark[at].mean() < plain[at].mean() < 0.7 * bright[at].mean()
+
+
+def test_the_response_says_which_colours_a_line_has() -> None:
+    """One number stands for the line's own colour; the others then are as strong beside it as Kiruna's camera has."""
+    green = np.array([[[0.0, 1.0, 0.0]]], np.float32)  # 1 kR
+    red = np.array([[[0.0, 0.0, 1.0]]], np.float32)
+
+    def seen(light: NDArray[np.float32], response: Response) -> list[float]:
+        camera = camera_with(response=response)
+        return (seen_by_camera(light, camera)[0, 0] / KILORAYLEIGH).round(4).tolist()
+
+    assert seen(green, {}) == pytest.approx([0.22, 0.90, 0.07])
+    assert seen(green, {427.8: 0.65, 557.7: 0.90, 630.0: 0.45}) == pytest.approx([0.22, 0.90, 0.07])
+    assert seen(green, {557.7: 0.45}) == pytest.approx([0.11, 0.45, 0.035])
+    assert seen(red, {557.7: 0.45}) == pytest.approx([0.45, 0.05, 0.03])
+    assert seen(red, {630.0: (0.1, 0.2, 0.3)}) == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_the_archive_is_written_as_the_camera_says(tmp_path: Path) -> None:
+    """With its quality; and a camera that would draw other frames writes nothing into it."""
+    camera = camera_with(simulated={"quality": 30})
+    config = configuration(tmp_path).model_copy(update={"cameras": [camera]})
+    simulate(config, NIGHTS[1:], SEED, workers=1)
+    night = Night.of(NIGHTS[1], config.site, SEED)
+    truth = tables.read(truth_folder(config.archive.root) / f"{NIGHTS[1]}.parquet", TRUTH_TABLE).to_pandas()
+    minute = night.minutes()[int(np.flatnonzero(truth["flaw"].isna())[0])]
+    frame = scene(night, minute, camera).photograph()
+    path = truth.set_index("time")["path"][night.time(minute)]
+    assert (tmp_path / "archive" / path).read_bytes() == encode(frame, 30)
+    assert len(encode(frame, 30)) < 0.5 * len(encode(frame))
+    others = [
+        {"tone": 1.8},
+        {"tone": [(0, 0), (100, 0.5), (255, 1)]},
+        {"response": {557.7: (0.1, 0.9, 0.0)}},
+        {"simulated": {"quality": 31}},
+        {"mask": [(0, 0, 9, 9)]},
+        {"lens": CLEAR["lens"] | {"east": "left"}},
+    ]
+    for other in others:
+        changed = Camera.model_validate({**CLEAR, "simulated": {"noise": 0, "quality": 30}} | other)
+        with pytest.raises(NorrskenError, match="was simulated with cameras = "):
+            simulate(config.model_copy(update={"cameras": [changed]}), NIGHTS[1:], SEED, workers=1)
+    turned = config.site.model_copy(update={"up": 5.0})
+    with pytest.raises(NorrskenError, match="was simulated with site = "):
+        simulate(config.model_copy(update={"site": turned}), NIGHTS[1:], SEED, workers=1)
+    assert simulate(config, NIGHTS[1:], SEED, workers=1) == 0
+
+
+@pytest.mark.parametrize("tone", [1.8, [(0, 0), (100, 0.5), (255, 1)]])
+def test_the_settings_of_a_camera_are_known_again(tmp_path: Path, tone: Tone) -> None:
+    """They are compared with what JSON has kept of them."""
+    camera = camera_with(tone=tone, response={557.7: (0.1, 0.9, 0.0), 630.0: 0.4}, mask=[(0, 0, 9, 9)])
+    config = configuration(tmp_path).model_copy(update={"cameras": [camera]})
+    assert simulate(config, NIGHTS[1:], SEED, workers=1) > 0
+    assert simulate(config, NIGHTS[1:], SEED, workers=1) == 0
 
 
 @pytest.mark.parametrize(
@@ -237,8 +385,6 @@ def test_misspelled_nights_are_named(nights: str, complaint: str, capsys: pytest
 
 
 def test_a_night_can_be_watched(both_nights: Path, tmp_path: Path) -> None:
-    import cv2
-
     from norrsken.nights.movie import film_night
 
     film = tmp_path / "night.webm"

@@ -14,29 +14,58 @@ from skyfield.api import Star, wgs84
 
 from norrsken.astronomy import _ephemeris, sun_and_moon_altitude
 from norrsken.config.config import load
+from norrsken.config.lens import KIRUNA_LENS
+from norrsken.config.lens import Lens as Projection
 from norrsken.config.releases import Order
-from norrsken.nights.images import process, turn
+from norrsken.config.site import Camera
+from norrsken.nights.images import process
 from norrsken.paper import CLASSES, EXCLUSIONS
-from norrsken.simulation import annotators, aurora, exposure
+from norrsken.simulation import annotators, aurora, exposure, sky
 from norrsken.simulation.course import MINUTES, OCCURRENCE, Course, course_of
-from norrsken.simulation.lens import UP_AZIMUTH, lens_of
+from norrsken.simulation.lens import Lens, lens_of, reference
 from norrsken.simulation.night import Night, scene
 from norrsken.simulation.truth import MEASURES, class_weights, labels, simulated_by
 
 CONFIG = load(ROOT / "config.yaml")
-CAMERA = CONFIG.cameras[0]
-LENS = lens_of(CAMERA)
+CAMERA, UP = CONFIG.cameras[0], CONFIG.site.up
+LENS = lens_of(CAMERA, UP)
+
+#: Kiruna's lens in a frame that is taken with `up` at the top and east right.
+UPRIGHT = Lens(720, 479, KIRUNA_LENS.model_copy(update={"north": -UP, "east": "right"}), UP)
+
+
+def camera_with(width: int, height: int, **lens: object) -> Camera:
+    """Another camera, whose sensor makes no noise."""
+    entry = {"valid_from": "2009-01-01", "width": width, "height": height, "pattern": "{time:%Y%m%dT%H%M%S}.jpg"}
+    return Camera.model_validate(entry | {"lens": lens, "simulated": {"noise": 0}})
+
+
+#: The horizon circle of the last one reaches beyond the frame on two sides.
+CAMERAS = {
+    "kiruna": CAMERA.model_copy(update={"simulated": CAMERA.simulated.model_copy(update={"noise": 0.0})}),
+    "equidistant": camera_with(
+        744, 744, zenith=(371.5, 371.5), horizon=360, projection="equidistant", north=12, east="left"
+    ),
+    "small": camera_with(320, 240, zenith=(164, 116), horizon=97, north=100, east="right"),
+    "bent": camera_with(640, 480, zenith=(320, 240), horizon=232, alpha=0.9, north=-30, east="left"),
+    "cut": camera_with(640, 480, zenith=(250.2, 200.7), horizon=300, projection="equisolid", north=200, east="right"),
+}
+
+
+@cache
+def clear_night(night: date) -> Night:
+    """A night without clouds and anything else that is in the way."""
+    drawn = Night.of(night, CONFIG.site, seed=0)
+    names = ("cover", "haze", "snow", "laser", "headlight", "black", "outage")
+    return replace(drawn, weather=replace(drawn.weather, **dict.fromkeys(names, np.zeros(MINUTES))))
 
 
 @cache
 def quiet_night(night: date) -> Night:
     """A clear night without aurora."""
-    drawn = Night.of(night, CONFIG.site, seed=0)
-    none = np.zeros(MINUTES)
+    drawn = clear_night(night)
     shining = {name: values * 0 for name, values in vars(drawn.course.aurora).items()}
-    course = replace(drawn.course, aurora=type(drawn.course.aurora)(**shining))
-    names = ("cover", "haze", "snow", "laser", "headlight", "black", "outage")
-    return replace(drawn, course=course, weather=replace(drawn.weather, **dict.fromkeys(names, none)))
+    return replace(drawn, course=replace(drawn.course, aurora=type(drawn.course.aurora)(**shining)))
 
 
 def minute_of(night: Night, moment: str) -> int:
@@ -47,50 +76,148 @@ def minute_of(night: Night, moment: str) -> int:
 
 
 def test_the_lens_is_kirunas() -> None:
-    def radius(degrees: float) -> float:
-        column, _ = LENS.pixel(np.radians([degrees]), np.radians([90.0]))
-        return float(column[0] - LENS.x)
-
-    assert (LENS.x, LENS.y) == pytest.approx((240.5, 360.5))  # turned north up
-    assert radius(90) == pytest.approx(230)
-    assert radius(1) == pytest.approx(2.8, abs=0.05)
-    # The crop reaches 128 pixels on the axes and 181 in the corners.
-    assert radius(47) == pytest.approx(128, abs=1.5)
-    assert radius(68) == pytest.approx(181, abs=1.5)
+    """The turn of a camera that has no lens of its own says how Kiruna's stands in its frame."""
+    assert Lens(720, 479, KIRUNA_LENS, UP) == LENS
+    zenith, north, east = (LENS.projection.pixel(*at) for at in ((0, 0), (1, np.radians(UP)), (1, np.radians(UP + 90))))
+    assert zenith == (360.5, 240.5)
+    assert north[0] < zenith[0] - 100  # the archived frame has magnetic north on the left and east at the bottom
+    assert east[1] > zenith[1] + 100
 
 
-def test_directions_of_the_grid_and_pixels_of_directions_agree() -> None:
-    grid = LENS.directions(33)
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_the_turn_of_a_camera_brings_up_to_the_top(rotate: int, flip: bool) -> None:
+    """Where Kiruna's camera is mounted otherwise, its processed frames are the same."""
+    width, height = (720, 479) if rotate in (90, 270) else (479, 720)
+    changed = {"rotate": rotate, "flip": flip, "width": width, "height": height}
+    assert_the_same_sky(CAMERAS["kiruna"].model_copy(update=changed), 573, least=0.99)
+
+
+@pytest.mark.parametrize("name", CAMERAS)
+def test_directions_of_the_grid_and_pixels_of_directions_agree(name: str) -> None:
+    lens = lens_of(CAMERAS[name], UP)
+    grid = lens.directions(33)
     inside = grid.radius < 0.95
-    column, row = LENS.pixel(grid.zenith[inside].astype(float), np.arctan2(grid.east, grid.north)[inside].astype(float))
-    cells_x = (column - LENS.window[1].start + 0.5) * 33 / LENS.side - 0.5
-    expected = np.broadcast_to(np.arange(33), (33, 33))[inside]
-    np.testing.assert_allclose(cells_x, expected, atol=0.02)
-    cells_y = (row - LENS.window[0].start + 0.5) * 33 / LENS.side - 0.5
-    np.testing.assert_allclose(cells_y, np.broadcast_to(np.arange(33)[:, None], (33, 33))[inside], atol=0.02)
+    azimuth = np.arctan2(grid.east, grid.north)[inside].astype(float) + np.radians(UP)
+    pixels = lens.projection.pixel(grid.zenith[inside].astype(float), azimuth, np)
+    for at, first, expected in zip(
+        pixels, reversed(lens.corner), np.meshgrid(np.arange(33), np.arange(33)), strict=True
+    ):
+        np.testing.assert_allclose((at - first + 0.5) * 33 / lens.side - 0.5, expected[inside], atol=0.02)
+
+
+# The same sky through any lens.
+
+
+def photographed(camera: Camera, minute: int) -> NDArray[np.uint8]:
+    """A minute of a clear night with much aurora: 573 and 783 are breakups."""
+    return scene(clear_night(date(2015, 3, 17)), minute, camera).photograph()
+
+
+def assert_the_same_sky(camera: Camera, minute: int, least: float) -> None:
+    """The processed frame correlates with that of Kiruna's camera, and is as bright."""
+    ours, other = (process(photographed(c, minute), c, UP).astype(float) for c in (CAMERAS["kiruna"], camera))
+    seen = other.any(axis=2)  # the rest lies outside the picture
+    assert seen.mean() > 0.95
+    assert np.corrcoef(ours[seen].ravel(), other[seen].ravel())[0, 1] > least
+    assert other[seen].mean() == pytest.approx(ours[seen].mean(), abs=3)
+
+
+@pytest.mark.parametrize("minute", [573, 783])
+@pytest.mark.parametrize("name", ["equidistant", "small", "bent", "cut"])
+def test_every_camera_sees_the_same_sky(name: str, minute: int) -> None:
+    assert_the_same_sky(CAMERAS[name], minute, least=0.99)
+
+
+@pytest.mark.parametrize("name", ["equidistant", "small", "bent", "cut"])
+def test_the_truth_is_that_of_the_sky_whatever_the_camera(name: str) -> None:
+    """Its colours too: a camera that sees no red changes nothing of what there is."""
+    night = clear_night(date(2015, 3, 17))
+    cloudy = replace(night, weather=replace(night.weather, cover=np.full(MINUTES, 0.6)))
+    camera = CAMERAS[name].model_copy(update={"response": {630.0: (0.0, 0.0, 0.0)}})
+    for one, minute in ((night, 573), (cloudy, 573), (cloudy, 690), (night, 783)):
+        ours, other = (vars(scene(one, minute, of).shares) for of in (CAMERA, camera))
+        assert other == pytest.approx(ours, abs=0.02)
+        assert (ours["cloud"] > 0.1) is (one is cloudy)
+
+
+@pytest.mark.parametrize("name", CAMERAS)
+def test_the_truth_is_measured_where_the_reference_grid_looks(name: str) -> None:
+    grid, cells = lens_of(CAMERAS[name], UP).grid, lens_of(CAMERAS[name], UP).measured
+    for towards in ("north", "east"):
+        ours, other = (getattr(of, towards) * of.zenith for of in (grid, reference()))
+        np.testing.assert_allclose(ours[cells], other, atol=np.radians(0.8))
+    assert reference().north[0, 32] > 0.99
+    assert reference().east[32, -1] > 0.99
+
+
+def test_an_arc_is_an_arc_in_truth() -> None:
+    night = quiet_night(date(2018, 1, 15))
+    truth = scene(replace(night, course=one_arc(100.0)), minute_of(night, "2018-01-15T21:00"), CAMERA).shares
+    assert truth.arcs > 0.05
+    assert truth.span > 0.95
+    assert truth.breakup + truth.discrete < 0.01
+
+
+def test_a_star_is_as_bright_beside_the_sky_as_the_pixels_are_small() -> None:
+    """A pixel of twice the width holds four times the sky, and one star."""
+    night, kirunas = quiet_night(date(2018, 1, 15)), sky.stars(quiet_night(date(2018, 1, 15)).heavens, 600, LENS)
+    wide = Lens(360, 240, KIRUNA_LENS.model_copy(update={"zenith": (180.0, 120.0), "horizon": 115.0}), UP)
+    np.testing.assert_allclose(4 * sky.stars(night.heavens, 600, wide).colour, kirunas.colour, rtol=1e-5)
+
+
+def test_the_aurora_lies_across_the_azimuth_up() -> None:
+    """Where `up` is 60°, the same arc is seen 60° farther to the east, in a frame that has true north at the top."""
+
+    def direction(lens: Lens) -> float:
+        light = seen(one_arc(150.0), lens)[..., 1].astype(float) * (lens.grid.radius < 0.95)
+        down, right = (np.mgrid[: len(light), : len(light)] - len(light) // 2) * light
+        return float(np.degrees(np.arctan2(right.sum(), -down.sum())))
+
+    true_north_up = KIRUNA_LENS.model_copy(update={"north": 0.0, "east": "right"})
+    turned = direction(Lens(720, 479, true_north_up, 60.0))
+    assert turned - direction(UPRIGHT) == pytest.approx(60, abs=1)
+    assert 30 < turned < 90
+
+
+def expected_pixel(lens: Projection, altitude: float, azimuth: float) -> tuple[float, float]:
+    """Column and row by the definition in `config.yaml`'s schema, degrees: written down here a second time."""
+    alpha = {"equidistant": 1e-6, "equisolid": 0.5, "sine": lens.alpha}[lens.projection]
+    r = lens.horizon * np.sin(np.radians(alpha * (90 - altitude))) / np.sin(np.radians(alpha * 90))
+    clockwise = np.radians(lens.north + (azimuth if lens.east == "right" else -azimuth))
+    return lens.zenith[0] + r * np.sin(clockwise), lens.zenith[1] - r * np.cos(clockwise)
+
+
+#: Right ascension (hours, minutes, seconds) and declination (degrees, minutes, seconds).
+POLARIS, VEGA = ((2, 31, 49.1), (89, 15, 51)), ((18, 36, 56.3), (38, 47, 1))
+
+
+@pytest.mark.parametrize("star", [POLARIS, VEGA])
+@pytest.mark.parametrize("name", [*CAMERAS, "random"])
+def test_stars_stand_where_skyfield_and_the_lens_say(
+    name: str, star: tuple[tuple[float, ...], tuple[float, ...]]
+) -> None:
+    """Stars, whose position is typed in here, are the brightest points around, within a pixel."""
+    night = quiet_night(date(2018, 1, 15))
+    timescale, ephemeris = _ephemeris()
+    place = ephemeris["earth"] + wgs84.latlon(CONFIG.site.latitude, CONFIG.site.longitude)
+    moment = place.at(timescale.utc(2018, 1, 15, 20))
+    altitude, azimuth, _ = moment.observe(Star(ra_hours=star[0], dec_degrees=star[1])).apparent().altaz()
+    assert altitude.degrees > 10
+    a, b, c, d = np.random.default_rng(4).uniform(size=4)
+    turned = {"zenith": (300 + 40 * a, 300 + 40 * b), "horizon": 270, "alpha": 0.3 + 0.7 * c, "north": 360 * d}
+    camera = camera_with(640, 640, **turned, east="right") if name == "random" else CAMERAS[name]
+    lens = camera.lens or KIRUNA_LENS
+    column, row = expected_pixel(lens, altitude.degrees, azimuth.degrees)
+    image = scene(night, minute_of(night, "2018-01-15T20:00"), camera).photograph().astype(int).sum(axis=2)
+    x, y = round(column), round(row)
+    patch = image[y - 5 : y + 6, x - 5 : x + 6]
+    at = np.unravel_index(patch.argmax(), patch.shape)
+    assert np.hypot(at[0] - 5, at[1] - 5) <= 1.5
+    assert patch.max() > np.median(patch) + 25
 
 
 # The true sky.
-
-
-def test_stars_stand_where_skyfield_says() -> None:
-    """Vega, whose position is typed in here, is among the brightest points of the frame, within a pixel."""
-    night = quiet_night(date(2018, 1, 15))
-    minute = minute_of(night, "2018-01-15T20:00")
-    timescale, ephemeris = _ephemeris()
-    place = ephemeris["earth"] + wgs84.latlon(CONFIG.site.latitude, CONFIG.site.longitude)
-    vega = Star(ra_hours=(18, 36, 56.3), dec_degrees=(38, 47, 1))
-    altitude, azimuth, _ = place.at(timescale.utc(2018, 1, 15, 20)).observe(vega).apparent().altaz()
-    assert altitude.degrees > 10
-    column, row = LENS.pixel(
-        np.array([np.pi / 2 - altitude.radians]), np.array([azimuth.radians - np.radians(UP_AZIMUTH)])
-    )
-    image = turn(scene(night, minute, CAMERA).photograph(), CAMERA).astype(int).sum(axis=2)
-    x, y = round(float(column[0])), round(float(row[0]))
-    patch = image[y - 8 : y + 9, x - 8 : x + 9]
-    at = np.unravel_index(patch.argmax(), patch.shape)
-    assert np.hypot(at[0] - 8, at[1] - 8) <= 1.5
-    assert patch.max() > np.median(patch) + 60
 
 
 def test_the_moon_is_where_it_should_be() -> None:
@@ -98,25 +225,21 @@ def test_the_moon_is_where_it_should_be() -> None:
     minute = minute_of(night, "2018-01-30T22:00")  # nearly full, high in the south
     altitude, azimuth = night.heavens.moon_altitude[minute], night.heavens.moon_azimuth[minute]
     assert altitude > 20
-    zenith, from_up = np.radians([90 - altitude]), np.radians([azimuth - UP_AZIMUTH])
-    column, row = LENS.pixel(zenith, from_up)
-    image = turn(scene(night, minute, CAMERA).photograph(), CAMERA)[..., 1].astype(float)
+    column, row = expected_pixel(KIRUNA_LENS, float(altitude), float(azimuth))
+    image = scene(night, minute, CAMERA).photograph()[..., 1].astype(float)
     brightest = np.argwhere(image >= np.percentile(image, 99.9)).mean(axis=0)
-    assert np.hypot(brightest[0] - row[0], brightest[1] - column[0]) < 8
+    assert np.hypot(brightest[0] - row, brightest[1] - column) < 8
 
 
 def test_twilight_is_blue_and_in_the_direction_of_the_sun() -> None:
     night = quiet_night(date(2018, 1, 15))
     minute = night.minutes()[5]
-    image = turn(scene(night, minute, CAMERA).photograph(), CAMERA).astype(float)
-    column, row = LENS.pixel(
-        np.radians([75.0, 75.0]), np.radians(night.heavens.sun_azimuth[minute] - UP_AZIMUTH + [0, 180])
-    )
-    toward, away = (
-        image[round(y) - 3 : round(y) + 4, round(x) - 3 : round(x) + 4].mean() for x, y in zip(column, row, strict=True)
-    )
+    image = scene(night, minute, CAMERA).photograph().astype(float)
+    sun = float(night.heavens.sun_azimuth[minute])
+    pixels = (expected_pixel(KIRUNA_LENS, 15.0, azimuth) for azimuth in (sun, sun + 180))
+    toward, away = (image[round(y) - 3 : round(y) + 4, round(x) - 3 : round(x) + 4].mean() for x, y in pixels)
     assert toward > away
-    centre = image[340:380, 220:260].mean(axis=(0, 1))
+    centre = image[220:260, 340:380].mean(axis=(0, 1))
     assert centre[2] > centre[1] > centre[0]
 
 
@@ -138,9 +261,9 @@ def one_arc(north: float) -> Course:
     return replace(drawn, aurora=type(drawn.aurora)(**shining))
 
 
-def seen(course: Course) -> NDArray[np.float32]:
+def seen(course: Course, lens: Lens = UPRIGHT) -> NDArray[np.float32]:
     now = course.aurora.at(0)
-    return aurora.lines(now, aurora.flux(now, course.seed, 0), LENS)
+    return aurora.lines(now, aurora.flux(now, course.seed, 0), lens)
 
 
 def row_of(light: NDArray[np.float32]) -> float:
@@ -162,12 +285,12 @@ def test_the_red_border_of_a_northern_arc_lies_towards_the_zenith() -> None:
 
 def test_field_lines_meet_in_the_magnetic_zenith() -> None:
     """12.5° south of the zenith all heights look at the same field line."""
-    grid = LENS.grid
+    grid = UPRIGHT.grid
     south = np.hypot(grid.zenith - np.radians(aurora.LEAN), 0.5 * (grid.north + 1)) + 9 * (grid.north > 0)
     cell = np.unravel_index(south.argmin(), south.shape)
-    lowest, highest = (aurora._layer(LENS, height, aurora.MAP_CELLS, 1) for height in (100.0, 250.0))
+    lowest, highest = (aurora._layer(grid, height, aurora.MAP_CELLS) for height in (100.0, 250.0))
     assert abs(lowest[1][cell] - highest[1][cell]) < 1.5  # cells of the map
-    overhead = LENS.grid.zenith.shape[0] // 2, LENS.grid.zenith.shape[0] // 2
+    overhead = len(grid.zenith) // 2, len(grid.zenith) // 2
     assert abs(lowest[1][overhead] - highest[1][overhead]) > 10
 
 
@@ -176,7 +299,7 @@ def test_the_aurora_moves_from_minute_to_minute_but_does_not_jump() -> None:
         quiet_night(date(2015, 3, 20)), course=course_of(date(2015, 3, 20), 10.7, 20.42, np.random.default_rng(5))
     )
     start = minute_of(night, "2015-03-20T20:00")
-    frames = [process(scene(night, start + i, CAMERA).photograph(), CAMERA).astype(float) for i in (0, 1, 30)]
+    frames = [process(scene(night, start + i, CAMERA).photograph(), CAMERA, UP).astype(float) for i in (0, 1, 30)]
     near, far = (np.corrcoef(frames[0].ravel(), other.ravel())[0, 1] for other in frames[1:])
     assert far < near < 0.999
     assert near > 0.6

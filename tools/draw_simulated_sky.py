@@ -12,15 +12,19 @@ from numpy.typing import NDArray
 
 from norrsken.config.config import load
 from norrsken.figures.frames import draw_samples
-from norrsken.nights.images import process, turn
+from norrsken.nights.images import process, upright
 from norrsken.paper import CLASSES
+from norrsken.simulation.lens import lens_of
 from norrsken.simulation.night import Night, scene
 from norrsken.simulation.truth import class_weights
 
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs/images"
 CONFIG = load(ROOT / "config.yaml")
-CAMERA = CONFIG.cameras[0]
+CAMERA, UP = CONFIG.cameras[0], CONFIG.site.up
+
+#: The same camera with the lens that it has for the simulation, by which its frames are turned north up.
+LENS_CAMERA = CAMERA.model_copy(update={"lens": lens_of(CAMERA, UP).projection})
 
 
 def nights() -> Iterator[Night]:
@@ -42,7 +46,7 @@ def classes(each: int) -> dict[str, list[NDArray[np.uint8]]]:
             weights = class_weights({name: np.array([value]) for name, value in asdict(shown.shares).items()})[0]
             name = CLASSES[int(weights.argmax())]
             if weights.max() > 0.85 and shown.shares.cloud < 0.2 and len(found[name]) < each and name not in seen:
-                found[name].append(process(shown.photograph(), CAMERA))
+                found[name].append(process(shown.photograph(), CAMERA, UP))
                 seen.add(name)
         if all(len(found[name]) == each for name in CLASSES):
             return {name: found[name] for name in CLASSES}
@@ -88,7 +92,7 @@ def weather() -> NDArray[np.uint8]:
         for name, where in WEATHER:
             minutes = np.flatnonzero(where(night))
             if name not in pictures and len(minutes):
-                image = turn(scene(night, int(minutes[len(minutes) // 2]), CAMERA).photograph(), CAMERA)[121:601]
+                image = upright(scene(night, int(minutes[len(minutes) // 2]), CAMERA).photograph(), LENS_CAMERA, UP)
                 picture = cv2.resize(image, (320, 320), interpolation=cv2.INTER_AREA)
                 cv2.putText(picture, name, (6, 314), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (230, 230, 230), 1, cv2.LINE_AA)
                 pictures[name] = np.asarray(picture, np.uint8)

@@ -69,7 +69,7 @@ def measured(config: Config, night: date) -> pd.DataFrame:
     for i, minute in enumerate(np.concatenate(chosen).tolist()):
         shown = scene(whole, minute, camera)
         light = sky.moonlight(whole.heavens, minute) + sky.twilight(float(whole.heavens.sun_altitude[minute]))
-        frame = process(shown.photograph(), camera)[None]
+        frame = process(shown.photograph(), camera, config.site.up)[None]
         rows.append({
             "night": night,
             "measures": condition.measure(frame)[0],

@@ -16,6 +16,24 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOURS = np.float32(24)
 
 
+#: Degrees on both sides over which the gradient of magnetic latitude is taken.
+_STEP = 0.5
+
+
+def magnetic_north(site: Place, time: int) -> float:
+    """The azimuth in which quasi-dipole latitude grows most, degrees east of true north: arcs lie across it.
+
+    time: milliseconds since 1970 UTC.
+    """
+
+    def latitude(north: float, east: float) -> float:
+        away = site.model_copy(update={"latitude": site.latitude + north, "longitude": site.longitude + east})
+        return float(magnetic_coordinates(np.array([time], np.int64), away)[0][0])
+
+    northward, eastward = latitude(_STEP, 0) - latitude(-_STEP, 0), latitude(0, _STEP) - latitude(0, -_STEP)
+    return float(np.degrees(np.arctan2(eastward / np.cos(np.radians(site.latitude)), northward)))
+
+
 def magnetic_coordinates(times: NDArray[np.int64], site: Place) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Quasi-dipole latitude of the site, degrees, and magnetic local time there, hours in [0, 24): each (n,) float32.
 

@@ -26,6 +26,7 @@ from norrsken.config.jobs import NightPageSettings
 from norrsken.config.label_set import LabelSet
 from norrsken.files import csv_rows, directory_written_aside
 from norrsken.nights.keogram import LAYOUT, STEP
+from norrsken.nights.keogram_axis import axis_in
 from norrsken.nights.kept import Lost, lost_nights
 from norrsken.pages import write_frame, write_page
 
@@ -95,7 +96,7 @@ def write_night_pages(
                     _night(path, frames, label_set)
                     | {"gone": gone, "samples": samples, "keogram": picture and picture.name}
                 )
-                drawn.append(_drawn(frames, samples))
+                drawn.append(_drawn(frames, samples) | {"axis": picture and axis_in(picture)})
             page = {
                 **common,
                 **_summary(rows, label_set),

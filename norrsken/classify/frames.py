@@ -11,11 +11,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pandas.api.typing import NaTType
 
 from norrsken import schemas, tables
 from norrsken.classify.files import Problem, frame_files, frame_name, of_system
-from norrsken.classify.model import FrameModel, of_known_cameras, replaced_on, unknown_camera
-from norrsken.config.site import FrameSource
+from norrsken.classify.model import FrameModel, of_known_cameras, replaced_on, require_grid, unknown_camera
+from norrsken.config.site import Camera, FrameSource
 from norrsken.errors import NorrskenError
 from norrsken.files import ahead
 from norrsken.nights.images import UnreadableImage, WrongGeometry, process, read_frame
@@ -32,20 +33,27 @@ class Frames:
     """Processed frames: names (n,), times, images (n, 128, 128, 3) uint8."""
 
     names: Sequence[str]
-    times: Sequence[pd.Timestamp]
+    times: Sequence[pd.Timestamp | NaTType]
     images: NDArray[np.uint8]
 
 
 def classify(
-    model: FrameModel, paths: Iterable[str], problems: dict[str, Problem], done: Container[str] = ()
+    model: FrameModel,
+    paths: Iterable[str],
+    problems: dict[str, Problem],
+    done: Container[str] = (),
+    source: FrameSource | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Classify the frames of night tables and pictures, a table of at most some hundred frames at a time.
 
     Columns: frame (see `files.frame_name`, or the frame id), time, label, and the probability of each class of the
-    model. Frames in `done` are left out. So are files that cannot be read or do not fit the model, and why is added to
-    `problems`, by path.
+    model. The time is empty where the names of a camera's files tell none. source: of the pictures; None: they are of
+    the cameras that the model was trained on. Frames in `done` are left out. So are files that cannot be read or do not
+    fit the model, and why is added to `problems`, by path.
     """
-    for frames in ahead(_read(model, paths, problems, done)):
+    if source is not None:
+        require_grid(source, model)
+    for frames in ahead(_read(model, paths, problems, done, source or model.source)):
         probabilities = model.predict(frames.images)
         scores = {schemas.p(name): probabilities[:, i] for i, name in enumerate(model.classes)}
         labels = model.labels(probabilities)
@@ -53,7 +61,11 @@ def classify(
 
 
 def _read(
-    model: FrameModel, paths: Iterable[str], problems: dict[str, Problem], done: Container[str]
+    model: FrameModel,
+    paths: Iterable[str],
+    problems: dict[str, Problem],
+    done: Container[str],
+    source: FrameSource,
 ) -> Iterator[Frames]:
     """Read the night tables among the paths in their order; pictures between two of them are read together."""
     pictures: list[str] = []
@@ -61,7 +73,7 @@ def _read(
     read: set[str] = set()
     for path in dict.fromkeys(frame_files(paths, problems)):
         if path.lower().endswith(".parquet"):
-            yield from _read_pictures(pictures, model.source, problems)
+            yield from _read_pictures(pictures, source, problems)
             pictures = []
             try:
                 for frames in _read_night_table(path, model, done, read):
@@ -76,7 +88,7 @@ def _read(
                 problems[path] = of_system(cause) if isinstance(cause, OSError) else Problem(text, lasting=True)
         elif frame_name(path) not in done:
             pictures.append(path)
-    yield from _read_pictures(pictures, model.source, problems)
+    yield from _read_pictures(pictures, source, problems)
 
 
 def _read_night_table(path: str, model: FrameModel, done: Container[str], read: Container[str]) -> Iterator[Frames]:
@@ -99,20 +111,27 @@ def _read_pictures(paths: Sequence[str], source: FrameSource, problems: dict[str
     """Decode and process archived pictures in threads, which run at the same time: no step holds Python's lock."""
     reader = NameReader(source.cameras, source.clock)
 
-    def read(path: str) -> tuple[str, pd.Timestamp, NDArray[np.uint8]] | None:
+    def camera_and_time(path: str) -> tuple[Camera, pd.Timestamp | NaTType]:
+        name = reader.read(os.path.basename(path))
+        if isinstance(name, str):
+            number = reader.without_time(os.path.basename(path))
+            if number is not None:
+                return source.cameras[number], pd.NaT
+            os.stat(path)  # it says so where there is no such file
+            patterns = ", ".join(repr(camera.pattern) for camera in source.cameras)
+            raise UnreadableImage(f"{name}; the pattern is {patterns or 'of no camera'}")
+        camera = source.cameras[name.camera]
+        day = replaced_on(source, camera, name.time.date())
+        if day is not None:
+            raise UnreadableImage(
+                f"another camera came on {day}, which the model does not know; classify the night table"
+            )
+        return camera, pd.Timestamp(name.time)
+
+    def read(path: str) -> tuple[str, pd.Timestamp | NaTType, NDArray[np.uint8]] | None:
         try:
-            name = reader.read(os.path.basename(path))
-            if isinstance(name, str):
-                os.stat(path)  # it says so where there is no such file
-                patterns = ", ".join(repr(camera.pattern) for camera in source.cameras)
-                raise UnreadableImage(f"{name}; the model knows {patterns or 'no camera'}")
-            camera = source.cameras[name.camera]
-            day = replaced_on(source, camera, name.time.date())
-            if day is not None:
-                raise UnreadableImage(
-                    f"another camera came on {day}, which the model does not know; classify the night table"
-                )
-            return frame_name(path), pd.Timestamp(name.time), process(read_frame(path, camera), camera)
+            camera, time = camera_and_time(path)
+            return frame_name(path), time, process(read_frame(path, camera), camera, source.up)
         except OSError as error:
             problems[path] = of_system(error)
         except (UnreadableImage, WrongGeometry) as error:

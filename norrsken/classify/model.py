@@ -91,15 +91,15 @@ class FrameClassifier:
 
 
 def of_known_cameras(path: str | Path, times: pa.ChunkedArray, model: FrameModel) -> NDArray[np.bool_]:
-    """Which frames of a night table are of cameras like those that the model was trained on: times (n,) → (n,).
+    """Which frames of a night table are on a grid that the model was trained on: times (n,) → (n,).
 
     Raises `ClassifyError` where frames were processed otherwise than for the model.
     """
     source = tables.frame_source(path)
     if source.processing != model.source.processing:
         raise unknown_camera(path, model)
-    geometries = _geometries(model.source)
-    changes = [(camera.valid_from, _geometry(camera) in geometries) for camera in source.cameras]
+    grids = _grids(model.source)
+    changes = [(camera.valid_from, camera.grid in grids) for camera in source.cameras]
     changes = sorted([(date.min, False), *changes, *((day, False) for day in source.replaced)])
     days, known = (np.array(column) for column in zip(*changes, strict=True))
     taken = times.cast(pa.timestamp("ms")).to_numpy()
@@ -118,22 +118,23 @@ def unknown_camera(path: str | Path, model: FrameModel) -> ClassifyError:
     return ClassifyError(f"{path}: its frames are {processed}; {model.path} knows {_described(model.source)}")
 
 
-def _geometry(camera: Camera) -> tuple[int, int, int, bool, int]:
-    """What decides which pixels a camera's frame gives: width, height, rotation, flip and block."""
-    return camera.width, camera.height, camera.rotate, camera.flip, camera.block
+def require_grid(source: FrameSource, model: FrameModel) -> None:
+    """Raise `ClassifyError` where none of the cameras gives frames on a grid that the model knows."""
+    known = _grids(model.source)
+    if not any(camera.grid in known for camera in source.cameras):
+        raise ClassifyError(
+            f"the cameras' frames are {_described(source)}; {model.path} knows {_described(model.source)}: a lens "
+            "brings a camera to the reference grid"
+        )
 
 
-def _geometries(source: FrameSource) -> list[tuple[int, int, int, bool, int]]:
-    """The geometries of the cameras, each once."""
-    return list(dict.fromkeys(map(_geometry, source.cameras)))
+def _grids(source: FrameSource) -> list[str]:
+    """The grids of the cameras' frames, each once."""
+    return list(dict.fromkeys(camera.grid for camera in source.cameras))
 
 
 def _described(source: FrameSource) -> str:
-    cameras = (
-        f"{width} × {height} pixels, rotated by {rotate}°{', flipped' * flip}, in blocks of {block}"
-        for width, height, rotate, flip, block in _geometries(source)
-    )
-    return f"{' or '.join(cameras) or 'of no camera'} (processing {source.processing})"
+    return f"{' or '.join(_grids(source)) or 'of no camera'} (processing {source.processing})"
 
 
 class Member(Settings):

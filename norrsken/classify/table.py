@@ -15,6 +15,7 @@ import pandas as pd
 from norrsken.classify.files import KnownFrames, Problem, frame_files, frame_name
 from norrsken.classify.frames import classify
 from norrsken.classify.model import ClassifyError, FrameModel
+from norrsken.config.site import FrameSource
 from norrsken.files import csv_rows
 from norrsken.schemas import p
 
@@ -110,14 +111,18 @@ def _lock(file: FileIO, path: Path) -> None:
 
 
 def follow(
-    model: FrameModel, paths: Sequence[str], frames: ClassifiedFrames, seconds: float
+    model: FrameModel,
+    paths: Sequence[str],
+    frames: ClassifiedFrames,
+    seconds: float,
+    source: FrameSource | None = None,
 ) -> Iterator[tuple[int, dict[str, Problem]]]:
     """Look for new files again and again, without end, and add their frames.
 
     Yields after each look how many frames it has added, and which files cannot be classified, and why. A file that
     cannot be read may still be written: it counts as such only when the next look finds it unchanged, and it is tried
     again when it changes. What the system says of a file, such as a missing permission, may pass: it is said once, and
-    the file is tried at each look.
+    the file is tried at each look. source: as `classify` takes it.
     """
     finished: dict[str, State] = {}  # night tables that are done, and files that cannot be classified
     before: dict[str, tuple[State | None, Problem]] = {}  # what was wrong when a file was last tried
@@ -127,7 +132,7 @@ def follow(
         states = {p: _state(p) for p in frame_files(paths, problems) if frame_name(p) not in frames.done}
         new = {path: state for path, state in states.items() if finished.get(path) != state}
         known = len(frames.done)
-        for table in classify(model, new, problems, frames.done):
+        for table in classify(model, new, problems, frames.done, source):
             frames.append(table)
         finished |= {
             path: state for path, state in new.items() if path not in problems and frame_name(path) not in frames.done

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from norrsken import paths
-from norrsken.config.base import ConfigError, Name, Settings, keys_of, problem_sentence
+from norrsken.config.base import ConfigError, Name, keys_of, problem_sentence
 from norrsken.config.frames_release import FramesRelease, FramesSettings
 from norrsken.config.jobs import (
     ExportSettings,
@@ -27,8 +27,9 @@ from norrsken.config.jobs import (
 )
 from norrsken.config.label_set import DEFAULT, LabelSet, read_label_set
 from norrsken.config.models import Features, Model
+from norrsken.config.observatory import Observatory
 from norrsken.config.releases import ArchiveRelease, Release
-from norrsken.config.site import Archive, Camera, Filter, KeogramSettings, Site
+from norrsken.config.site import Archive, Camera, Filter, KeogramSettings
 from norrsken.config.yaml_files import read_yaml
 from norrsken.contents import WITHOUT_CLASSES
 from norrsken.errors import quoted
@@ -38,11 +39,9 @@ RESERVED_RELEASES = {"nights", "keograms", "logs", "benchmarks", "curation"}
 RESERVED_SPLITS = {"features", "report", "catalogue", "labelling", "disagreements"}
 
 
-class Config(Settings):
+class Config(Observatory):
     """The whole of `config.yaml`."""
 
-    site: Site
-    cameras: list[Camera] = Field(min_length=1)
     archive: Archive
     filter: Filter = Filter()
     keogram: KeogramSettings = KeogramSettings()
@@ -56,11 +55,16 @@ class Config(Settings):
         min_length=1, description="Each model is run once with each of these seeds; one that needs none, with the first"
     )
 
+    @field_validator("cameras")
+    @classmethod
+    def _names_tell_times(cls, cameras: list[Camera]) -> list[Camera]:
+        for camera in cameras:
+            if not camera.has_time:
+                raise ValueError(f"pattern {camera.pattern!r} has no time field, such as {{time:%Y%m%dT%H%M%S}}")
+        return cameras
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        dates = [camera.valid_from for camera in self.cameras]
-        if dates != sorted(set(dates)):
-            raise ValueError("cameras must stand in order of valid_from, each date once")
         for name, release in self.releases.items():
             taken = [n for n in [name] if n in RESERVED_RELEASES] + [n for n in release.splits if n in RESERVED_SPLITS]
             if taken:
@@ -126,8 +130,12 @@ class Config(Settings):
 
     # Each rule of the workflow is given only the part that it needs: a change elsewhere does not repeat its jobs.
 
-    def night_settings(self, cameras: list[Camera]) -> NightSettings:
-        """The settings of night tables for a time in which these cameras were in force."""
+    def night_settings(self, cameras: list[Camera], masks: Mapping[str, str] | None = None) -> NightSettings:
+        """The settings of night tables for a time in which these cameras were in force.
+
+        masks: SHA-256 of the files of cameras' masks, so that another picture in one of them makes the tables anew.
+        """
+        of_these = {str(camera.mask) for camera in cameras}
         return NightSettings(
             site=self.site.place,
             cameras=cameras,
@@ -136,6 +144,7 @@ class Config(Settings):
             keogram=self.keogram,
             clock=self.archive.clock,
             folders=self.archive.folders,
+            masks={path: digest for path, digest in (masks or {}).items() if path in of_these},
         )
 
     def keogram_page_settings(self) -> KeogramPageSettings:
@@ -216,7 +225,7 @@ class Config(Settings):
                 settings = FigureSettings(responses={c.name: c.response for c in self.cameras if c.response})
             case "processing":
                 nights, root = os.path.dirname(paths.NIGHTS), self.archive.root
-                settings = FigureSettings(cameras=self.cameras, root=root, nights=nights)
+                settings = FigureSettings(cameras=self.cameras, up=self.site.up, root=root, nights=nights)
             case "samples":
                 settings = FigureSettings(**shown)
             case _:

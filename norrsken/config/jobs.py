@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from norrsken.config.base import Name, Settings
+from norrsken.config.colour import Response
 from norrsken.config.directories import Folders
 from norrsken.config.label_set import DEFAULT, Label, LabelNames, LabelSet, read_label_set
 from norrsken.config.models import Features, Model
@@ -21,6 +22,7 @@ class NightSettings(Settings):
     keogram: KeogramSettings
     clock: str = Field(default="UTC", exclude_if=lambda clock: clock == "UTC")
     folders: Folders = Field(default="day", exclude_if=lambda folders: folders == "day")
+    masks: dict[str, str] = Field(default={}, exclude_if=lambda masks: not masks)
 
 
 class KeogramPageSettings(Settings):
@@ -104,8 +106,9 @@ class FigureSettings(Settings):
     seeds: dict[Name, list[int]] = Field(default={})
     methods: dict[Name, str] = Field(default={})
     kinds: dict[Name, str] = Field(default={})
-    responses: dict[str, dict[float, float]] = Field(default={})
+    responses: dict[str, Response] = Field(default={})
     cameras: list[Camera] = Field(default=[])
+    up: float = 0.0
     root: str = ""
     nights: str = ""
     label_set: LabelSet | None = None

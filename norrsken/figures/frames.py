@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Polygon
 from numpy.typing import NDArray
 
 from norrsken.config.label_set import LabelSet
@@ -50,22 +50,20 @@ def _draw_compass(axes: Any) -> None:
 
 def draw_processing(
     raw: NDArray[np.uint8],
-    box: tuple[slice, slice],
+    outline: NDArray[np.float64],
     processed: NDArray[np.uint8],
     title: str,
     path: str | os.PathLike[str],
 ) -> None:
     """A raw frame with the crop's frame in red, and the processed frame beside it, as the paper's Figure 2.
 
-    raw: (height, width, 3), as archived. box: its rows and columns under the crop. processed: (128, 128, 3).
+    raw: (height, width, 3), as archived. outline: x and y of the crop's edge in it, (n, 2). processed: (128, 128, 3).
     """
     height, width = raw.shape[:2]
     figure = Figure(figsize=(4 * width / height + 4.4, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[width / height, 1])
     left.imshow(raw)
-    rows, columns = box
-    corner, sides = (columns.start, rows.start), (columns.stop - columns.start, rows.stop - rows.start)
-    left.add_patch(Rectangle(corner, *sides, fill=False, edgecolor="red"))
+    left.add_patch(Polygon(outline, fill=False, edgecolor="red"))
     left.set_title(f"{title}: as archived, {width} × {height} pixels", fontsize=9, loc="left")
     right.imshow(processed, interpolation="nearest")
     right.set_title(f"processed, {len(processed)} × {len(processed)}", fontsize=9, loc="left")

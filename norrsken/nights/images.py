@@ -1,4 +1,6 @@
-"""From the bytes of an archived picture to the processed frame: the four steps of Kvammen et al. 2020, section 2.1."""
+"""From the bytes of an archived picture to the processed frame: the four steps of Kvammen et al. 2020, section 2.1, or
+the same for a camera whose lens is known.
+"""
 
 import os
 import re
@@ -8,7 +10,10 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from norrsken.colour import to_reference
 from norrsken.config.site import CROP, Camera
+from norrsken.lens import grid_in_frame
+from norrsken.nights.grid import block_mean, regridding
 from norrsken.nights.png import SIGNATURE, PngError, decode_png, png_header
 
 Image = NDArray[np.uint8]
@@ -103,20 +108,63 @@ def _without_numbers(message: str) -> str:
     return re.sub(r"\b(?:0x[0-9a-f]+|\d+)\b", "…", message.splitlines()[0] if message else "damaged", flags=re.I)[:80]
 
 
-def process(frame: Image, camera: Camera) -> Image:
-    """The four steps: turn north up, 3 × 3 median, mean of blocks, crop. (height, width, 3) → (128, 128, 3) uint8.
+def process(frame: Image, camera: Camera, up: float = 0.0) -> Image:
+    """The processed frame: (height, width, 3) → (128, 128, 3) uint8.
+
+    With a lens it is brought to the reference grid, whose top is the azimuth `up`, degrees: see `nights.grid`. Without
+    one these are the four steps: turn north up, 3 × 3 median, mean of blocks, crop. Colours are mapped where the
+    camera says so.
+    """
+    image = _four_steps(frame, camera) if camera.lens is None else regridding(camera, up)(frame)
+    return to_reference(image, camera) if camera.colour is not None else image
+
+
+def _four_steps(frame: Image, camera: Camera) -> Image:
+    """The four steps of a camera without a lens.
 
     Median and block mean do not care about direction, so they work on the archived orientation and only on the
     part that reaches the crop; the small result is turned at the end. The result equals that of the
     whole frame to the bit.
     """
-    block = camera.block
+    block = camera.blocks
     rows, columns = crop_in_archive(camera)
     # The median needs one more pixel around; at the frame's edge OpenCV replicates it, as for the whole frame.
     top, left = max(rows.start - 1, 0), max(columns.start - 1, 0)
     part = cv2.medianBlur(frame[top : rows.stop + 1, left : columns.stop + 1], 3)
     part = part[rows.start - top :, columns.start - left :][: CROP * block, : CROP * block]
-    return turn(_block_mean(part, block), camera)
+    return turn(block_mean(np.asarray(part, np.uint8), block), camera)
+
+
+def crop_outline(camera: Camera, up: float) -> NDArray[np.float64]:
+    """The edge of the processed frame in the archived one, x and y in pixels, clockwise in the processed: (n, 2)."""
+    if camera.lens is None:
+        rows, columns = crop_in_archive(camera)
+        (left, right), (top, bottom) = ((side.start - 0.5, side.stop - 0.5) for side in (columns, rows))
+        return np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
+    x, y = grid_in_frame(camera.lens, up)
+    return np.concatenate([np.stack([np.rot90(x, k)[0, :-1], np.rot90(y, k)[0, :-1]], axis=1) for k in range(4)])
+
+
+def outside(camera: Camera, up: float) -> float:
+    """The share of the processed frame that lies outside the picture or under the mask; 0 without a lens."""
+    return 0.0 if camera.lens is None else regridding(camera, up).outside
+
+
+def upright(frame: Image, camera: Camera, up: float = 0.0) -> Image:
+    """A whole frame with the azimuth `up` at the top and east right; the sky is as large as in the archived one.
+
+    With a lens it is turned around the zenith, which comes to the middle of a square that the horizon circle fills.
+    """
+    lens = camera.lens
+    if lens is None:
+        return turn(frame, camera)
+    side = 2 * round(lens.horizon) + 1
+    top = np.radians(lens.north + lens.sense * up)
+    right, down = np.cos(top) * lens.sense, np.sin(top) * lens.sense
+    to_frame = np.array([[right, -np.sin(top), lens.zenith[0]], [down, np.cos(top), lens.zenith[1]]])
+    to_frame[:, 2] -= to_frame[:, :2] @ [side // 2, side // 2]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(frame, to_frame, (side, side), flags=flags), np.uint8)
 
 
 def turn(frame: Image, camera: Camera) -> Image:
@@ -125,15 +173,6 @@ def turn(frame: Image, camera: Camera) -> Image:
         frame = cv2.rotate(frame, _ROTATIONS[camera.rotate]).astype(np.uint8, copy=False)
     if camera.flip:
         frame = cv2.flip(frame, 1).astype(np.uint8, copy=False)
-    return frame
-
-
-def turn_back(frame: Image, camera: Camera) -> Image:
-    """Undo step 1: from north up to the archived orientation."""
-    if camera.flip:
-        frame = cv2.flip(frame, 1).astype(np.uint8, copy=False)
-    if camera.rotate:
-        frame = cv2.rotate(frame, _ROTATIONS[360 - camera.rotate]).astype(np.uint8, copy=False)
     return frame
 
 
@@ -146,8 +185,8 @@ def crop_in_archive(camera: Camera) -> tuple[slice, slice]:
     """Rows and columns of the archived frame under the crop; blocks count from the turned frame's corner."""
     swapped = camera.rotate in (90, 270)
     height, width = (camera.width, camera.height) if swapped else (camera.height, camera.width)
-    side = CROP * camera.block
-    row, column = first_block(height, camera.block) * camera.block, first_block(width, camera.block) * camera.block
+    side = CROP * camera.blocks
+    row, column = first_block(height, camera.blocks) * camera.blocks, first_block(width, camera.blocks) * camera.blocks
     # Undo the flip, then the rotation, on the corner of the crop.
     if camera.flip:
         column = width - side - column
@@ -159,14 +198,3 @@ def crop_in_archive(camera: Camera) -> tuple[slice, slice]:
         case 270:
             row, column = column, height - side - row
     return slice(row, row + side), slice(column, column + side)
-
-
-def _block_mean(part: Image, block: int) -> Image:
-    """Mean of block × block pixels, rounded half up."""
-    if block == 1:
-        return part
-    side = part.shape[0] // block
-    if block == 2:  # OpenCV's area mean computes (a + b + c + d + 2) >> 2 for this factor, and for this factor only
-        return np.asarray(cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
-    sums = part.reshape(side, block, side, block, 3).sum(axis=(1, 3), dtype=np.uint32)
-    return np.asarray((2 * sums + block * block) // (2 * block * block), np.uint8)

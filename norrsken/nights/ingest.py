@@ -32,8 +32,9 @@ from norrsken.files import directory_written_aside, write_csv
 from norrsken.nights.archive import GONE, LINK_OUT, is_inside, lasting_reason, months_of, why_no_file
 from norrsken.nights.brightness import Sample, to_measure, write_samples
 from norrsken.nights.census import count_month, write_counts
-from norrsken.nights.images import Image, UnreadableImage, WrongGeometry, process, read_frame
+from norrsken.nights.images import Image, UnreadableImage, WrongGeometry, outside, process, read_frame
 from norrsken.nights.keogram import Keogram
+from norrsken.nights.keogram_axis import axis_of
 from norrsken.nights.kept import keep, take_back
 from norrsken.nights.names import NameReader, frame_id, printable
 
@@ -175,11 +176,16 @@ def ingest_night(
         [sun > settings.filter.sun_altitude_max, moon > settings.filter.moon_altitude_max], ["sun", "moon"], ""
     )
     buffers = [np.empty((camera.height, camera.width, 3), np.uint8) for camera in settings.cameras]
-    picture = Keogram(night_start(night, settings.site.longitude), times[in_keogram])
+    shown = {frames[i].camera for i in np.flatnonzero(in_keogram).tolist()}
+    known = all(settings.cameras[camera].on_reference_grid for camera in shown)
+    axis = axis_of(settings.site, settings.keogram.latitude) if known else None
+    picture = Keogram(night_start(night, settings.site.longitude), times[in_keogram], axis)
     columns = _columns(night, frames, sun, moon)
     counts: Counter[str] = Counter()
     measured, samples = to_measure(sun, in_keogram), list[Sample]()
-    source = FrameSource(processing=stages.PROCESSING, cameras=settings.cameras, clock=settings.clock)
+    up = settings.site.up
+    source = FrameSource(processing=stages.PROCESSING, cameras=settings.cameras, clock=settings.clock, up=up)
+    shares = [outside(camera, up) for camera in settings.cameras]
     with tables.writer(table, schemas.NIGHT_TABLE, settings.plain(), frames=source.plain()) as output:
         batch = _RowGroups(output, columns)
         for _, group in groupby(range(len(frames)), key=lambda i: frames[i].time // 1000):
@@ -204,7 +210,7 @@ def ingest_night(
                 if image is not None and in_keogram[i] and status != "duplicate":
                     picture.add(frames[i].time, image)
             for i in second:
-                batch.add(statuses[i], reasons.get(i), images.get(i))
+                batch.add(statuses[i], reasons.get(i), images.get(i), shares[frames[i].camera])
                 counts[statuses[i]] += 1
         batch.flush()
     picture.save(keogram)
@@ -224,19 +230,21 @@ def _open(
         return None, "geometry", str(error)
     except OSError as error:
         return None, "unreadable", lasting_reason(error, root)
-    return process(image, camera), "kept", None
+    return process(image, camera, settings.site.up), "kept", None
 
 
 class _RowGroups:
-    """Collects statuses and images and writes a row group whenever one is full."""
+    """Collects what is found out about frames and writes a row group whenever one is full."""
 
     def __init__(self, output: pq.ParquetWriter, columns: pa.Table) -> None:
         self.output, self.columns, self.written = output, columns, 0
         self.statuses: list[str] = []
         self.reasons: list[str | None] = []
+        self.outside: list[float | None] = []
         self.images = np.zeros((tables.ROW_GROUP, *schemas.IMAGE_SHAPE), np.uint8)
 
-    def add(self, status: str, reason: str | None, image: NDArray[np.uint8] | None) -> None:
+    def add(self, status: str, reason: str | None, image: NDArray[np.uint8] | None, outside: float) -> None:
+        self.outside.append(outside if status == "kept" else None)
         if image is not None:
             self.images[len(self.statuses)] = image
         self.statuses.append(status)
@@ -253,16 +261,18 @@ class _RowGroups:
         validity, data = kept.buffers()[1], pa.py_buffer(self.images[:n])
         images = pa.FixedSizeBinaryArray.from_buffers(schemas.IMAGE, n, [validity, data])
         rows = self.columns.slice(self.written, n)
-        for name, column in (("status", statuses), ("reason", pa.array(self.reasons, pa.string())), ("image", images)):
+        reasons, outside = pa.array(self.reasons, pa.string()), pa.array(self.outside, pa.float32())
+        for name, column in (("status", statuses), ("reason", reasons), ("outside", outside), ("image", images)):
             rows = rows.append_column(name, column)
         self.output.write_table(rows.select(schemas.NIGHT_TABLE.names).cast(schemas.NIGHT_TABLE))
         self.written += n
         self.statuses.clear()
         self.reasons.clear()
+        self.outside.clear()
 
 
 def _columns(night: date, frames: Sequence[FrameFile], sun: NDArray[np.float64], moon: NDArray[np.float64]) -> pa.Table:
-    """All columns of the night table but status, reason and image."""
+    """All columns of the night table but status, reason, outside and image."""
     values = {
         "frame_id": [frame.frame_id for frame in frames],
         "time": [frame.time for frame in frames],

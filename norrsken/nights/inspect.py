@@ -1,24 +1,30 @@
 """A first look at an archive: the entries of `config.yaml` that would read it, and what they would miss.
 
-Nothing is read but names, and the heads of some pictures.
+Nothing is read but names, the heads of some pictures, and a few whole ones, in which the horizon circle is looked for.
 """
 
 import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import simplejpeg
+from numpy.typing import NDArray
 
+from norrsken.cameras.horizon import Horizon, find_horizon
 from norrsken.config.base import ConfigError
 from norrsken.config.directories import DirectoryPattern
-from norrsken.config.site import CROP
+from norrsken.config.lens import Lens
+from norrsken.config.observatory import MOST_LEFT_OUT
+from norrsken.config.site import CROP, Camera
 from norrsken.nights.archive import DENIED, FOLDER, HIDDEN, why_no_file
 from norrsken.nights.guess import Example, Guess, guess, template
+from norrsken.nights.images import UnreadableImage, WrongGeometry, read_frame
 from norrsken.nights.names import NamePattern, printable, time_of
 from norrsken.nights.png import SIGNATURE, PngError, png_header
 
@@ -26,6 +32,9 @@ _PICTURES = (".jpg", ".jpeg", ".png")
 
 #: Examples of names of one template, of pictures that are opened of one pattern, and the least share of an own camera.
 _EXAMPLES, _OPENED, _LEAST_SHARE = 60, 24, 0.01
+
+#: So many pictures of a camera are read whole.
+_WHOLE = 6
 
 #: A block of pixels should be about so many degrees at the zenith, in a picture whose short side is the whole sky.
 _DEGREES_OF_BLOCK, _DEGREES_OF_SKY = 0.7, 180
@@ -39,6 +48,15 @@ class _Camera(NamedTuple):
     height: int
     first: date
     example: str
+
+
+class _Opened(NamedTuple):
+    """A picture that was opened: its path below the root, its pattern, width and height."""
+
+    path: str
+    pattern: str
+    width: int
+    height: int
 
 
 class _Kind:
@@ -180,6 +198,7 @@ def _camera_entries(
     root: str | os.PathLike[str], directories: str, patterns: dict[str, list[Example]]
 ) -> Iterator[str]:
     cameras: list[_Camera] = []
+    all_opened: list[_Opened] = []
     remarks: list[str] = []
     for pattern, examples in patterns.items():
         times = _times(directories, pattern, examples)
@@ -192,6 +211,7 @@ def _camera_entries(
             problems[problem] += 1
             if size is not None:
                 sizes.append(_Camera(pattern, *size, time.date(), path))
+                all_opened.append(_Opened(path, pattern, *size))
         remarks += [f"{n} of {len(opened)} opened files of {pattern}: {why}" for why, n in problems.items() if why]
         runs = [
             one for before, one in zip([None, *sizes], sizes, strict=False) if before is None or not _alike(before, one)
@@ -212,20 +232,57 @@ def _camera_entries(
             )
             continue
         used.add(camera.first)
-        block = max(1, round(_DEGREES_OF_BLOCK * min(camera.width, camera.height) / _DEGREES_OF_SKY))
-        block = min(block, min(camera.width, camera.height) // CROP) or 1
         yield f'  - valid_from: "{camera.first}" # the first that was looked at; earlier is allowed'
         yield '    name: "" # make and lens'
         yield f"    width: {camera.width}"
         yield f"    height: {camera.height}"
-        yield f"    rotate: 0 # look at {json.dumps(printable(camera.example), ensure_ascii=False)}: north must come to"
-        yield "    flip: false # the top and east to the right"
-        yield f"    block: {block} # right if the short side of the picture is the whole sky"
+        alike = [one.path for one in all_opened if one[1:] == camera[:3]]
+        yield from _lens_entry(camera, find_horizon(frames) if (frames := _frames(root, camera, alike)) else None)
         yield f"    pattern: {json.dumps(camera.pattern, ensure_ascii=False)}"
         if min(camera.width, camera.height) < CROP:
             remarks.append(f"{camera.width} × {camera.height} pixels are too few; {CROP} are needed")
     for remark in remarks:
         yield f"# {remark}"
+
+
+def _frames(root: str | os.PathLike[str], camera: _Camera, paths: Sequence[str]) -> list[NDArray[np.uint8]]:
+    """Some readable pictures of a camera, as archived: (height, width, 3) each."""
+    frames = []
+    size = _of_size(camera)
+    for path in paths[:: max(len(paths) // _WHOLE, 1)][:_WHOLE]:
+        with suppress(UnreadableImage, WrongGeometry, OSError):
+            frames.append(read_frame(os.path.join(root, path), size))
+    return frames
+
+
+def _of_size(camera: _Camera, lens: Lens | None = None) -> Camera:
+    """A camera of which no more is known than the size of its frames, and perhaps a lens: it is not checked."""
+    return Camera.model_construct(
+        valid_from=camera.first, width=camera.width, height=camera.height, pattern=camera.pattern, lens=lens
+    )
+
+
+def _lens_entry(camera: _Camera, circle: Horizon | None) -> Iterator[str]:
+    """The lens that the horizon circle suggests; without one, how the frame is turned and averaged."""
+    look = f"look at {json.dumps(printable(camera.example), ensure_ascii=False)}"
+    if circle is not None:
+        lens = Lens(
+            zenith=(round(circle.x, 1), round(circle.y, 1)), horizon=round(circle.radius, 1), north=0, east="left"
+        )
+        if _of_size(camera, lens).left_out(0) <= MOST_LEFT_OUT:
+            yield "    lens: # by the horizon circle in the frames; norrsken calibrate finds all of it from the stars"
+            yield f"      zenith: [{lens.zenith[0]:g}, {lens.zenith[1]:g}]"
+            yield f"      horizon: {lens.horizon:g}"
+            yield "      projection: sine # r = f sin(alpha theta)"
+            yield f"      alpha: {lens.alpha:g} # a guess: that of a common lens"
+            yield f"      north: 0 # {look}: where true north is, degrees clockwise from up"
+            yield "      east: left # where east is when north is up: left in most cameras, which look up"
+            return
+    block = max(1, round(_DEGREES_OF_BLOCK * min(camera.width, camera.height) / _DEGREES_OF_SKY))
+    block = min(block, min(camera.width, camera.height) // CROP) or 1
+    yield f"    rotate: 0 # {look}: north must come to"
+    yield "    flip: false # the top and east to the right"
+    yield f"    block: {block} # right if the short side of the picture is the whole sky"
 
 
 def _alike(one: _Camera, other: _Camera) -> bool:

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from norrsken.config.site import CROP
 from norrsken.files import written_aside
+from norrsken.nights.keogram_axis import PLAIN, Axis, Scale, said_in_png
 
 #: A keogram has one column for each minute, from noon to noon.
 MINUTES = 1440
@@ -20,14 +21,16 @@ _NO_OUTAGE = 1.5
 
 #: Rows are doubled, so that a night is a picture of about 6 : 1.
 _STRETCH = 2
-_LEFT, _TOP, _BOTTOM, _RIGHT = 64, 30, 44, 16
+_LEFT, _TOP, _BOTTOM, _RIGHT = 64, 30, 44, 64
 
-#: Where the sky is in the picture, in pixels: pages that draw over it need this.
+#: Where the sky is in the picture, in pixels: pages that draw over it need this. Pictures made before there was an axis
+#: of latitude are narrower, by a margin on the right: pages show all at the scale of their height, flush left.
 LAYOUT = {
     "left": _LEFT,
     "top": _TOP,
     "minutes": MINUTES,
     "sky": CROP * _STRETCH,
+    "rows": CROP,
     "width": _LEFT + MINUTES + _RIGHT,
     "height": _TOP + CROP * _STRETCH + _BOTTOM,
 }
@@ -41,9 +44,12 @@ class Keogram:
     none because the next frame is not due yet, the last one stands.
     """
 
-    def __init__(self, start: datetime, times: NDArray[np.int64]) -> None:
-        """start: the local noon that opens the night. times: (n,) ms since 1970 of the frames that will come."""
-        self.start = start
+    def __init__(self, start: datetime, times: NDArray[np.int64], axis: Axis | None = None) -> None:
+        """start: the local noon that opens the night. times: (n,) ms since 1970 of the frames that will come.
+
+        axis: where the rows look, see `axis_of`; None where nobody knows: N, zenith and S.
+        """
+        self.start, self.axis = start, axis or PLAIN
         self.columns = np.empty((CROP, MINUTES, 3), np.uint8)
         self.columns[:] = _GAP
         self._is_dark = len(times) > 0
@@ -73,15 +79,16 @@ class Keogram:
 
         The picture holds no name of the place and no date: pages write them, so that a new name repeats no night.
         """
-        picture = Image.new("RGB", (_LEFT + MINUTES + _RIGHT, _TOP + CROP * _STRETCH + _BOTTOM), _BACKGROUND)
+        picture = Image.new("RGB", (LAYOUT["width"], LAYOUT["height"]), _BACKGROUND)
         picture.paste(Image.fromarray(np.repeat(self.columns, _STRETCH, axis=0)), (_LEFT, _TOP))
         draw = ImageDraw.Draw(picture)
         font, bottom = ImageFont.load_default(15), _TOP + CROP * _STRETCH
         if self._frames == 0:
             nothing = "no usable frame" if self._is_dark else "no dark frame"
             draw.text((_LEFT + MINUTES / 2, _TOP + CROP), nothing, _INK, font, anchor="mm")
-        for text, row in (("N", 0.06), ("zenith", 0.5), ("S", 0.94)):
-            draw.text((_LEFT - 8, _TOP + row * CROP * _STRETCH), text, _INK, font, anchor="rm")
+        _draw_scale(draw, self.axis.left, _LEFT, -1)
+        if self.axis.right:
+            _draw_scale(draw, self.axis.right, _LEFT + MINUTES, 1)
         hour = self.start.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
         while (x := (hour - self.start) / timedelta(minutes=1)) < MINUTES:
             long = hour.hour % 2 == 0
@@ -91,7 +98,24 @@ class Keogram:
             hour += timedelta(hours=1)
         draw.text((_LEFT + MINUTES, bottom + 27), "UTC, hours", _INK, font, anchor="rt")
         with written_aside(path) as temporary:
-            picture.save(temporary, compress_level=1)
+            picture.save(temporary, compress_level=1, pnginfo=said_in_png(self.axis))
+
+
+def _draw_scale(draw: ImageDraw.ImageDraw, scale: Scale, edge: int, side: int) -> None:
+    """Draw a scale beside the sky. side: −1 left, 1 right of it. edge: where the sky begins or has ended, pixels."""
+    font = ImageFont.load_default(15)
+    for row, text in scale.ticks:
+        y = _TOP + (row + 0.5) * _STRETCH  # the middle of the row
+        draw.text((edge + 8 * side, y), text, _INK, font, anchor="rm" if side < 0 else "lm")
+        if scale.title:
+            # Two pixels, as a row has: a mark of one would lie beside the middle.
+            left, top = edge - 6 if side < 0 else edge, round(y) - 1
+            draw.rectangle([left, top, left + 5, top + 1], _INK)
+    if scale.title:
+        upright = ImageFont.TransposedFont(ImageFont.load_default(13), Image.Transpose.ROTATE_90)
+        _, _, width, height = upright.getbbox(scale.title)
+        x = 4 if side < 0 else LAYOUT["width"] - 6 - width
+        draw.text((x, _TOP + (CROP * _STRETCH - height) / 2), scale.title, _INK, upright)
 
 
 def _standing(times: NDArray[np.int64]) -> NDArray[np.int64]:

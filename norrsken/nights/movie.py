@@ -14,7 +14,7 @@ from norrsken.config.config import Config
 from norrsken.errors import NorrskenError
 from norrsken.files import written_aside
 from norrsken.nights.archive import directories_by_month, find_directories
-from norrsken.nights.images import UnreadableImage, WrongGeometry, read_frame, turn
+from norrsken.nights.images import UnreadableImage, WrongGeometry, read_frame, upright
 from norrsken.nights.ingest import list_frames
 
 #: Frames in a second of the film.
@@ -46,9 +46,10 @@ def film_night(config: Config, night: date, output: Path) -> int:
             if file.time // 1000 == last_second:
                 continue
             try:
-                image = turn(read_frame(Path(config.archive.root) / file.path, camera), camera)
+                frame = read_frame(Path(config.archive.root) / file.path, camera)
             except (UnreadableImage, WrongGeometry):
                 continue
+            image = upright(frame, camera, config.site.up)
             last_second = file.time // 1000
             height, width = image.shape[:2]
             size = (round(width * SIDE / min(width, height)), round(height * SIDE / min(width, height)))

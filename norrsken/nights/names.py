@@ -48,6 +48,13 @@ class NameReader:
         self.cameras, self.zone, self.longitude = cameras, zone(clock), longitude
         self._patterns = [NamePattern(camera.pattern) for camera in cameras]
 
+    def without_time(self, name: str) -> int | None:
+        """The first camera, by its place in the list, whose names tell no time and whose pattern this name fits."""
+        for i, (camera, pattern) in enumerate(zip(self.cameras, self._patterns, strict=True)):
+            if not camera.has_time and isinstance(pattern.fields(name), dict):
+                return i
+        return None
+
     def read(self, name: str, folder: LeafDirectory | None = None) -> FrameName | str:
         """What the name tells, or, as a string, why it is not a frame's name.
 

@@ -19,7 +19,7 @@ from norrsken.figures.frames import draw_mistakes, draw_processing, draw_samples
 from norrsken.figures.scores import draw_class_accuracy, draw_precision_recall, draw_reliability
 from norrsken.figures.style import save, say
 from norrsken.figures.training import draw_curves
-from norrsken.nights.images import crop_in_archive, process, read_frame
+from norrsken.nights.images import crop_outline, process, read_frame
 from norrsken.nights.names import camera_in_force
 from norrsken.paper import model_title
 from norrsken.report.runs import Best, mistakes
@@ -86,7 +86,8 @@ def _draw_processing(dataset: str, settings: FigureSettings, path: str | os.Path
         file, camera = raw_frame(frame, table, settings.root), camera_in_force(settings.cameras, time)
         if file is not None and camera is not None:
             raw = read_frame(file, camera)
-            draw_processing(raw, crop_in_archive(camera), process(raw, camera), frame, path)
+            outline = crop_outline(camera, settings.up)
+            draw_processing(raw, outline, process(raw, camera, settings.up), frame, path)
             return
     figure = Figure(figsize=(6, 1))
     say(figure, "The archived files of the release's frames are not there")

@@ -31,6 +31,7 @@ from norrsken.dataset.selections import COLUMNS
 from norrsken.errors import NorrskenError
 from norrsken.files import csv_bytes, digest, to_json, written_aside
 from norrsken.nights.archive import truth_folder
+from norrsken.nights.grid import mask_of
 from norrsken.nights.names import camera_in_force, frame_id
 from norrsken.simulation import annotators
 from norrsken.simulation.exposure import encode
@@ -46,7 +47,7 @@ from norrsken.simulation.truth import (
 log = logging.getLogger(__name__)
 
 #: This number is raised when the same seed gives other frames than before.
-VERSION = 1
+VERSION = 2
 
 #: What is wrong with some files of every archive; each night has a few of them.
 FLAWS = ("cut off", "empty", "HTML", "wrong size", "doubled", "stray file")
@@ -96,11 +97,27 @@ def _settings(config: Config, seed: int) -> dict[str, Any]:
         "seed": seed,
         "version": VERSION,
         "site": config.site.model_dump(mode="json"),
-        "cameras": [{"name": camera.name, **camera.model_dump(mode="json")} for camera in config.cameras],
+        "cameras": [_camera_settings(camera) for camera in config.cameras],
         "directories": config.archive.directories,
         "clock": config.archive.clock,
         "folders": config.archive.folders,
     }
+
+
+def _camera_settings(camera: Camera) -> dict[str, Any]:
+    """What decides a camera's frames: more than shapes those of a real one, which is what its dump holds."""
+    drawn = {
+        "name": camera.name,
+        **camera.model_dump(mode="json"),
+        "response": dict(sorted(camera.response.items())),
+        "tone": camera.tone,
+        "simulated": camera.simulated.model_dump(),
+    }
+    mask = mask_of(camera)
+    if mask is not None:  # of a mask that is a file the rest tells the name only
+        drawn["mask_digest"] = hashlib.sha256(mask.tobytes()).hexdigest()
+    settings: dict[str, Any] = json.loads(to_json(drawn))  # as they are read again
+    return settings
 
 
 def _refuse_what_is_not_simulated(config: Config, truths: Path, settings: dict[str, Any]) -> None:
@@ -139,7 +156,7 @@ def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, 
         of_folder = datetime.combine(night, shown.time()) if config.archive.folders == "night" else shown
         path = Path(config.archive.root) / of_folder.strftime(config.archive.directories) / name
         with written_aside(path) as temporary:
-            temporary.write_bytes(encode(view.photograph()))
+            temporary.write_bytes(encode(view.photograph(), camera.simulated.quality))
         doubles.append(_name(camera, shown, view.exposure_ms + 1))
         rows.append(
             {

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from norrsken.simulation.course import Aurora
-from norrsken.simulation.lens import CELLS, Lens
+from norrsken.simulation.lens import Directions, Lens
 from norrsken.simulation.textures import changing, sample, smoothstep, texture
 
 Field = NDArray[np.float32]
@@ -17,7 +17,7 @@ FORMS = ("breakup", "arcs", "discrete", "patchy")
 EARTH_RADIUS = 6371.0  # km
 FOOT = 110.0  # km: the height at which the flux maps lie
 
-#: Field lines over Kiruna lean towards the south by so many degrees.
+#: Field lines over Kiruna lean away from the site's `up`, towards the south, by so many degrees.
 LEAN = 12.5
 
 #: The maps reach 700 km from the zenith, with cells of 1.4 km overhead and of 13 km at their edge: x = stretch sinh(u).
@@ -82,9 +82,9 @@ def lines(aurora: Aurora, maps: dict[str, Field], lens: Lens) -> Field:
     return np.dstack([blue, green, red])
 
 
-def seen_at(light: Field, lens: Lens, height: float) -> Field:
-    """A map as it is seen at one height in km, without the slant of the lines of sight: (231, 231) float32."""
-    return _looked_up(light, _layer(lens, height, len(light), 1))
+def seen_at(light: Field, grid: Directions, height: float) -> Field:
+    """A map as it is seen at one height in km, without the slant of the lines of sight: of the grid's shape."""
+    return _looked_up(light, _layer(grid, height, len(light)))
 
 
 def _looked_up(light: Field, layer: tuple[Field, Field, Field]) -> Field:
@@ -101,21 +101,21 @@ def _raised(light: Field, lens: Lens, line: str) -> Field:
     heights, peak, scale = _HEIGHTS[line]
     z = (heights - peak) / scale
     shares = np.exp(1 - z - np.exp(-z))  # Chapman 1931
+    grid = lens.grid if line == "green" else lens.coarse
     seen: Field | None = None
     for height, share in zip(heights, shares / shares.sum(), strict=True):
-        layer = _layer(lens, height, len(light), 1 if line == "green" else 2)
+        layer = _layer(grid, height, len(light))
         part = _looked_up(light, layer) * (np.float32(share) * layer[2])
         seen = part if seen is None else seen + part
     return np.asarray(cv2.resize(np.asarray(seen), lens.grid.zenith.shape), np.float32)
 
 
 @cache
-def _layer(lens: Lens, height: float, cells: int, step: int) -> tuple[Field, Field, Field]:
+def _layer(grid: Directions, height: float, cells: int) -> tuple[Field, Field, Field]:
     """Where lines of sight meet a height: column and row of the field line's foot on a map of so many cells, and slant.
 
-    step: 1 for all cells of the grid, 2 for half as many on a side.
+    All have the grid's shape.
     """
-    grid = lens.grid if step == 1 else lens.directions(CELLS // step)
     zenith = grid.zenith.astype(np.float64)
     there = np.arcsin(np.sin(zenith) * EARTH_RADIUS / (EARTH_RADIUS + height))  # zenith angle at that height
     distance = (zenith - there) * (EARTH_RADIUS + FOOT)

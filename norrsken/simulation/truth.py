@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 
 from norrsken.config.label_set import FORMS as FORMS_SHOWN
 from norrsken.config.label_set import LabelSet, Simulated
-from norrsken.config.site import CROP, Camera
 from norrsken.errors import NorrskenError
-from norrsken.nights.images import first_block
 from norrsken.paper import CLASSES, EXCLUSIONS
 from norrsken.schemas import FRAME_ID, NIGHT, TIME, field
 from norrsken.simulation.aurora import FORMS, seen_at
-from norrsken.simulation.exposure import KILORAYLEIGH
-from norrsken.simulation.lens import lens_of
+from norrsken.simulation.exposure import KILORAYLEIGH, seen_by_reference
+from norrsken.simulation.lens import Lens, reference
 
 Field = NDArray[np.float32]
 Series = NDArray[np.float64]
@@ -76,14 +74,19 @@ class Shares:
     cloud: float
 
 
-def measure(maps: dict[str, Field], aurora: Field, sky: Field, cloud: Field, camera: Camera) -> Shares:
-    """Measure a frame. aurora, sky: light of both as the camera would see it, (231, 231, 3); cloud: (231, 231)."""
-    lens, crop = lens_of(camera), _crop(camera)
-    light, behind, covered = aurora[crop], sky[crop].mean(axis=2), cloud[crop]
+def measure(maps: dict[str, Field], lines: Field, sky: Field, cloud: Field, lens: Lens) -> Shares:
+    """Measure what a frame shows on the reference grid, which is the same for all cameras.
+
+    lines: aurora dimmed by the air, kR of three lines, (231, 231, 3). sky: the light behind it as the camera sees it,
+    (231, 231, 3); a camera under a brighter sky shows less aurora. cloud: (231, 231). Colours are the reference
+    camera's.
+    """
+    cells = lens.measured
+    light, behind, covered = seen_by_reference(lines[cells]), sky[cells].mean(axis=2), cloud[cells]
     green = light[..., 1]
     strongest = light.max(axis=2)
     visible = (strongest > VISIBLE * KILORAYLEIGH) & (strongest > CONTRAST * behind)
-    stack = np.array([seen_at(maps[f], lens, 116.0)[crop] if f in maps else np.zeros_like(green) for f in FORMS])
+    stack = np.array([seen_at(maps[f], reference(), 116.0) if f in maps else np.zeros_like(green) for f in FORMS])
     stack[-1] *= 0.7  # sheets stand out from diffuse patches
     form = np.where(visible, stack.argmax(axis=0), len(FORMS))
     shares = [float((form == k).mean()) for k in range(len(FORMS))]
@@ -198,19 +201,6 @@ def worth_labelling(truth: pd.DataFrame, dark: pd.Series, span: int = SPAN) -> p
     """
     smooth = truth[[*FORMS, "cloud"]].where(dark).rolling(span, center=True, min_periods=1).mean()
     return dark & (smooth[list(FORMS)].sum(axis=1) > 0.06) & (smooth["cloud"] < 0.25)
-
-
-@cache
-def _crop(camera: Camera) -> tuple[slice, slice]:
-    """The cells of the grid under the crop, every second one."""
-    lens = lens_of(camera)
-    step = lens.side / len(lens.grid.zenith)
-
-    def cells(pixels: int, start: int) -> slice:
-        first = (first_block(pixels, camera.block) * camera.block - start) / step
-        return slice(round(first), round(first + CROP * camera.block / step), 2)
-
-    return cells(lens.height, lens.window[0].start), cells(lens.width, lens.window[1].start)
 
 
 @cache

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from norrsken.simulation.course import MINUTES
-from norrsken.simulation.lens import Lens
+from norrsken.simulation.lens import Lens, standard_radius
 from norrsken.simulation.sky import TOWN, town_glow
 from norrsken.simulation.textures import changing, sample, smoothstep, texture, wander
 
@@ -85,12 +85,15 @@ def opacity(weather: Weather, at: int, lens: Lens) -> Field:
     return np.asarray(1 - clear, np.float32)
 
 
-def cover_sky(light: Field, cloud: Field, glow: float, moon: float, lens: Lens) -> Field:
+def cover_sky(light: Field, cloud: Field, glow: float, moon: float, lens: Lens, factor: float = 1.0) -> Field:
     """The sky behind clouds: dimmed, spread, and lit by the town below and the Moon and twilight above.
 
-    light: (231, 231, 3). cloud: opacity (231, 231). glow: twilight, moon: moonlight at the zenith.
+    light: (231, 231, 3). cloud: opacity (231, 231). glow: twilight, moon: moonlight at the zenith. factor: on the light
+    of the town, beside Kiruna's.
     """
-    lit = _lit_clouds(lens) + np.float32(np.array([0.6, 0.7, 0.75]) * moon + np.array([0.5, 0.9, 2.4]) * glow)
+    lit = np.float32(factor) * _lit_clouds(lens) + np.float32(
+        np.array([0.6, 0.7, 0.75]) * moon + np.array([0.5, 0.9, 2.4]) * glow
+    )
     through = cv2.resize(cv2.GaussianBlur(cv2.resize(light, (58, 58)), (0, 0), 5), cloud.shape[::-1])
     lit += np.float32(0.35) * through
     return np.asarray(light + (lit - light) * cloud[..., None], np.float32)
@@ -119,14 +122,15 @@ def stray_light(weather: Weather, at: int, lens: Lens) -> Field | None:
         return None
     direction = np.random.default_rng([weather.seed, 1]).uniform(0, 2 * np.pi, 2)
     grid = lens.grid
+    radius = standard_radius(grid.zenith)
     light = np.zeros((*grid.zenith.shape, 3), np.float32)
     if weather.headlight[at] > 0:
         toward = (1 + grid.towards(direction[0])) / 2
-        glare = toward**5 * np.exp((np.minimum(grid.radius, 1) - 1) / 0.25)
+        glare = toward**5 * np.exp((radius - 1) / 0.25)
         light += (0.8 * np.float32(weather.headlight[at]) * glare)[..., None] * np.array([1.0, 0.9, 0.7], np.float32)
     if weather.laser[at] > 0:
-        along = grid.radius * grid.towards(direction[1])
-        across = grid.radius * grid.towards(direction[1] + np.pi / 2)
+        along = radius * grid.towards(direction[1])
+        across = radius * grid.towards(direction[1] + np.pi / 2)
         beam = np.exp(-((across / 0.012) ** 2)) * ((along > -0.02) & (along < 1)) * (0.3 + along)
         light += (0.5 * np.float32(weather.laser[at]) * beam)[..., None] * np.array([0.15, 1.0, 0.2], np.float32)
     return light

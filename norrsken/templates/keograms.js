@@ -117,6 +117,7 @@ function fill(section, i) {
   const picture = document.createElement("img");
   picture.src = night.keogram;
   picture.alt = `Keogram of the night ${night.night}`;
+  keogramSize(picture, PAGE.layout);
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", `0 0 ${ALL_WIDTH} ${ALL_HEIGHT}`);
   const rejected = [...above(night.sun, PAGE.sun_altitude_max), ...above(night.moon, PAGE.moon_altitude_max)];

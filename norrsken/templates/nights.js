@@ -1,6 +1,6 @@
 // A month of nights. PAGE: see `norrsken.catalogue.night_pages._script`. All of a night has one axis: minutes from noon.
 
-const { left: LEFT, width: WIDTH, minutes: MINUTES, sky: SKY } = PAGE.layout;
+const { left: LEFT, width: WIDTH, height: PICTURE, minutes: MINUTES, sky: SKY } = PAGE.layout;
 const TOP = 4; // the sky of the keogram, and below it: classes, confidence, altitudes, hours
 const BAND = { y: TOP + SKY + 4, height: 16 };
 const CLASSES = PAGE.kinds.length - 1; // the last kind is that of frames without a class
@@ -53,10 +53,12 @@ function fill(sky, night) {
   const label = (y, text) => draw(svg, "text", { x: LEFT - 8, y, "text-anchor": "end" }, text);
   if (picture) {
     // Of the picture only its sky: its own axis would come between the sky and the classes.
-    const { top, height } = PAGE.layout, percent = (part, of) => `${(100 * part) / of}%`;
-    picture.style.transform = `translateY(${percent(TOP - top, height)})`;
-    picture.style.clipPath = `inset(${percent(top, height)} ${percent(WIDTH - LEFT - MINUTES, WIDTH)} ${percent(height - top - SKY, height)} ${percent(LEFT, WIDTH)})`;
-    for (const [text, share] of [["N", 0.06], ["zenith", 0.5], ["S", 0.94]]) label(TOP + share * SKY + 5, text);
+    const { top } = PAGE.layout, percent = (part, of) => `${(100 * part) / of}%`;
+    keogramSize(picture, PAGE.layout);
+    picture.style.transform = `translateY(${percent(TOP - top, PICTURE)})`;
+    picture.style.clipPath = `inset(${percent(top, PICTURE)} ${percent(WIDTH - LEFT - MINUTES, WIDTH)} ${percent(PICTURE - top - SKY, PICTURE)} ${percent(LEFT, WIDTH)})`;
+    scale(svg, night.axis.left, LEFT, -1);
+    if (night.axis.right) scale(svg, night.axis.right, LEFT + MINUTES, 1);
   } else {
     draw(svg, "rect", { class: "none", x: LEFT, y: TOP, width: MINUTES, height: SKY });
     draw(svg, "text", { x: LEFT + MINUTES / 2, y: TOP + SKY / 2, "text-anchor": "middle" }, "no keogram");
@@ -103,6 +105,17 @@ function fill(sky, night) {
   for (const [i, second] of night.peaks.entries())
     draw(svg, "text", { class: "peak", x: x(second), y: TOP + SKY - 5, "text-anchor": "middle" }, i + 1);
   follow(svg, night, all);
+}
+
+/** A scale beside the sky, as the keogram has it, at an edge of the sky: side −1 is left of it, 1 is right. */
+function scale(svg, { title, ticks }, edge, side) {
+  for (const [row, text] of ticks) {
+    const y = TOP + ((row + 0.5) * SKY) / PAGE.layout.rows;
+    draw(svg, "text", { x: edge + 8 * side, y: y + 5, "text-anchor": side < 0 ? "end" : "start" }, text);
+    if (title) draw(svg, "line", { class: "tick", x1: edge, x2: edge + 5 * side, y1: y, y2: y });
+  }
+  const [x, y] = [side < 0 ? 14 : WIDTH - 8, TOP + SKY / 2];
+  if (title) draw(svg, "text", { transform: `translate(${x} ${y}) rotate(-90)`, "text-anchor": "middle" }, title);
 }
 
 /** The title of a class beside its row; within the row where it is too long to stand beside it. */

@@ -9,3 +9,8 @@ function draw(parent, kind, attributes, text) {
   if (text !== undefined) element.textContent = text;
   return parent.appendChild(element);
 }
+
+/** Keep the scale of a keogram that is narrower than the layout, by its margin on the right: older ones are. */
+function keogramSize(picture, { width, height }) {
+  Object.assign(picture.style, { aspectRatio: `${width} / ${height}`, objectFit: "contain", objectPosition: "left top" });
+}

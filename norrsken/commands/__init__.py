@@ -1,0 +1,1 @@
+"""The commands of `norrsken` that need more than a few lines: their options, and what they print."""
