@@ -60,13 +60,14 @@ def seen(paths: Iterable[Path], tone: Tone) -> Seen:
         raise NorrskenError("no frames were found in the tables")
     of_frames = np.array(excess)
     greenness = of_frames[:, 1] - (of_frames[:, 0] + of_frames[:, 2]) / 2
-    chosen = greenness >= max(np.quantile(greenness, 1 - _GREEN_FRAMES), _GREEN)
-    if chosen.sum() < _LEAST_GREEN:
+    greenest = np.argsort(-greenness)[: max(round(_GREEN_FRAMES * len(dark)), _LEAST_GREEN)]
+    chosen = greenest[greenness[greenest] >= _GREEN]
+    if len(chosen) < _LEAST_GREEN:
         raise NorrskenError(
-            f"{paths[0]}{'' if len(paths) == 1 else ' and others'}: {chosen.sum()} of {len(dark)} frames show green "
+            f"{paths[0]}{'' if len(paths) == 1 else ' and others'}: {len(chosen)} of {len(dark)} frames show green "
             f"aurora; {_LEAST_GREEN} are needed"
         )
-    return Seen(np.median(dark, axis=0), np.median(of_frames[chosen], axis=0), int(chosen.sum()))
+    return Seen(np.median(dark, axis=0), np.median(of_frames[chosen], axis=0), len(chosen))
 
 
 def _some_images(path: Path, number: int) -> NDArray[np.uint8]:

@@ -45,6 +45,16 @@ def seen_by_camera(lines: Field, camera: Camera) -> Field:
     return _seen(lines, _response(camera))
 
 
+def broadband(camera: Camera) -> Field:
+    """How much more of light of all wavelengths red, green and blue see than in the reference camera: (3,).
+
+    The light of town, Moon, stars and airglow has no lines; a colour's response to it is taken to be as its response to
+    the three lines together.
+    """
+    reference = np.array(by_line(REFERENCE_RESPONSE), np.float32)
+    return np.asarray(_response(camera).sum(axis=0) / reference.sum(axis=0), np.float32)
+
+
 def seen_by_reference(lines: Field) -> Field:
     """The same of the reference camera."""
     return _seen(lines, np.array(by_line(REFERENCE_RESPONSE), np.float32))

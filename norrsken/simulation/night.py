@@ -1,6 +1,6 @@
 """One simulated night: every minute's frame and its truth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -93,7 +93,9 @@ def scene(night: Night, minute: int, camera: Camera) -> Scene:
     shining = night.course.aurora.at(minute)
     maps = aurora.flux(shining, night.course.seed, minute)
     dimmed = aurora.lines(shining, maps, lens) * sky.extinction(lens)
-    glow = exposure.seen_by_camera(dimmed, camera)
+    # All but the aurora is light of all wavelengths: up to the end, its colours are those of the reference camera.
+    colours = exposure.broadband(camera)
+    glow = exposure.seen_by_camera(dimmed, camera) / colours
     behind = sky.background(night.heavens, minute, night.airglow, lens, factor)
     cloud = weather.opacity(night.weather, minute, lens)
     sun_altitude = float(night.heavens.sun_altitude[minute])
@@ -106,6 +108,7 @@ def scene(night: Night, minute: int, camera: Camera) -> Scene:
     stars = sky.stars(night.heavens, minute, lens).dimmed(1 - cloud, lens)
     if night.weather.black[minute] > 0:
         light, stars = np.zeros_like(light), stars.none()
+    light, stars = light * colours, replace(stars, colour=stars.colour * colours)
     return Scene(
         camera=camera,
         lens=lens,
