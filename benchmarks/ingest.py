@@ -10,6 +10,7 @@ import tempfile
 import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import cv2
 import joblib
@@ -19,6 +20,7 @@ import simplejpeg
 
 from norrsken.config.config import Config, load
 from norrsken.config.jobs import NightSettings
+from norrsken.config.lens import KIRUNA_LENS
 from norrsken.config.site import Camera
 from norrsken.simulation.exposure import encode
 from norrsken.simulation.night import Night, scene
@@ -28,8 +30,8 @@ ROOT = Path(__file__).parent.parent
 #: Ingests a month in a process of its own, twice: prints seconds of the second time, highest memory in MB, statuses.
 CHILD = """
 import json, pathlib, resource, sys, time
-from norrsken.config import NightSettings
-from norrsken.nights import ingest_month
+from norrsken.config.jobs import NightSettings
+from norrsken.nights.ingest import ingest_month
 root, month, settings, output, workers = json.loads(sys.argv[1])
 directories = sorted({str(path.parent) for path in pathlib.Path(root).rglob("*.JPG")})
 settings = NightSettings.model_validate(settings)
@@ -41,11 +43,21 @@ print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 
 """
 
 
-def settings() -> NightSettings:
-    """Kiruna's camera, every frame kept whatever the Moon does."""
+#: What a camera may have beside the four steps: its lens, a mask as wide as that of the AuroraMAX film, its colours.
+RESPONSE = {427.8: (0.20, 0.25, 0.95), 557.7: (0.35, 0.80, 0.20), 630.0: (0.30, 0.10, 0.05)}
+MORE: dict[str, dict[str, Any]] = {
+    "a lens": {"lens": KIRUNA_LENS},
+    "a lens and a mask": {"lens": KIRUNA_LENS, "mask": [(350, 0, 369, 478)]},
+    "a lens and colours": {"lens": KIRUNA_LENS, "colour": "response", "response": RESPONSE},
+}
+
+
+def settings(more: str = "") -> NightSettings:
+    """Kiruna's camera, every frame kept whatever the Moon does. more: of `MORE`."""
     config: Config = load(ROOT / "config.yaml")
     dark = config.filter.model_copy(update={"moon_altitude_max": 90.0})
-    return config.night_settings(config.cameras).model_copy(update={"filter": dark})
+    cameras = [camera.model_copy(update=MORE.get(more, {})) for camera in config.cameras]
+    return config.night_settings(cameras).model_copy(update={"filter": dark})
 
 
 def jpegs(camera: Camera, number: int) -> list[bytes]:
@@ -65,9 +77,9 @@ def write_night(root: Path, files: list[bytes], day: int, frames: int) -> None:
         path.write_bytes(files[i % len(files)])
 
 
-def ingest(root: Path, output: Path, workers: int = 1) -> tuple[float, float, dict[str, int]]:
+def ingest(root: Path, output: Path, workers: int = 1, more: str = "") -> tuple[float, float, dict[str, int]]:
     """Seconds, MB, frames by status."""
-    argument = json.dumps([str(root), "2015-12", settings().plain(), str(output), workers])
+    argument = json.dumps([str(root), "2015-12", settings(more).plain(), str(output), workers])
     command = ["taskset", "-c", "0"] if workers == 1 and sys.platform == "linux" else []
     done = subprocess.run([*command, sys.executable, "-c", CHILD, argument], check=True, capture_output=True, text=True)
     seconds, memory, counts = json.loads(done.stdout)
@@ -116,6 +128,14 @@ def main() -> None:
         )
         print(f"ingest / bare decoding: {frame / call:.2f} (at most 1.5); reusing memory {frame / into:.2f}")
         print(f"plain version / ingest: {1000 * plain_version(files[:20]) / frame:.0f} (at least 30)")
+
+        times: dict[str, list[float]] = {more: [] for more in ("", *MORE)}
+        for repeat in range(7):
+            for more, found in times.items():
+                found.append(ingest(here / "night", here / f"{more}{repeat}", more=more)[0])
+        for more in MORE:
+            ratio = np.median(np.array(times[more]) / times[""])
+            print(f"ingest with {more} / without: {ratio:.2f} (a lens: at most 1.3)")
 
         memory = {}
         for number in (500, 5000):

@@ -68,7 +68,7 @@ def draw_night(day: date, archive: Path) -> None:
     table = pd.DataFrame([asdict(shown.shares) for shown in scenes]).assign(
         frame_id=[frame_id(CONFIG.site.station, time) for time in times], time=times, night=day, path="", bytes=0,
         exposure_ms=[shown.exposure_ms for shown in scenes], sun_altitude=drawn.heavens.sun_altitude[minutes],
-        moon_altitude=drawn.heavens.moon_altitude[minutes], status="kept", reason=None, flaw=None, offered=False,
+        moon_altitude=drawn.heavens.moon_altitude[minutes], status="kept", reason=None, outside=0.0, flaw=None, offered=False,
         spoilt=[shown.spoilt for shown in scenes],
     )  # fmt: skip
     rejected = (table["cloud"] > REJECTING_CLOUD) | table["spoilt"]

@@ -135,6 +135,7 @@ def write_night(path: Path, n: int) -> None:
         "moon_altitude": pa.array([-20.0] * n, pa.float32()),
         "status": ["kept"] * n,
         "reason": pa.array([None] * n, pa.string()),
+        "outside": pa.array([0.0] * n, pa.float32()),
         "image": tables.image_column(frames),
     }
     tables.write(path, pa.table(rows), schemas.NIGHT_TABLE, {}, frames=SOURCE.plain())

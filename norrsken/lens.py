@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from norrsken.config.lens import KIRUNA_LENS, Lens
+from norrsken.config.lens import KIRUNA_LENS, Lens, tilted
 from norrsken.config.site import CROP, Camera, Place
 
 Field = NDArray[np.float64]
@@ -28,12 +28,14 @@ def directions(lens: Lens, x: NDArray[np.floating], y: NDArray[np.floating]) -> 
     x, y: pixels, arrays of one shape. The zenith angle is NaN where the projection has none so far out; below the
     horizon it is more than π/2.
     """
-    right, up = np.asarray(x - lens.zenith[0], np.float64), np.asarray(lens.zenith[1] - y, np.float64)
-    r = np.hypot(right, up) / lens.focal_length
+    right, up = np.asarray(x - lens.centre[0], np.float64), np.asarray(lens.centre[1] - y, np.float64)
+    r, clockwise = np.hypot(right, up) / lens.focal_length, np.arctan2(right, up)
     with np.errstate(invalid="ignore"):
         zenith = np.arcsin(r) / lens.bend if lens.bend else r
-    azimuth = lens.sense * (np.arctan2(right, up) - np.radians(lens.north)) % (2 * np.pi)
-    return zenith, azimuth
+    if lens.axis is not None:
+        tilt, towards = lens.tilt
+        zenith, clockwise = tilted(zenith, clockwise, -tilt, towards, np)
+    return zenith, lens.sense * (clockwise - np.radians(lens.north)) % (2 * np.pi)
 
 
 def grid_directions() -> tuple[Field, Field]:

@@ -22,10 +22,11 @@ from norrsken.colour import light_of_levels, matrix_to_reference, to_reference
 from norrsken.config.base import ConfigError
 from norrsken.config.colour import DEFAULT_TONE, REFERENCE_RESPONSE
 from norrsken.config.config import Config, check
-from norrsken.config.lens import KIRUNA_LENS, KIRUNA_UP
+from norrsken.config.lens import KIRUNA_LENS, KIRUNA_UP, Lens
 from norrsken.config.observatory import load_observatory
 from norrsken.config.site import Camera, FrameSource
 from norrsken.errors import NorrskenError
+from norrsken.lens import grid_in_frame
 from norrsken.nights.images import process
 from norrsken.nights.ingest import ingest_month
 from norrsken.plan import Plan
@@ -314,6 +315,28 @@ def test_frames_without_aurora_tell_no_matrix(tmp_path: Path) -> None:
 
 
 # The command that finds the lens
+
+
+def test_the_lens_that_is_printed_is_the_cameras(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = Lens(zenith=(318, 236), horizon=229, projection="equisolid", north=205, east="left")
+    fields = {"valid_from": "2009-01-01", "width": 640, "height": 480, "pattern": "{time:%Y%m%d%H%M}.jpg"}
+    camera = Camera.model_validate(fields | {"lens": truth})
+    clear = [m for m in NIGHT.minutes() if NIGHT.weather.cover[m] < 0.05 and NIGHT.heavens.sun_altitude[m] < -16]
+    for minute in clear[::90][:5]:
+        frame = jpeg(scene(NIGHT, minute, camera).photograph())
+        (tmp_path / f"{NIGHT.time(minute):%Y%m%d%H%M}.jpg").write_bytes(frame)
+    entry = fields | {"rotate": 180, "flip": True, "block": 2}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"site": SITE.model_dump(), "cameras": [entry]}))
+    picture = tmp_path / "stars.png"
+    command = ["calibrate", str(tmp_path), "--config", str(tmp_path / "config.yaml"), "--picture", str(picture)]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    (found,) = (Lens.model_validate(lens) for lens in yaml.safe_load(said).values())
+    assert "Unsure" not in said
+    assert "# With site.up: -5, magnetic north is at the top of frames; now site.up is -9.5" in said
+    places = [np.array(grid_in_frame(lens, 0)) for lens in (found, truth)]
+    assert np.hypot(*(places[0] - places[1])).max() < 0.3 * 2.8  # 0.3°
+    assert Image.open(picture).width > 500
 
 
 def test_calibrate_names_the_file_that_it_cannot_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

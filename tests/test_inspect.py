@@ -1,21 +1,23 @@
 """`norrsken inspect` prints a configuration that reads the archive."""
 
 import os
+import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
-from conftest import CONFIG, HEIGHT, WIDTH, jpeg, picture
+from conftest import CONFIG, HEIGHT, REAL_FRAMES, WIDTH, jpeg, picture
 from test_layouts import listed, png, write
 
 from norrsken.cli import main
 from norrsken.config.base import ConfigError
-from norrsken.config.site import Archive, Camera
+from norrsken.config.site import Archive, Camera, Site
 from norrsken.nights.inspect import inspect
+from norrsken.simulation.night import Night, scene
 
 PICTURE = jpeg(picture("arcs", 1))
 TIMES = [datetime(2015, 1, 3, 17, 4, 5) + timedelta(hours=i) * 7.3 for i in range(60)]
@@ -151,3 +153,34 @@ def test_the_command_prints_it(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert printed["archive"]["directories"] == "%Y%m%d"
     assert CONFIG["archive"].keys() <= printed["archive"].keys()
     assert main(["inspect", str(tmp_path / "nowhere")]) == 1
+
+
+def test_a_lens_is_proposed_from_the_horizon_circle(tmp_path: Path) -> None:
+    lens = {"zenith": [204.5, 190], "horizon": 170, "projection": "equidistant", "north": 40, "east": "left"}
+    site = Site(station="KRN", name="Kiruna", latitude=67.84, longitude=20.42, elevation=425)
+    entry = {
+        "valid_from": "2009-01-01",
+        "width": 420,
+        "height": 380,
+        "lens": lens,
+        "pattern": "{time:%Y%m%d%H%M%S}.jpg",
+    }
+    camera = Camera.model_validate(entry | {"lens": lens})
+    night = Night.of(date(2016, 1, 10), site, seed=0)
+    for minute in night.minutes()[60::60][:6]:
+        time = night.time(minute)
+        write(tmp_path, f"{time:%Y/%m/%d/%Y%m%d%H%M%S}.jpg", data=jpeg(scene(night, minute, camera).photograph()))
+    (found,) = entries(tmp_path)[1]
+    assert found.lens is not None
+    assert found.lens.zenith == pytest.approx((204.5, 190), abs=1.5)
+    assert found.lens.horizon == pytest.approx(170, rel=0.02)
+    assert (found.rotate, found.flip, found.block) == (None, None, None)
+
+
+@pytest.mark.skipif(not REAL_FRAMES.exists(), reason="the real frames are not there")
+def test_a_lens_is_proposed_for_the_camera_of_longyearbyen(tmp_path: Path) -> None:
+    shutil.copytree(REAL_FRAMES, tmp_path / "archive/2014")
+    (found,) = entries(tmp_path / "archive")[1]
+    assert found.lens is not None
+    assert found.lens.zenith == pytest.approx((359, 236), abs=6)
+    assert found.lens.horizon == pytest.approx(229, abs=4)

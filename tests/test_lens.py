@@ -27,7 +27,11 @@ LENSES = {
     "orthographic": Lens(zenith=(300, 250), horizon=240, projection="orthographic", north=-29, east="left"),
     "fine": Lens(zenith=(1420, 1410), horizon=1390, alpha=0.6, north=350, east="right"),
 }
+LENSES["tilted"] = LENSES["orthographic"].model_copy(update={"axis": (318.0, 241.0)})
+LENSES["tilted equidistant"] = LENSES["equidistant"].model_copy(update={"axis": (330.0, 390.0)})
 SIZES = {
+    "tilted": (640, 480),
+    "tilted equidistant": (744, 744),
     "kiruna": (720, 479),
     "equidistant": (744, 744),
     "film": (320, 240),
@@ -81,7 +85,7 @@ def test_kirunas_lens_gives_the_four_steps_to_the_bit() -> None:
 @pytest.mark.parametrize("name", LENSES)
 def test_directions_and_pixels_are_each_others_inverse(name: str) -> None:
     lens = LENSES[name]
-    zenith = np.radians([0.0, 20, 45, 70, 89])
+    zenith = np.radians([0.0, 20, 45, 60, 89 if lens.axis is None else 70])
     azimuth = np.radians([0.0, 15, 100, 250, 359])
     x, y = lens.pixel(zenith, azimuth, np)
     back = directions(lens, x, y)
@@ -91,7 +95,7 @@ def test_directions_and_pixels_are_each_others_inverse(name: str) -> None:
 
 
 def test_the_horizon_lies_at_the_horizon_and_north_where_the_lens_says() -> None:
-    for lens in LENSES.values():
+    for lens in (lens for lens in LENSES.values() if lens.axis is None):
         x, y = lens.pixel(np.pi / 2, 0.0)
         away = np.hypot(x - lens.zenith[0], y - lens.zenith[1])
         clockwise = np.degrees(np.arctan2(x - lens.zenith[0], lens.zenith[1] - y))
@@ -152,7 +156,36 @@ def test_single_bright_pixels_are_taken_away_only_where_cells_are_coarse_enough(
         assert (process(frame, of).max() == 0) == taken
 
 
-@pytest.mark.parametrize("name", LENSES)
+def vector(zenith: NDArray[np.float64], azimuth: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.array([np.sin(zenith) * np.cos(azimuth), np.sin(zenith) * np.sin(azimuth), np.cos(zenith)])
+
+
+def test_a_tilted_lens_sees_the_zenith_and_its_axis_where_it_says() -> None:
+    for lens in (LENSES["tilted"], LENSES["tilted equidistant"]):
+        assert lens.axis is not None
+        assert lens.pixel(0.0, 0.0) == pytest.approx(lens.zenith)
+        zenith, azimuth = directions(lens, *(np.array([value]) for value in lens.axis))
+        assert zenith[0] == pytest.approx(lens.tilt[0])
+        assert lens.pixel(zenith[0], azimuth[0]) == pytest.approx(lens.axis)
+        # Directions 40° from the axis are on a circle around it, and as far from one another as on the sphere.
+        around = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+        r = lens.focal_length * (np.sin(lens.bend * 0.7) / 1 if lens.bend else 0.7)
+        away, at = directions(lens, lens.axis[0] + r * np.sin(around), lens.axis[1] - r * np.cos(around))
+        vectors = vector(away, at)
+        axis = vector(zenith, azimuth)[:, 0]
+        np.testing.assert_allclose(axis @ vectors, np.cos(0.7), atol=1e-9)
+        beside = (vectors * np.roll(vectors, 1, axis=1)).sum(axis=0)
+        np.testing.assert_allclose(beside, beside[0], atol=1e-9)
+        # North is where the lens says at the zenith itself.
+        x, y = lens.pixel(0.001, 0.0)
+        clockwise = np.degrees(np.arctan2(x - lens.zenith[0], lens.zenith[1] - y))
+        assert (clockwise - lens.north + 180) % 360 - 180 == pytest.approx(0, abs=2)
+
+
+UPRIGHT = [name for name, lens in LENSES.items() if lens.axis is None]
+
+
+@pytest.mark.parametrize("name", UPRIGHT)
 def test_a_whole_frame_comes_out_upright_with_east_on_the_right(name: str) -> None:
     of = camera(name)
     lens, frame = LENSES[name], np.zeros((of.height, of.width, 3), np.uint8)
@@ -209,6 +242,7 @@ def test_one_function_tells_where_all_pixels_look() -> None:
 WRONG = [
     ({"lens": {"horizon": 20}}, "horizon is 20 pixels; expected 32 at least"),
     ({"lens": {"zenith": [30, 240]}}, "of the crop lies outside the picture of 720 × 479 pixels; expected 10% at most"),
+    ({"lens": {"axis": [200, 240]}}, "is 161 pixels from the zenith; expected 0.35 of horizon at most"),
     ({"lens": {"projection": "equisolid", "alpha": 0.4}}, "alpha belongs to the projection sine, not to equisolid"),
     ({"lens": {"projection": "flat"}}, "'sine', 'equidistant', 'equisolid' or 'orthographic', found 'flat'"),
     ({"lens": {"nord": 3}}, "cameras.0.lens.nord: there is no such key; did you mean 'north'?"),

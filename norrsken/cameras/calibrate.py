@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
-from scipy.spatial.transform import Rotation
 from scipy.stats import spearmanr
 
 from norrsken.cameras.fit import (
@@ -22,12 +20,14 @@ from norrsken.cameras.fit import (
     Sky,
     adjust,
     as_deep,
+    axis,
+    covariance,
     deviation,
     differ,
     follow,
+    lean,
     match,
     pixels,
-    project,
     reach,
     scored,
     search,
@@ -55,12 +55,13 @@ _LEAST_SCORE, _LEAST_RANK, _LEAST_SECTORS, _LEAST_OUT = 8.0, 0.3, 5, 40.0
 #: larger share of the clearest spots are stars. Under clouds the first is small, with hot pixels the second.
 _LEAST_EXPLAINED, _BRIGHTEST, _CLEAREST = 0.5, 30, 20
 
-#: The tilt from which the result is doubted, degrees. A lens has no tilt, so that directions are off by a third of it.
-#: A wrong place or a wrong clock looks the same: an hour is a tilt of 3° in Svalbard, and more in the south.
+#: The tilt from which the result is doubted, degrees. A wrong place or a wrong clock moves the zenith among the stars
+#: as a tilt does, and no frame tells them apart: an hour is a tilt of 3° in Svalbard, and more in the south.
 _MOST_TILT = 2.5
 
-#: How near to the middle of the horizon circle the axis of the lens is, as a share of the radius: one deviation.
-_CENTRED = 0.02
+#: An axis is told only where it is so far from the zenith, degrees, and so many of its deviations; where at least so
+#: many stars say so; and where they lie nearer to their places with it, by this factor.
+_LEAST_TILT, _CLEAR_TILT, _TILT_STARS, _TILT_BETTER = 0.8, 5.0, 40, 0.9
 
 
 class Matched(NamedTuple):
@@ -92,8 +93,9 @@ class Calibration:
 
     residual: root mean square distance of the matched stars from their places, degrees of the sky. stars: of each
     frame, how many were matched. error: formal error (one standard deviation) of directions in the crop, where it is
-    largest, degrees. tilt: between the axis of the lens and the zenith, degrees; a wrong place or a wrong clock looks
-    like it. doubts: sentences that say why the lens may be wrong; empty where it is sure.
+    largest, degrees. tilt: between the axis of the lens and the zenith, degrees, even where it is too small for the
+    lens to have an axis; a wrong place or a wrong clock looks like it. doubts: sentences that say why the lens may be
+    wrong; empty where it is sure.
     """
 
     lens: Lens
@@ -117,7 +119,7 @@ def calibrate(
     shapes = {frame.shape for frame in frames}
     if len(shapes) != 1 or len(times) != len(frames):
         raise NorrskenError("The frames must be of one size, at least one, with one time each.")
-    circle = find_horizon(frames) if start is None else Horizon(*start.zenith, start.horizon, 1.0)
+    circle = find_horizon(frames) if start is None else Horizon(*start.centre, start.horizon, 0.0)
     if circle is None:
         raise NorrskenError("The frames show no horizon circle; say where zenith and horizon are about.")
     spots = without_what_stays([find_spots(frame, circle) for frame in frames], times)
@@ -127,28 +129,25 @@ def calibrate(
     fits = [follow(fit, sky, spots, circle) for fit in search(sky, spots, circle, start)]
     best = max(fits, key=lambda fit: fit.score)
     other = max((fit.score for fit in fits if differ(fit, best)), default=0.0)
-    return _finish(best, other, sky, spots, circle)
+    return _finish(best, other, sky, spots, circle, place)
 
 
-def _finish(best: Fit, other: float, sky: Sky, spots: list[Spots], circle: Horizon) -> Calibration:
+def _finish(best: Fit, other: float, sky: Sky, spots: list[Spots], circle: Horizon, place: Place) -> Calibration:
     """The last rounds of the fit, with as many stars as there are spots. other: the score of the next best lens."""
     everything, sky = sky, as_deep(sky, spots)
-    near = pixels(1.0, circle)
-    for _ in range(4):
-        pairs = match(best, sky, spots, near)
-        if len(pairs.xy) < 6:
-            raise NorrskenError("No lens brings the stars of the catalogue to the spots in the frames.")
-        best = adjust(best, pairs, circle, near / 4)
-        near = float(np.clip(4 * deviation(best, pairs), pixels(0.25, circle), pixels(1.0, circle)))
-    pairs = match(best, sky, spots, near)
-    best = scored(adjust(best, pairs, circle, near / 4), sky, spots, circle)
+    upright, pairs = _rounds(best, sky, spots, circle, tilt=False)
+    tilted, others = _rounds(upright, sky, spots, circle, tilt=True)
+    tilt, tilt_error = _tilt(tilted, others, circle)
+    leans = _leans(tilted, others, circle)
+    if leans:
+        pairs = others
+    best = scored(tilted if leans else upright, sky, spots, circle)
     lens = _lens(best)
-    if len(pairs.xy) < 6:
-        raise NorrskenError("No lens brings the stars of the catalogue to the spots in the frames.")
     matched = _matched(lens, pairs)
     residual = float(np.sqrt(np.mean(off(lens, matched) ** 2)))
-    halves = [_lens(adjust(best, pairs.of(slice(half, None, 2)), circle, near / 4)) for half in (0, 1)]
-    error, (tilt, tilt_error) = _error(best, pairs, lens), _tilt(best, pairs, circle)
+    width = _width(best, pairs, circle)
+    halves = [_lens(adjust(best, pairs.of(slice(half, None, 2)), circle, width, leans)) for half in (0, 1)]
+    error = _error(best, pairs, circle)
     stars = np.bincount(matched.frame, minlength=len(spots)).tolist()
     doubts = _chance_doubts(best, other, pairs)
     if _explained(best, everything, spots, circle) < _LEAST_EXPLAINED:
@@ -157,19 +156,50 @@ def _finish(best: Fit, other: float, sky: Sky, spots: list[Spots], circle: Horiz
         )
     doubts += _doubts(matched, residual, error, float(apart(*halves).max()))
     if tilt - tilt_error > _MOST_TILT:
-        doubts.append(f"The camera stands tilted by {tilt:.1f}°, or the place or the times are wrong.")
+        doubts.append(_tilt_doubt(tilted, place))
     return Calibration(lens, residual, error, tilt, matched, stars, doubts)
+
+
+def _rounds(fit: Fit, sky: Sky, spots: list[Spots], circle: Horizon, tilt: bool) -> tuple[Fit, Pairs]:
+    """A lens fitted to all stars that it brings near to a spot, round after round, and these stars."""
+    near = pixels(1.0, circle)
+    for last in (False, False, False, False, True):
+        pairs = match(fit, sky, spots, near)
+        if len(pairs.xy) < 6:
+            raise NorrskenError("No lens brings the stars of the catalogue to the spots in the frames.")
+        fit = adjust(fit, pairs, circle, near / 4, tilt)
+        if not last:
+            near = 4 * _width(fit, pairs, circle)
+    return fit, pairs
+
+
+def _width(fit: Fit, pairs: Pairs, circle: Horizon) -> float:
+    """The distance from its place from which a star counts less, pixels."""
+    return float(np.clip(deviation(fit, pairs), pixels(0.25, circle) / 4, pixels(1.0, circle) / 4))
+
+
+def _leans(tilted: Fit, pairs: Pairs, circle: Horizon) -> bool:
+    """Whether stars say without doubt that the axis of the lens is not the zenith. pairs: those of the tilted lens."""
+    tilt, error = _tilt(tilted, pairs, circle)
+    if tilt < max(_LEAST_TILT, _CLEAR_TILT * error) or len(pairs.xy) < _TILT_STARS:
+        return False
+    level = tilted._replace(at=np.append(tilted.at[:5], [0, 0]))
+    upright = adjust(level, pairs, circle, _width(tilted, pairs, circle))
+    better = deviation(tilted, pairs) < _TILT_BETTER * deviation(upright, pairs)
+    return better and _error(tilted, pairs, circle) < _MOST_ERROR
 
 
 def _lens(fit: Fit) -> Lens:
     """The lens as the configuration has it: pixels and degrees with two decimals, α with three."""
-    x, y, scale, bend_squared, north = fit.at
+    x, y, scale, bend_squared, north, *lean = fit.at
     bend = float(np.sqrt(np.clip(bend_squared, 0, 1)))
     bent = bend >= _LEAST_BEND
     horizon = scale * reach(QUARTER, bend_squared if bent else 0.0)
     kind = {"projection": "sine", "alpha": round(bend, 3)} if bent else {"projection": "equidistant"}
+    across, down = axis(fit.at)
     return Lens(
         zenith=(round(float(x), 2), round(float(y), 2)),
+        axis=(round(float(across), 2), round(float(down), 2)) if any(lean) else None,
         horizon=round(float(horizon), 2),
         north=round(float((np.degrees(north) + 180) % 360 - 180), 2),
         east="right" if fit.sense > 0 else "left",
@@ -201,40 +231,28 @@ def apart(one: Lens, other: Lens) -> Field:
     return np.nan_to_num(_angle(zenith, azimuth, *directions(other, *one.pixel(zenith, azimuth, np))), nan=90.0)
 
 
-def _error(fit: Fit, pairs: Pairs, lens: Lens) -> float:
+def _error(fit: Fit, pairs: Pairs, circle: Horizon) -> float:
     """The formal error of directions in the crop where it is largest, degrees: one standard deviation."""
-    sky, steps = pairs.sky, np.array([0.1, 0.1, 1e-4 * fit.at[2], 1e-3, 1e-4])
-    ahead = [project(fit.at + step, fit.sense, sky.zenith, sky.azimuth) for step in np.diag(steps)]
-    behind = [project(fit.at - step, fit.sense, sky.zenith, sky.azimuth) for step in np.diag(steps)]
-    slopes = np.stack([(a - b).ravel() for a, b in zip(ahead, behind, strict=True)], axis=1) / (2 * steps)
-    # A pixel's fraction is never measured better than this, whatever the spread of a few stars happens to be.
-    spread = max(deviation(fit, pairs), 0.05)
-    covariance = spread**2 * np.linalg.pinv(slopes.T @ slopes)
-    draws = np.random.default_rng(0).multivariate_normal(fit.at, covariance, 30)
+    draws = np.random.default_rng(0).multivariate_normal(fit.at, covariance(fit, pairs, circle), 30)
+    lens = _lens(fit)
     return float(np.sqrt(np.mean([apart(lens, _lens(fit._replace(at=draw))) ** 2 for draw in draws], axis=0)).max())
 
 
 def _tilt(fit: Fit, pairs: Pairs, circle: Horizon) -> tuple[float, float]:
-    """The tilt of the lens's axis from the zenith, degrees, and its formal error.
+    """The angle between the axis of a lens and the zenith, degrees, and its formal error."""
+    error = np.sqrt(np.trace(covariance(fit, pairs, circle)[5:, 5:]))
+    return float(np.degrees(lean(fit.at)[0])), float(np.degrees(error))
 
-    A shift of the zenith in the frame looks nearly like a tilt; what tells them apart is that the axis lies near the
-    middle of the horizon circle, and that angles around a tilted axis are stretched on one side.
-    """
-    sky = pairs.sky
-    sine = np.sin(sky.zenith)
-    vectors = np.column_stack([sine * np.cos(sky.azimuth), sine * np.sin(sky.azimuth), np.cos(sky.zenith)])
-    size = np.array([*[circle.radius] * 3, 1, 1, 1, 1])
-    spread, middle = max(deviation(fit, pairs), 0.05), np.array([circle.x, circle.y])
 
-    def off(at: Field) -> Field:
-        at = at * size
-        north, east, up = Rotation.from_rotvec([at[5], at[6], 0]).apply(vectors).T
-        places = project(at, fit.sense, np.arccos(np.clip(up, -1, 1)), np.arctan2(east, north))
-        return np.concatenate([((places - pairs.xy) / spread).ravel(), (at[:2] - middle) / (_CENTRED * circle.radius)])
-
-    solved = least_squares(off, np.append(fit.at, [0, 0]) / size, loss="soft_l1", x_scale=0.01)
-    covariance = np.linalg.pinv(solved.jac.T @ solved.jac)
-    return float(np.degrees(np.hypot(*solved.x[5:]))), float(np.degrees(np.sqrt(np.trace(covariance[5:, 5:]))))
+def _tilt_doubt(fit: Fit, place: Place) -> str:
+    """What else than a tilt of the camera would move the zenith among the stars as far as it was found to be."""
+    tilt, towards = lean(fit.at)
+    wrong = f"the place is wrong by about {round(np.degrees(tilt) * 111, -1):.0f} km"
+    # The clock turns the sky around the pole, which moves the zenith to the east or to the west.
+    if abs(np.sin(towards - fit.at[4])) > 0.7:
+        minutes = 4 * np.degrees(tilt) / np.cos(np.radians(place.latitude))
+        wrong += f" or the clock by about {round(minutes, -1):.0f} minutes"
+    return f"The camera stands tilted by {np.degrees(tilt):.1f}°, or {wrong}: no star tells which. Check them."
 
 
 def _explained(fit: Fit, sky: Sky, spots: list[Spots], circle: Horizon) -> float:

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from norrsken.astronomy import heavens
 from norrsken.cameras.horizon import Horizon
 from norrsken.cameras.spots import MOST_SPOTS, Spots
-from norrsken.config.lens import Lens
+from norrsken.config.lens import Lens, tilted
 from norrsken.config.site import Place
 from norrsken.stars import bright_stars
 
@@ -43,6 +43,13 @@ _ROUNDS = ((4.5, 2.0), (3.5, 2.5), (2.5, 3.0), (1.7, 3.5), (1.2, 4.0))
 #: How well the circle in the picture is trusted to be the horizon: its radius, as a share. Stars soon outweigh it.
 _TRUST = 0.05
 
+#: How near to the middle of the horizon circle the axis of a lens is, as a share of the radius: one deviation. The
+#: second is for a circle that nobody saw in the frames.
+_CENTRED, _GUESSED = 0.02, 0.05
+
+#: The numbers of a lens that stands upright; those of a tilted one are two more.
+_UPRIGHT = 5
+
 
 class Sky(NamedTuple):
     """Catalogue stars above the site in all frames, brightest first in each: (n,) each; vectors (3, n)."""
@@ -69,7 +76,11 @@ class Pairs(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """A lens as numbers: x, y, pixels a radian at the zenith, α², north in radians; and the sense of azimuths."""
+    """A lens as seven numbers, and the sense of azimuths.
+
+    at: x and y of the zenith, pixels a radian at the axis, α², north in radians; and the angle between the zenith and
+    the axis, to the right and up in the frame, radians: both are 0 where the camera looks straight up.
+    """
 
     at: Field
     sense: int
@@ -105,9 +116,24 @@ def reach(zenith: Field | float, bend_squared: float) -> Any:
 
 
 def project(at: Field, sense: int, zenith: Field, azimuth: Field) -> Field:
-    """Where a lens puts directions: (n, 2) pixels."""
-    r, clockwise = at[2] * reach(zenith, at[3]), at[4] + sense * azimuth
-    return np.column_stack([at[0] + r * np.sin(clockwise), at[1] - r * np.cos(clockwise)])
+    """Where a lens puts directions: (n, 2) pixels. The same as `Lens.pixel`."""
+    clockwise = at[4] + sense * azimuth
+    if at[5] or at[6]:
+        zenith, clockwise = tilted(zenith, clockwise, *lean(at), np)
+    (x, y), r = axis(at), at[2] * reach(zenith, at[3])
+    return np.column_stack([x + r * np.sin(clockwise), y - r * np.cos(clockwise)])
+
+
+def lean(at: Field) -> tuple[float, float]:
+    """The angle between the zenith and the axis of a lens, and where it is from there, clockwise from up, radians."""
+    return float(np.hypot(at[5], at[6])), float(np.arctan2(at[5], at[6]))
+
+
+def axis(at: Field) -> Field:
+    """Where the axis of a lens is in the frame: x and y, (2,) pixels."""
+    tilt, towards = lean(at)
+    r = at[2] * reach(tilt, at[3]) if tilt else 0.0
+    return np.asarray(at[:2] + r * np.array([np.sin(towards), -np.cos(towards)]))
 
 
 def search(sky: Sky, spots: list[Spots], circle: Horizon, start: Lens | None) -> list[Fit]:
@@ -118,7 +144,7 @@ def search(sky: Sky, spots: list[Spots], circle: Horizon, start: Lens | None) ->
     side = maps.shape[-1]
     fits = []
     if start is not None:
-        fits = [Fit(np.array([*start.zenith, start.scale, start.bend**2, np.radians(start.north)]), start.sense)]
+        fits = [Fit(np.array([*start.zenith, start.scale, start.bend**2, np.radians(start.north), 0, 0]), start.sense)]
     for sense in (1, -1):
         turned = _NORTHS[:, None] + sense * stars.azimuth
         rays = np.stack([np.sin(turned), -np.cos(turned)]).astype(np.float32)
@@ -139,7 +165,7 @@ def search(sky: Sky, spots: list[Spots], circle: Horizon, start: Lens | None) ->
 def _start_fit(circle: Horizon, how: Field, north: float, sense: int, score: float) -> Fit:
     right, down, scale, bend = how
     x, y = circle.x + right * circle.radius, circle.y + down * circle.radius
-    return Fit(np.array([x, y, scale * circle.radius, bend, north]), sense, float(score))
+    return Fit(np.array([x, y, scale * circle.radius, bend, north, 0, 0]), sense, float(score))
 
 
 def _maps(spots: list[Spots], circle: Horizon) -> NDArray[np.float32]:
@@ -182,22 +208,58 @@ def match(fit: Fit, sky: Sky, spots: list[Spots], near: float, most: int = MOST_
     return Pairs(sky.of(np.concatenate(stars)), np.concatenate(xy), np.concatenate(brightness))
 
 
-def adjust(fit: Fit, pairs: Pairs, circle: Horizon, width: float) -> Fit:
-    """The lens that brings stars to their spots. width: the distance in pixels from which a star counts less."""
-    size = np.array([circle.radius, circle.radius, circle.radius, 1.0, 1.0])
+def adjust(fit: Fit, pairs: Pairs, circle: Horizon, width: float, tilt: bool = False) -> Fit:
+    """The lens that brings stars to their spots. width: the distance in pixels from which a star counts less.
+
+    tilt: whether the axis may leave the zenith; without, it stays where it is.
+    """
+    free = 7 if tilt else _UPRIGHT
+    size = np.array([circle.radius, circle.radius, circle.radius, 1.0, 1.0, 1.0, 1.0])
     sky = pairs.sky
 
-    def off(at: Field) -> Field:
-        at = at * size
+    def off(part: Field) -> Field:
+        at = np.append(part, fit.at[free:]) * size
         away = (project(at, fit.sense, sky.zenith, sky.azimuth) - pairs.xy).ravel()
-        return np.append(away / width, (at[2] * reach(QUARTER, at[3]) / circle.radius - 1) / _TRUST)
+        trusted = np.append(away / width, (at[2] * reach(QUARTER, at[3]) / circle.radius - 1) / _TRUST)
+        return np.append(trusted, _off_middle(at, circle)) if tilt else trusted
 
-    middle = np.array([circle.x, circle.y, 0, 0, 0]) / size
-    lower = middle + np.array([-0.15, -0.15, 0.3, 0, -np.inf])
-    upper = middle + np.array([0.15, 0.15, 1.6, 1.0, np.inf])
-    begin = np.clip(fit.at / size, lower + 1e-10, upper - 1e-10)
-    solved = least_squares(off, begin, bounds=(lower, upper), loss="soft_l1", x_scale=[0.01, 0.01, 0.01, 0.1, 0.01])
-    return fit._replace(at=solved.x * size)
+    # The zenith of a tilted camera is farther from the middle of the circle.
+    most = 0.3 if tilt else 0.15
+    middle = np.array([circle.x, circle.y, 0, 0, 0, 0, 0]) / size
+    lower = (middle + np.array([-most, -most, 0.3, 0, -np.inf, -0.2, -0.2]))[:free]
+    upper = (middle + np.array([most, most, 1.6, 1.0, np.inf, 0.2, 0.2]))[:free]
+    begin = np.clip((fit.at / size)[:free], lower + 1e-10, upper - 1e-10)
+    scale = np.array([0.01, 0.01, 0.01, 0.1, 0.01, 0.01, 0.01])[:free]
+    solved = least_squares(off, begin, bounds=(lower, upper), loss="soft_l1", x_scale=scale)
+    return fit._replace(at=np.append(solved.x, fit.at[free:]) * size)
+
+
+def _off_middle(at: Field, circle: Horizon) -> Field:
+    """How far the axis is from the middle of the horizon circle, right and down, in deviations: (2,).
+
+    A shift of the zenith in the frame looks nearly like a tilt; what tells them apart is that the axis lies near the
+    middle of the horizon circle, and that angles around a tilted axis are stretched on one side.
+    """
+    centred = _CENTRED if circle.sure else _GUESSED
+    return np.asarray((axis(at) - [circle.x, circle.y]) / (centred * circle.radius))
+
+
+def covariance(fit: Fit, pairs: Pairs, circle: Horizon) -> Field:
+    """How uncertain the numbers of a lens are: (7, 7), with zeros for the tilt where it was not fitted."""
+    sky, steps = pairs.sky, np.array([0.1, 0.1, 1e-4 * fit.at[2], 1e-3, 1e-4, 1e-4, 1e-4])
+    free = 7 if fit.at[_UPRIGHT:].any() else _UPRIGHT
+    # A pixel's fraction is never measured better than this, whatever the spread of a few stars happens to be.
+    spread = max(deviation(fit, pairs), 0.05)
+
+    def off(at: Field) -> Field:
+        away = project(at, fit.sense, sky.zenith, sky.azimuth).ravel() / spread
+        return np.append(away, _off_middle(at, circle)) if free > _UPRIGHT else away
+
+    sides = np.diag(steps)[:free]
+    slopes = np.stack([off(fit.at + side) - off(fit.at - side) for side in sides], axis=1) / (2 * steps[:free])
+    uncertain = np.zeros((7, 7))
+    uncertain[:free, :free] = np.linalg.pinv(slopes.T @ slopes)
+    return uncertain
 
 
 def follow(fit: Fit, sky: Sky, spots: list[Spots], circle: Horizon) -> Fit:
@@ -218,7 +280,9 @@ def scored(fit: Fit, sky: Sky, spots: list[Spots], circle: Horizon) -> Fit:
     """The lens with its score: how many more stars meet a spot than under the same lens turned, in deviations."""
     bright = sky.of(sky.magnitude < 4.0)
     near = pixels(0.6, circle)
-    turned = [fit._replace(at=fit.at + np.array([0, 0, 0, 0, turn])) for turn in np.radians(np.arange(30, 331, 30))]
+    turned = [
+        fit._replace(at=fit.at + np.array([0, 0, 0, 0, turn, 0, 0])) for turn in np.radians(np.arange(30, 331, 30))
+    ]
     chance = float(np.mean([len(match(lens, bright, spots, near).xy) for lens in turned]))
     score = (len(match(fit, bright, spots, near).xy) - chance) / np.sqrt(chance + 1)
     return fit._replace(score=float(score), chance=chance)

@@ -4,12 +4,20 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from norrsken.config.base import ConfigError
 from norrsken.config.colour import DEFAULT_TONE
 from norrsken.config.observatory import Observatory, load_observatory
 from norrsken.config.site import Camera
 from norrsken.errors import NorrskenError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: More frames make a lens no better, but fill the memory.
+_MOST_FRAMES = 30
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -44,17 +52,45 @@ def _calibrate(options: argparse.Namespace) -> int:
 
 def _lens(observatory: Observatory, options: argparse.Namespace) -> Iterator[str]:
     """The entry of the lens, as it stands under a camera, with what is known of it in comments."""
-    import numpy as np
+    from numpy import argmax, array
 
     from norrsken.cameras.calibrate import calibrate
     from norrsken.catalogue.magnetic import magnetic_north
-    from norrsken.classify.files import Problem, frame_files
     from norrsken.figures.calibration import draw_calibration
+
+    camera, frames, times = _frames(observatory, options.paths)
+    found = calibrate(frames, array(times, "int64"), observatory.site, camera.lens)
+    picture = options.picture or Path("calibration.png")
+    most = int(argmax(found.stars))
+    draw_calibration(frames[most], found.lens, found.matched.of(most), picture)
+    yield "    lens:"
+    for key, value in found.lens.model_dump(mode="json").items():
+        if key != "alpha" or found.lens.projection == "sine":
+            yield f"      {key}: {value}"
+    yield (
+        f"# {sum(found.stars)} stars in {len(frames)} frames, residual {found.residual:.2f}°, formal error of "
+        f"directions {found.error:.2f}°; {picture} shows them"
+    )
+    up = magnetic_north(observatory.site, times[0])
+    yield f"# With site.up: {up:.0f}, magnetic north is at the top of frames; now site.up is {observatory.site.up:g}"
+    for doubt in found.doubts:
+        yield f"# Unsure: {doubt}"
+
+
+def _frames(observatory: Observatory, given: Sequence[str]) -> tuple[Camera, list["NDArray[np.uint8]"], list[int]]:
+    """The camera, its frames (height, width, 3) and their times, milliseconds since 1970.
+
+    What cannot be read is said. Raises `NorrskenError` where nothing can be read, or the frames are of several cameras.
+    """
+    from norrsken.classify.files import Problem, frame_files
     from norrsken.nights.images import UnreadableImage, WrongGeometry, read_frame
     from norrsken.nights.names import NameReader
 
     problems: dict[str, Problem] = {}
-    paths = [path for path in frame_files(options.paths, problems) if not path.lower().endswith(".parquet")]
+    paths = [path for path in frame_files(given, problems) if not path.lower().endswith(".parquet")]
+    if len(paths) > _MOST_FRAMES:
+        print(f"norrsken: {_MOST_FRAMES} of {len(paths)} frames are taken, evenly spaced", file=sys.stderr)
+        paths = [paths[i * len(paths) // _MOST_FRAMES] for i in range(_MOST_FRAMES)]
     reader = NameReader(observatory.cameras, observatory.archive.clock, observatory.site.longitude)
     pattern = observatory.archive.pattern
     frames, times, cameras = [], [], list[Camera]()
@@ -69,37 +105,17 @@ def _lens(observatory: Observatory, options: argparse.Namespace) -> Iterator[str
         try:
             frames.append(read_frame(path, camera))
         except (UnreadableImage, WrongGeometry) as error:
-            print(f"norrsken: left out: {path}: {error}", file=sys.stderr)
+            problems[path] = Problem(str(error), lasting=True)
             continue
         times.append(round(name.time.timestamp() * 1000))
         cameras.append(camera)
-    for problem_path, problem in problems.items():
-        print(f"norrsken: left out: {problem_path}: {problem}", file=sys.stderr)
+    for path, problem in problems.items():
+        print(f"norrsken: left out: {path}: {problem}", file=sys.stderr)
     if not frames:
         raise NorrskenError("no frame can be read: name some clear, moonless frames of the camera")
-    if len(set(cameras)) > 1:
+    if any(camera != cameras[0] for camera in cameras):
         raise NorrskenError("the frames are of several cameras; calibrate one after the other")
-    found = calibrate(frames, np.array(times, np.int64), observatory.site, cameras[0].lens)
-    picture = options.picture or Path("calibration.png")
-    most = int(np.argmax(found.stars))
-    draw_calibration(frames[most], found.lens, found.matched.of(most), picture)
-    lens = found.lens
-    yield "    lens:"
-    yield f"      zenith: [{lens.zenith[0]:g}, {lens.zenith[1]:g}]"
-    yield f"      horizon: {lens.horizon:g}"
-    yield f"      projection: {lens.projection}"
-    if lens.projection == "sine":
-        yield f"      alpha: {lens.alpha:g}"
-    yield f"      north: {lens.north:g}"
-    yield f"      east: {lens.east}"
-    yield (
-        f"# {sum(found.stars)} stars in {len(frames)} frames, residual {found.residual:.2f}°, formal error of "
-        f"directions {found.error:.2f}°; {picture} shows them"
-    )
-    up = magnetic_north(observatory.site, times[0])
-    yield f"# With site.up: {up:.0f}, magnetic north is at the top of frames; now site.up is {observatory.site.up:g}"
-    for doubt in found.doubts:
-        yield f"# Unsure: {doubt}"
+    return cameras[0], frames, times
 
 
 def _below(path: str) -> list[str]:

@@ -11,6 +11,9 @@ from norrsken.config.base import Settings
 #: α of r = f sin(αθ) of the projections that have a fixed one; equidistant is the limit for small α.
 _ALPHA = {"equidistant": 0.0, "equisolid": 0.5, "orthographic": 1.0}
 
+#: How far from the zenith the axis may be, as a share of the horizon's radius: 0.35 are about 27°.
+MOST_TILT = 0.35
+
 #: Half of the pixels' side of the sky: a horizon circle of fewer pixels shows no forms.
 LEAST_HORIZON = 32
 
@@ -22,7 +25,13 @@ class Lens(Settings):
     """
 
     zenith: tuple[float, float] = Field(description="x and y of the zenith in the archived frame, pixels")
-    horizon: float = Field(description="Distance from the zenith to the horizon, pixels")
+    axis: tuple[float, float] | None = Field(
+        default=None,
+        exclude_if=lambda axis: axis is None,
+        description="x and y of the lens's axis in the archived frame, pixels, where the camera does not look straight "
+        "up; null: it is the zenith",
+    )
+    horizon: float = Field(description="Pixels from the zenith, or from the axis, to what is 90° away from it")
     projection: Literal["sine", "equidistant", "equisolid", "orthographic"] = Field(
         default="sine", description="How the distance r from the zenith grows with the angle θ: sine is r = f sin(αθ)"
     )
@@ -34,8 +43,13 @@ class Lens(Settings):
     def _makes_sense(self) -> Self:
         if not LEAST_HORIZON <= self.horizon < math.inf:
             raise ValueError(f"horizon is {self.horizon:g} pixels; expected {LEAST_HORIZON} at least")
-        if not all(map(math.isfinite, self.zenith)):
-            raise ValueError("zenith must be two numbers")
+        if not all(map(math.isfinite, (*self.zenith, *(self.axis or ())))):
+            raise ValueError("zenith and axis must be two numbers each")
+        if self.axis is not None and math.dist(self.axis, self.zenith) > MOST_TILT * self.horizon:
+            raise ValueError(
+                f"axis {list(self.axis)} is {math.dist(self.axis, self.zenith):.0f} pixels from the zenith; expected "
+                f"{MOST_TILT:g} of horizon at most"
+            )
         if "alpha" in self.model_fields_set and self.projection != "sine":
             raise ValueError(f"alpha belongs to the projection sine, not to {self.projection}")
         return self
@@ -61,15 +75,43 @@ class Lens(Settings):
         """Pixels a radian at the zenith."""
         return self.focal_length * (self.bend or 1)
 
+    @property
+    def centre(self) -> tuple[float, float]:
+        """x and y of the lens's axis in the archived frame: of the zenith, if the camera looks straight up."""
+        return self.axis or self.zenith
+
+    @property
+    def tilt(self) -> tuple[float, float]:
+        """Angle between the axis and the zenith, and where the axis is from there, clockwise from up, radians."""
+        right, up = self.centre[0] - self.zenith[0], self.zenith[1] - self.centre[1]
+        r = math.hypot(right, up) / self.focal_length
+        return (math.asin(r) / self.bend if self.bend else r), math.atan2(right, up)
+
     def pixel(self, zenith: Any, azimuth: Any, xp: ModuleType = math) -> tuple[Any, Any]:
         """Where the lens puts a direction: its x and y in the archived frame.
 
         zenith: angle from the zenith, azimuth: from true north by east, radians; numbers, or arrays of one shape with
         xp = numpy. The configuration is read for every job and must not import it.
         """
-        r = self.focal_length * (xp.sin(self.bend * zenith) if self.bend else zenith)
         clockwise = math.radians(self.north) + self.sense * azimuth
-        return self.zenith[0] + r * xp.sin(clockwise), self.zenith[1] - r * xp.cos(clockwise)
+        if self.axis is not None:
+            zenith, clockwise = tilted(zenith, clockwise, *self.tilt, xp)
+        r = self.focal_length * (xp.sin(self.bend * zenith) if self.bend else zenith)
+        return self.centre[0] + r * xp.sin(clockwise), self.centre[1] - r * xp.cos(clockwise)
+
+
+def tilted(away: Any, clockwise: Any, tilt: float, towards: float, xp: ModuleType = math) -> tuple[Any, Any]:
+    """The same direction, given by its angle from one pole and clockwise around it, seen from another pole.
+
+    The other pole is `tilt` away in the direction `towards`. A great circle through both keeps its direction. All are
+    radians; xp as in `Lens.pixel`.
+    """
+    along, across = clockwise - towards, xp.sin(away)
+    forward = across * xp.cos(along)
+    ahead = forward * math.cos(tilt) - xp.cos(away) * math.sin(tilt)
+    aside = across * xp.sin(along)
+    height = forward * math.sin(tilt) + xp.cos(away) * math.cos(tilt)
+    return xp.atan2(xp.hypot(ahead, aside), height), xp.atan2(aside, ahead) + towards
 
 
 #: The lens of Kiruna's camera, 2010–2019 (section 2.1; `docs/cameras.md` says where the numbers come from). Magnetic

@@ -62,7 +62,7 @@ class Lens:
     @cached_property
     def corner(self) -> tuple[int, int]:
         """Row and column in the frame of the window's first pixel; negative where the window begins before it."""
-        x, y = self.projection.zenith
+        x, y = self.projection.centre
         return math.floor(y - self.side / 2 + 0.5), math.floor(x - self.side / 2 + 0.5)
 
     @cached_property
@@ -104,7 +104,7 @@ class Lens:
         at = (np.arange(cells) + 0.5) * (self.side / cells) - 0.5  # pixel centres have whole coordinates
         top, left = self.corner
         x, y = np.meshgrid(left + at, top + at)
-        right, down = x - self.projection.zenith[0], y - self.projection.zenith[1]
+        right, down = x - self.projection.centre[0], y - self.projection.centre[1]
         zenith, azimuth = directions(self.projection, x, y)
         return _directions(np.hypot(right, down) / self.projection.horizon, zenith, azimuth - np.radians(self.up))
 
