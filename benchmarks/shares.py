@@ -68,8 +68,8 @@ def draw_night(day: date, archive: Path) -> None:
     table = pd.DataFrame([asdict(shown.shares) for shown in scenes]).assign(
         frame_id=[frame_id(CONFIG.site.station, time) for time in times], time=times, night=day, path="", bytes=0,
         exposure_ms=[shown.exposure_ms for shown in scenes], sun_altitude=drawn.heavens.sun_altitude[minutes],
-        moon_altitude=drawn.heavens.moon_altitude[minutes], status="kept", reason=None, outside=0.0, flaw=None, offered=False,
-        spoilt=[shown.spoilt for shown in scenes],
+        moon_altitude=drawn.heavens.moon_altitude[minutes], status="kept", reason=None, outside=0.0, flaw=None,
+        offered=False, spoilt=[shown.spoilt for shown in scenes],
     )  # fmt: skip
     rejected = (table["cloud"] > REJECTING_CLOUD) | table["spoilt"]
     table["label"] = labels(weights_of(table), rejected.to_numpy())

@@ -89,6 +89,13 @@ def test_labelled_frames_have_labels_verdict_and_image(made: Path) -> None:
     assert table["image"].to_pylist() == night["image"].to_pylist()[:4]
 
 
+def test_a_night_that_was_kept_of_an_earlier_version_is_read(made: Path) -> None:
+    """It has fewer columns, and cannot be made anew when the archive has lost its files."""
+    path = made / "nights/2015-01/2015-01-15.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["outside", "reason"]), path)
+    assert pq.read_table(merge(made, anna=[(frame(0), "arcs")]))["label"].to_pylist() == ["arcs"]
+
+
 def test_repeats_do_not_count(tmp_path: Path) -> None:
     path = tmp_path / "anna.csv"
     path.write_text("frame_id,label,repeat\nKRN1,arcs,0\nKRN1,patchy,1\n")

@@ -193,7 +193,8 @@ def find_frames(
         return None, {}
     parts: list[pa.Table] = []
     reasons: dict[str, str] = {}
-    with tables.opened(path, schemas.NIGHT_TABLE) as file:
+    # A night that was taken back may be of an earlier version, with fewer columns.
+    with tables.opened(path, schemas.NIGHT_TABLE, ["frame_id", "time", "night", "status", "image"]) as file:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, ["frame_id", "time", "status"])
             chosen = []
