@@ -61,7 +61,7 @@ _MOST_TILT = 2.5
 
 #: An axis is told only where it is so far from the zenith, degrees, and so many of its deviations; where at least so
 #: many stars say so; and where they lie nearer to their places with it, by this factor.
-_LEAST_TILT, _CLEAR_TILT, _TILT_STARS, _TILT_BETTER = 0.8, 5.0, 40, 0.9
+_LEAST_TILT, _CLEAR_TILT, _TILT_STARS, _TILT_BETTER = 0.8, 5.0, 20, 0.9
 
 
 class Matched(NamedTuple):
@@ -136,7 +136,10 @@ def _finish(best: Fit, other: float, sky: Sky, spots: list[Spots], circle: Horiz
     """The last rounds of the fit, with as many stars as there are spots. other: the score of the next best lens."""
     everything, sky = sky, as_deep(sky, spots)
     upright, pairs = _rounds(best, sky, spots, circle, tilt=False)
-    tilted, others = _rounds(upright, sky, spots, circle, tilt=True)
+    try:
+        tilted, others = _rounds(upright, sky, spots, circle, tilt=True)
+    except NorrskenError:  # the few stars do not follow a tilt
+        tilted, others = upright, pairs
     tilt, tilt_error = _tilt(tilted, others, circle)
     leans = _leans(tilted, others, circle)
     if leans:
@@ -278,9 +281,17 @@ def _chance_doubts(best: Fit, other: float, pairs: Pairs) -> list[str]:
         doubts.append("Stars of the catalogue meet spots hardly more often than by chance.")
     if other > 0.5 * best.score:
         doubts.append("Another direction of north, or a mirrored frame, fits nearly as well.")
-    if len(pairs.xy) > 5 and not spearmanr(pairs.sky.magnitude, pairs.brightness)[0] < -_LEAST_RANK:
+    # Frames of other exposures show the same star brighter or fainter: each is compared with its own mean.
+    frame, light = pairs.sky.frame, np.log(pairs.brightness)
+    magnitude, light = (value - _mean(value, frame)[frame] for value in (pairs.sky.magnitude, light))
+    if len(pairs.xy) > 5 and not spearmanr(magnitude, light)[0] < -_LEAST_RANK:
         doubts.append("The bright stars of the catalogue do not meet the bright spots of the frames.")
     return doubts
+
+
+def _mean(value: Field, frame: NDArray[np.int64]) -> Field:
+    """The mean of a value of stars in each frame."""
+    return np.asarray(np.bincount(frame, value) / np.maximum(np.bincount(frame), 1))
 
 
 def _doubts(matched: Matched, residual: float, error: float, halves: float) -> list[str]:

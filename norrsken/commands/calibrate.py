@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from norrsken.config.base import ConfigError
 from norrsken.config.colour import DEFAULT_TONE
 from norrsken.config.observatory import Observatory, load_observatory
 from norrsken.config.site import Camera
@@ -100,7 +99,9 @@ def _frames(observatory: Observatory, given: Sequence[str]) -> tuple[Camera, lis
             leaf = next(filter(None, (pattern.leaf(below) for below in _below(path))), None)
             name = reader.read(Path(path).name, leaf) if leaf else name
         if isinstance(name, str):
-            raise ConfigError(f"{path}: {name}; the patterns are {', '.join(c.pattern for c in observatory.cameras)}")
+            patterns = ", ".join(repr(camera.pattern) for camera in observatory.cameras)
+            problems[path] = Problem(f"{name}; the pattern is {patterns}", lasting=True)
+            continue
         camera = observatory.cameras[name.camera]
         try:
             frames.append(read_frame(path, camera))

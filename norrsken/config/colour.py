@@ -30,7 +30,7 @@ _LEAST_DETERMINANT = 0.05
 
 
 def check_tone(tone: Tone) -> Tone:
-    """The same, sorted in float; raises `ValueError` for a curve that does not rise from [0, 0] to [255, 1]."""
+    """The same; raises `ValueError` for a curve that does not rise from [0, 0] to [255, 1]."""
     if isinstance(tone, list):
         steps = [b > a for one, other in pairwise(tone) for a, b in zip(one, other, strict=True)]
         if len(tone) < 2 or tone[0] != (0, 0) or tone[-1] != (255, 1) or not all(steps):

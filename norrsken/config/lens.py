@@ -77,7 +77,7 @@ class Lens(Settings):
 
     @property
     def centre(self) -> tuple[float, float]:
-        """x and y of the lens's axis in the archived frame: of the zenith, if the camera looks straight up."""
+        """X and y of the lens's axis in the archived frame: of the zenith, if the camera looks straight up."""
         return self.axis or self.zenith
 
     @property

@@ -1,6 +1,7 @@
 """Figure of a camera's lens over one of its frames: where the stars are, and where the lens puts them."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from norrsken.cameras.calibrate import Matched, off
 from norrsken.config.lens import Lens
-from norrsken.figures.style import LINES, save
+from norrsken.figures.style import LINES
+from norrsken.files import written_aside
 
 #: Zenith angles of the circles, degrees.
 _CIRCLES = (30, 60, 90)
@@ -45,7 +47,8 @@ def draw_calibration(frame: NDArray[np.uint8], lens: Lens, stars: Matched, path:
     axes.set_axis_off()
     axes.legend(loc="lower left", fontsize=7, framealpha=0.7)
     axes.set_title(_title(lens, stars), fontsize=10, color=LINES[0])
-    save(figure, path)
+    with written_aside(path) as temporary:
+        figure.savefig(temporary, dpi=150, format=Path(path).suffix.removeprefix(".") or "png")
 
 
 def _title(lens: Lens, stars: Matched) -> str:

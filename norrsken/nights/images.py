@@ -153,7 +153,7 @@ def outside(camera: Camera, up: float) -> float:
 def upright(frame: Image, camera: Camera, up: float = 0.0) -> Image:
     """A whole frame with the azimuth `up` at the top and east right; the sky is as large as in the archived one.
 
-    With a lens it is turned around the zenith, which comes to the middle of a square that the horizon circle fills.
+    With a lens it is a square that the horizon circle fills, turned around the middle of that circle.
     """
     lens = camera.lens
     if lens is None:
@@ -161,7 +161,7 @@ def upright(frame: Image, camera: Camera, up: float = 0.0) -> Image:
     side = 2 * round(lens.horizon) + 1
     top = np.radians(lens.north + lens.sense * up)
     right, down = np.cos(top) * lens.sense, np.sin(top) * lens.sense
-    to_frame = np.array([[right, -np.sin(top), lens.zenith[0]], [down, np.cos(top), lens.zenith[1]]])
+    to_frame = np.array([[right, -np.sin(top), lens.centre[0]], [down, np.cos(top), lens.centre[1]]])
     to_frame[:, 2] -= to_frame[:, :2] @ [side // 2, side // 2]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(frame, to_frame, (side, side), flags=flags), np.uint8)
