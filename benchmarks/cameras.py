@@ -1,11 +1,11 @@
 """Transfer between cameras: the same simulated nights through four of them; trained on one, tested on the others.
 
-Usage: python benchmarks/cameras.py FOLDER PAPER --weights FILE [--workers N] [--first-only]
+Usage: python benchmarks/cameras.py FOLDER PAPER [--weights FILE] [--workers N] [--first-only]
 
 PAPER is the folder of `benchmarks/paper_size.py`, whose clean frames give the minutes, their labels and their nights;
 no night is both trained and tested on. Into FOLDER each of these minutes is photographed once with each camera, as the
-JPEG that its archive would hold: 1.4 GB. Camera A is Kiruna's. The others differ
-from it in frame, lens, response, tone, noise, vignetting and JPEG quality.
+JPEG that its archive would hold: 1.4 GB. Camera A is Kiruna's. The others differ from it in frame, lens, response,
+tone, noise, vignetting and JPEG quality.
 
 Their frames are processed as they come, turned and averaged as near to the reference grid as the four steps can; with
 the lens; with lens and colours. The configured lens, response and tone are each wrong by a drawn error, four times:
@@ -14,9 +14,9 @@ the response by 10 %; the exponent of the tone by 0.1. Only signs and the zenith
 as large as it may be; every second draw is the opposite of the one before. Beside that, lens and colours without an
 error. What is known of A is exact: it is the reference.
 
-FILE holds the weights of timm's EfficientNet-Lite0. A linear model on its scores is trained with three seeds on camera
-A, and then, but with --first-only, on each other camera, with two draws. Prints macro F1 on the test nights in
-Markdown: the mean, and in brackets the least and the largest over seeds and draws.
+A linear model on the scores of EfficientNet-Lite0, with the weights of the package or of FILE, is trained with three
+seeds on camera A, and then, but with --first-only, on each other camera, with two draws. Prints macro F1 on the test
+nights in Markdown: the mean, and in brackets the least and the largest over seeds and draws.
 """
 
 import argparse
@@ -293,7 +293,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("paper", type=Path)
-    parser.add_argument("--weights", required=True)
+    parser.add_argument("--weights", default="package")
     parser.add_argument("--workers", type=int, default=joblib.cpu_count())
     parser.add_argument("--first-only", action="store_true")
     options = parser.parse_args()

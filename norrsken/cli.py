@@ -188,7 +188,7 @@ def _movie(options: argparse.Namespace) -> int:
 
 
 def _weights(options: argparse.Namespace) -> int:
-    from norrsken.models.pretrained import download
+    from norrsken.models.weights import download
 
     download(options.network, options.file)
     print(f"{options.file}: the weights of {options.network}")

@@ -248,6 +248,11 @@ class Plan:
         path = getattr(self.config.features[features], "weights_file", None)
         return [path] if path else []
 
+    def weights_of(self, model: str) -> list[str]:
+        """The file of weights from which a network starts: one or none."""
+        path = getattr(self.config.model(model), "weights_file", None)
+        return [path] if path else []
+
     def metrics(self, models: Iterable[str], splits: Iterable[str] | None = None) -> list[str]:
         """The metrics of the models' runs, on these splits or on all."""
         return self._of_runs(paths.METRICS, models, splits or self.release.splits)

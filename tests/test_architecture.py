@@ -32,6 +32,7 @@ LONG: dict[str, str] = {}
 
 #: Named inputs that a script does not hand on: rule and input, with the reason.
 NOT_HANDED_ON = {
+    ("train_run", "weights"): "the settings name the file; as an input it repeats the runs when it changes",
     ("extract_features", "weights"): "the settings name the file; as an input it repeats the features when it changes",
 }
 

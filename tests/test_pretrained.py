@@ -2,17 +2,26 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import safetensors.torch
+import skimage.data
 import timm
 import torch
 from conftest import Project
+from pydantic import ValidationError
 
 from norrsken.cli import main
-from norrsken.config.models import Pretrained
+from norrsken.config.jobs import RunSettings
+from norrsken.config.models import Network, Pretrained
+from norrsken.config.site import FrameSource
 from norrsken.errors import NorrskenError
+from norrsken.models import classifiers
+from norrsken.models.interface import Card
 from norrsken.models.pretrained import PretrainedNetwork
+from norrsken.models.weights import create
+from norrsken.paper import CLASSES
 
 NAME = "mobilenetv3_small_050"
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 128, 128, 3), np.uint8)
@@ -45,6 +54,85 @@ def test_weights_come_from_a_file(weights: Path) -> None:
     with torch.inference_mode():
         scores = expected(torch.from_numpy(ready).permute(0, 3, 1, 2).float())
     np.testing.assert_allclose(from_file.scores(FRAMES), scores, atol=1e-4)
+
+
+@pytest.mark.parametrize(("picture", "kind"), [("chelsea", 285), ("coffee", 967)])
+def test_the_weights_of_the_package_know_pictures(picture: str, kind: int) -> None:
+    """285 is an Egyptian cat and 967 an espresso, of ImageNet's classes."""
+    image = getattr(skimage.data, picture)()
+    top, left = ((side - min(image.shape[:2])) // 2 for side in image.shape[:2])
+    square = image[top : image.shape[0] - top, left : image.shape[1] - left]
+    small = cv2.resize(square, (128, 128), interpolation=cv2.INTER_AREA)
+    settings = {"kind": "pretrained", "network": "tf_efficientnet_lite0", "weights": "package", "threads": 1}
+    assert PretrainedNetwork(Pretrained.model_validate(settings)).scores(small[None])[0].argmax() == kind
+
+
+def test_a_package_has_the_weights_of_its_network_only() -> None:
+    with pytest.raises(ValidationError, match="which has tf_efficientnet_lite0, not inception_v4"):
+        network("package", "inception_v4")
+
+
+def tuned(weights: str, **more: object) -> Network:
+    settings = {"kind": "network", "architecture": "tf_efficientnet_lite0", "weights": weights, "input_size": 32}
+    settings |= {"epochs": 1, "batch_size": 7, "threads": 1, "learning_rate": 1e-4}
+    return Network.model_validate(settings | {"optimizer": "adamw", "weight_decay": 0.05, "layer_decay": 0.7} | more)
+
+
+def test_a_network_is_fine_tuned_from_the_weights_of_the_package(tmp_path: Path) -> None:
+    labels = np.arange(14) % 7
+    frames = np.random.default_rng(0).integers(0, 256, (14, 128, 128, 3), np.uint8)
+    classifier = classifiers.build(tuned("package"), 0, 7)
+    pretrained = create("tf_efficientnet_lite0", "package").state_dict()
+    classifier.fit(frames, labels)
+    run = RunSettings(name="lite", model=tuned("package"))
+    source = FrameSource(processing=1, cameras=[])
+    card = Card(
+        classes=list(CLASSES), run=run, split="night", seed=0, frames=source, extractor=None, program_version="1"
+    )
+    classifier.save(tmp_path / "model.safetensors", card)
+    trained = safetensors.torch.load_file(tmp_path / "model.safetensors")
+    changes = {
+        name: float((trained[f"network.{name}"] - pretrained[name]).abs().max())
+        for name in ("conv_stem.weight", "blocks.3.0.conv_pw.weight", "conv_head.weight")
+    }
+    assert 0 < changes["conv_stem.weight"] < changes["blocks.3.0.conv_pw.weight"] < changes["conv_head.weight"] < 1e-3
+    np.testing.assert_allclose(trained["mean"].flatten(), 127.5)  # that of its weights, not of the frames
+    loaded, _ = classifiers.load(tmp_path / "model.safetensors")
+    expected = classifier.predict(frames).probabilities
+    np.testing.assert_array_equal(loaded.predict(frames).probabilities, expected)
+
+
+def test_the_last_layer_follows_the_seed_alone() -> None:
+    one, same, other = (classifiers.build(tuned("package"), seed, 7) for seed in (0, 0, 1))
+    weights = [classifier._model.network.classifier.weight for classifier in (one, same, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_a_trained_network_needs_not_the_weights_that_it_started_from(weights: Path, tmp_path: Path) -> None:
+    settings = tuned(str(weights), architecture=NAME)
+    frames = FRAMES[[0, 1, 2, 3]]
+    classifier = classifiers.build(settings, 0, 2)
+    classifier.fit(frames, np.array([0, 1, 0, 1]))
+    source = FrameSource(processing=1, cameras=[])
+    run = RunSettings(name="small", model=settings)
+    card = Card(classes=["a", "b"], run=run, split="s", seed=0, frames=source, extractor=None, program_version="1")
+    classifier.save(tmp_path / "model.safetensors", card)
+    weights.unlink()
+    loaded, _ = classifiers.load(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(loaded.predict(frames).probabilities, classifier.predict(frames).probabilities)
+
+
+@pytest.mark.parametrize("more", [{"weight_decay": 0.1, "layer_decay": None}, {"weight_decay": 0, "layer_decay": 0.5}])
+def test_what_belongs_to_adamw_is_not_said_of_adam(more: dict) -> None:
+    with pytest.raises(ValidationError, match=r"(weight|layer)_decay belongs to optimizer: adamw"):
+        tuned("package", optimizer="adam", **more)
+
+
+def test_the_papers_networks_are_written_as_before() -> None:
+    """What is new is not in the settings of runs that do not use it, so that no run is repeated."""
+    plain = Network(kind="network", architecture="resnet18", epochs=3).plain()
+    assert not {"weights", "optimizer", "weight_decay", "layer_decay"} & plain.keys()
 
 
 def test_random_weights_are_the_same_each_time() -> None:

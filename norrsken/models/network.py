@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
+from timm.optim import param_groups_layer_decay
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -92,13 +93,19 @@ class TorchClassifier:
         self.converged = False
 
     @property
+    def _tuned(self) -> bool:
+        return isinstance(self.settings, Network) and self.settings.weights != "random"
+
+    @property
     def parameters(self) -> int:
         return sum(parameter.numel() for parameter in self._model.parameters())
 
     @property
     def stock_parameters(self) -> int | None:
         settings = self.settings
-        return architectures.stock_parameters(settings.architecture) if isinstance(settings, Network) else None
+        if not isinstance(settings, Network):
+            return None
+        return architectures.stock_parameters(settings.architecture, settings.weights)
 
     def fit(
         self,
@@ -113,7 +120,8 @@ class TorchClassifier:
         train, validation = np.flatnonzero(~chosen), np.flatnonzero(chosen)
         if len(train) < 2:
             raise TrainingError(f"{len(train)} training frames; a network needs two at least")
-        self._set_normalisation(inputs, train)
+        if not self._tuned:  # else the weights were trained with the one that they have
+            self._set_normalisation(inputs, train)
         kept = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(inputs, labels, chosen))
         try:
             history = self._epochs(inputs, labels, train, validation, kept)
@@ -147,7 +155,7 @@ class TorchClassifier:
         """Train on the inputs in the rows `train`; follow it on those in the rows `validation`."""
         settings = self.settings
         frames, targets, rows = (self._to_device(array) for array in (inputs, labels, train))
-        optimizer = torch.optim.Adam(self._model.parameters(), settings.learning_rate, fused=True)
+        optimizer = _optimizer(self._model, settings)
         # The batches have equal sizes, so that none is too small for batch normalisation.
         batches = max(len(train) // settings.batch_size, 1)
         history = checkpoint.restore(self._model, optimizer) if checkpoint else []
@@ -157,7 +165,7 @@ class TorchClassifier:
             this_epoch = Epoch(epoch, settings.epochs, batches, self.seed, settings.learning_rate)
             loss = train_one_epoch(self._model, frames, targets, optimizer, this_epoch, self._augment, rows)
             seconds = time.perf_counter() - start
-            rate = float(optimizer.param_groups[0]["lr"])
+            rate = float(optimizer.param_groups[-1]["lr"])  # of the last layer
             row: dict[str, float] = {"epoch": epoch, "learning_rate": rate, "train_loss": loss}
             if len(validation):
                 row |= self._validate(inputs, labels, validation)
@@ -223,6 +231,9 @@ class TorchClassifier:
         text = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
         for array in (labels, kept_out, inputs):
             text.update(np.ascontiguousarray(array).data)
+        if self._tuned:  # a file may have other weights than before
+            for tensor in self._model.state_dict().values():
+                text.update(tensor.cpu().contiguous().numpy().tobytes())
         return text.hexdigest()
 
     def _out_of_memory(self, message: str) -> str:
@@ -234,10 +245,15 @@ class TorchClassifier:
         )
 
 
-def network(settings: Network, seed: int, classes: int) -> TorchClassifier:
-    """A torchvision network on frames."""
+def network(settings: Network, seed: int, classes: int, filled: bool = True) -> TorchClassifier:
+    """A network of torchvision or timm on frames. filled: see `architectures.create`."""
     torch.manual_seed(seed)
-    model = Normalised(architectures.create(settings.architecture, classes), (3, 1, 1), settings.input_size)
+    made = architectures.create(settings.architecture, classes, settings.weights, filled)
+    model = Normalised(made, (3, 1, 1), settings.input_size)
+    if settings.weights != "random":
+        mean, std = architectures.normalisation(settings.architecture)
+        model.mean.copy_(torch.tensor(mean).view_as(model.mean))
+        model.std.copy_(torch.tensor(std).view_as(model.std))
     return TorchClassifier(model, settings, seed, classes, augment)
 
 
@@ -246,6 +262,19 @@ def linear(settings: Linear, seed: int, classes: int, width: int) -> TorchClassi
     torch.manual_seed(seed)
     model = Normalised(nn.Linear(width, classes), (width,))
     return TorchClassifier(model, settings, seed, classes, lambda features, random: features)
+
+
+def _optimizer(model: Normalised, settings: Network | Linear) -> torch.optim.Optimizer:
+    """Adam over all parameters, or AdamW with the decay and the rates by layer that the settings ask for.
+
+    `lr_scale` of a group is its share of the learning rate; the last group is the last layer's.
+    """
+    if not isinstance(settings, Network) or settings.optimizer == "adam":
+        return torch.optim.Adam(model.parameters(), settings.learning_rate, fused=True)
+    groups = param_groups_layer_decay(
+        model.network, settings.weight_decay, layer_decay=settings.layer_decay or 1.0, no_weight_decay_list=()
+    )
+    return torch.optim.AdamW(groups, settings.learning_rate, fused=True)
 
 
 @dataclass(frozen=True)
@@ -294,7 +323,7 @@ def train_one_epoch(
     bar = tqdm(order.tensor_split(epoch.batches), f"epoch {epoch.number}/{epoch.epochs}", leave=False, disable=None)
     for step, batch in enumerate(bar):
         for group in optimizer.param_groups:
-            group["lr"] = epoch.rate(step)
+            group["lr"] = epoch.rate(step) * group.get("lr_scale", 1.0)
         with device.precision(frames.device):
             loss = nn.functional.cross_entropy(model(augmentation(frames[batch], random)), targets[batch])
         optimizer.zero_grad(set_to_none=True)

@@ -3,27 +3,20 @@ doi 10.1029/2018JA025274; section 2.3).
 """
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import timm
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from norrsken.config.models import Pretrained
-from norrsken.errors import NorrskenError
 from norrsken.models import device
-from norrsken.models.checkpoint import save_tensors
+from norrsken.models.weights import create
 
 #: Frames in a step.
 BATCH = 64
-
-
-class PretrainedError(NorrskenError):
-    """The weights cannot be had, or they are not those of the network."""
 
 
 class PretrainedNetwork:
@@ -31,7 +24,8 @@ class PretrainedNetwork:
 
     def __init__(self, settings: Pretrained) -> None:
         self._device = device.prepare(settings.threads)
-        self._network = _create(settings).eval().to(self._device).to(memory_format=torch.channels_last)
+        network = create(settings.network, settings.weights).eval()
+        self._network = network.to(self._device).to(memory_format=torch.channels_last)
         preprocessing = timm.data.resolve_model_data_config(self._network)
         self._size = settings.input_size or int(preprocessing["input_size"][-1])
         self._mean, self._std = (
@@ -56,50 +50,6 @@ class PretrainedNetwork:
             with device.precision(self._device):
                 parts.append(self._network((batch.clamp(0, 255) - self._mean) / self._std).float().cpu().numpy())
         return np.concatenate(parts)
-
-
-def download(network: str, path: Path) -> None:
-    """Fetch timm's weights of a network into a safetensors file, on a machine with a way to the internet."""
-    settings = Pretrained(kind="pretrained", network=network)
-    save_tensors(path, _create(settings).state_dict(), {"network": network})
-
-
-def _create(settings: Pretrained) -> nn.Module:
-    name, weights = settings.network, settings.weights
-    if not timm.is_model(name.split(".", maxsplit=1)[0]):
-        raise PretrainedError(f"timm has no network named {name!r}")
-    if weights == "random":
-        torch.manual_seed(0)
-        return _untrained(name)
-    if weights == "download":
-        try:
-            network: nn.Module = timm.create_model(name, pretrained=True)
-            return network
-        except (OSError, RuntimeError) as error:
-            raise PretrainedError(
-                f"the weights of {name} cannot be downloaded here ({type(error).__name__}). On a machine with a way "
-                f"to the internet, such as a login node, run\n    norrsken weights {name} {name}.safetensors\nand say "
-                f"`weights: {name}.safetensors` in the entry of features"
-            ) from None
-    try:
-        state = safetensors.torch.load_file(weights)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise PretrainedError(f"weights: {weights}: cannot be read as safetensors: {error}") from None
-    network = _untrained(name)
-    expected = network.state_dict()
-    wrong = [key for key in expected if key not in state or state[key].shape != expected[key].shape]
-    if wrong:
-        raise PretrainedError(
-            f"weights: {weights} does not fit {name}: {len(wrong)} of {len(expected)} tensors are missing or of "
-            f"another shape, the first is {wrong[0]}"
-        )
-    network.load_state_dict(state, strict=False)  # the file may hold more, such as a head that timm left out
-    return network
-
-
-def _untrained(name: str) -> nn.Module:
-    network: nn.Module = timm.create_model(name)
-    return network
 
 
 def _digest(network: nn.Module) -> str:

@@ -44,7 +44,7 @@ class Extractor:
     """Computes the features of processed frames. about: what the network says of itself, where there is one."""
 
     def __init__(self, settings: Features, workers: int | None = None) -> None:
-        """Load the network, where there is one. Raises `PretrainedError` where its weights cannot be had.
+        """Load the network, where there is one. Raises `WeightsError` where its weights cannot be had.
 
         workers: processes that compute histograms; None is as many as the settings have threads.
         """

@@ -31,6 +31,7 @@ rule train_run:
     input:
         dataset=paths.DATASET,
         features=lambda wildcards: plan.features([wildcards.model]),
+        weights=lambda wildcards: plan.weights_of(wildcards.model),
     output:
         # The model's file, whose suffix is the model's own, is written before the metrics, which name it.
         metrics=paths.METRICS,
