@@ -102,6 +102,28 @@ def test_a_network_is_fine_tuned_from_the_weights_of_the_package(tmp_path: Path)
     np.testing.assert_array_equal(loaded.predict(frames).probabilities, expected)
 
 
+def test_the_dark_level_of_a_frame_makes_no_difference_where_it_is_taken_out() -> None:
+    frames = np.random.default_rng(0).integers(0, 150, (14, 128, 128, 3), np.uint8)
+    lighter = frames + np.array([30, 10, 60], np.uint8)
+    for level, alike in (("dark", True), (None, False)):
+        classifier = classifiers.build(tuned("package", level=level), 0, 7)
+        one, other = (classifier.predict(images).probabilities for images in (frames, lighter))
+        assert np.allclose(one, other, atol=1e-5) == alike
+
+
+def test_frames_without_their_dark_level_are_normalised_as_they_are() -> None:
+    settings = Network(
+        kind="network", architecture="shufflenet_v2_x0_5", level="dark", epochs=1, batch_size=7, threads=1
+    )
+    frames = np.random.default_rng(0).integers(20, 150, (14, 128, 128, 3), np.uint8)
+    classifier = classifiers.build(settings, 0, 7)
+    classifier.fit(frames, np.arange(14) % 7)
+    darker = frames.astype(int) - np.percentile(frames[:, ::4, ::4], 5, axis=(1, 2), method="lower")[:, None, None]
+    mean = classifier._model.mean.flatten()
+    np.testing.assert_allclose(mean, darker.mean(axis=(0, 1, 2)), atol=1.5)
+    assert mean.max() < 70
+
+
 def test_the_last_layer_follows_the_seed_alone() -> None:
     one, same, other = (classifiers.build(tuned("package"), seed, 7) for seed in (0, 0, 1))
     weights = [classifier._model.network.classifier.weight for classifier in (one, same, other)]

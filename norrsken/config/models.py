@@ -156,6 +156,12 @@ class Network(OnGpu, Training):
         description="Where it starts: `random` weights, or ImageNet's of a network of timm: `package`, which has "
         "tf_efficientnet_lite0, `download`, or a safetensors file",
     )
+    level: Literal["dark"] | None = Field(
+        default=None,
+        exclude_if=lambda level: level is None,
+        description="What is taken out of each frame before the network sees it: `dark`, the level below which 5 % of "
+        "its pixels lie, of each colour, which town, Moon and camera decide; null: nothing",
+    )
     optimizer: Literal["adam", "adamw"] = Field(
         default="adam",
         exclude_if=lambda optimizer: optimizer == "adam",

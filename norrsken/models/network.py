@@ -42,6 +42,9 @@ CHECKPOINT_SECONDS = 60.0
 #: The learning rate rises over this share of the steps, then falls as a cosine.
 WARM_UP = 0.2
 
+#: The share of a frame's pixels that are darker than its dark level.
+DARK = 0.05
+
 #: A training has converged when the network knows its training frames: below this mean loss of the last epoch, the
 #: probability of the true class is above 3/4 in the geometric mean.
 CONVERGED_LOSS = math.log(4 / 3)
@@ -62,19 +65,30 @@ class Normalised(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: nn.Module, inputs: tuple[int, ...], size: int | None = None) -> None:
-        """inputs: the shape over which mean and deviation are taken: (3, 1, 1) or (m,)."""
+    def __init__(
+        self, network: nn.Module, inputs: tuple[int, ...], size: int | None = None, level: str | None = None
+    ) -> None:
+        """inputs: the shape over which mean and deviation are taken: (3, 1, 1) or (m,). level: see `Network`."""
         super().__init__()
-        self.network, self.size = network, size
+        self.network, self.size, self.level = network, size, level
         self.register_buffer("mean", torch.zeros(1, *inputs))
         self.register_buffer("std", torch.ones(1, *inputs))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        normal = inputs.to(torch.float32, copy=True).sub_(self.mean).div_(self.std)
+        normal = self.levelled(inputs).sub_(self.mean).div_(self.std)
         if self.size is not None and normal.shape[-1] != self.size:
             normal = nn.functional.interpolate(normal, (self.size,) * 2, mode="bilinear", antialias=True)
         scores: Tensor = self.network(normal)
         return scores
+
+    def levelled(self, inputs: Tensor) -> Tensor:
+        """A copy of the inputs as float32, of frames without their dark level where the settings take it out."""
+        copy = inputs.to(torch.float32, copy=True)
+        if self.level is not None:
+            # A sixteenth of the pixels tells the level well enough, and is sorted sixteen times as fast.
+            some = copy[..., ::4, ::4].flatten(2)
+            copy -= some.kthvalue(max(round(DARK * some.shape[-1]), 1), dim=-1).values[..., None, None]
+        return copy
 
 
 class TorchClassifier:
@@ -179,7 +193,9 @@ class TorchClassifier:
 
     def _set_normalisation(self, inputs: NDArray[Any], train: NDArray[np.intp]) -> None:
         """Mean and standard deviation of each colour, or of each feature, over the training frames."""
-        if inputs.dtype == np.uint8:  # computed from histograms, which are exact and small
+        if inputs.dtype == np.uint8 and self._model.level is not None:
+            mean, std = self._moments(inputs, train)
+        elif inputs.dtype == np.uint8:  # computed from histograms, which are exact and small
             counts = np.zeros((3, 256), np.int64)
             for start in range(0, len(train), PREDICT_BATCH):
                 part = inputs[train[start : start + PREDICT_BATCH]]
@@ -193,6 +209,15 @@ class TorchClassifier:
             std = np.where(std > 0, std, 1.0)
         for buffer, values in ((self._model.mean, mean), (self._model.std, std)):
             buffer.copy_(torch.from_numpy(np.asarray(values, np.float32)).view_as(buffer))
+
+    def _moments(self, inputs: NDArray[Any], train: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Mean and deviation of each colour of the training frames without their dark level."""
+        sums = np.zeros((2, 3))
+        for start in range(0, len(train), PREDICT_BATCH):
+            frames = self._model.levelled(self._to_device(inputs[train[start : start + PREDICT_BATCH]])).double()
+            sums += [part.mean(dim=(2, 3)).sum(dim=0).cpu().numpy() for part in (frames, frames * frames)]
+        mean, square = sums / len(train)
+        return mean, np.maximum(np.sqrt(square - mean**2), 1.0)
 
     def _validate(self, inputs: NDArray[Any], labels: NDArray[np.int64], rows: NDArray[np.intp]) -> dict[str, float]:
         starts = range(0, len(rows), PREDICT_BATCH)
@@ -249,7 +274,7 @@ def network(settings: Network, seed: int, classes: int, filled: bool = True) -> 
     """A network of torchvision or timm on frames. filled: see `architectures.create`."""
     torch.manual_seed(seed)
     made = architectures.create(settings.architecture, classes, settings.weights, filled)
-    model = Normalised(made, (3, 1, 1), settings.input_size)
+    model = Normalised(made, (3, 1, 1), settings.input_size, settings.level)
     if settings.weights != "random":
         mean, std = architectures.normalisation(settings.architecture)
         model.mean.copy_(torch.tensor(mean).view_as(model.mean))
