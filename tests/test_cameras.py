@@ -1,8 +1,11 @@
 """Cameras are interchangeable: one's model on the other's frames, comparable colours, examples that can be used."""
 
+import importlib
+import json
 import shutil
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -17,6 +20,7 @@ from test_lens import KIRUNA, SITE
 
 from norrsken import schemas, stages, tables
 from norrsken.cameras.colours import Seen, matrix, seen
+from norrsken.classify.model import FrameClassifier
 from norrsken.cli import main
 from norrsken.colour import light_of_levels, matrix_to_reference, to_reference
 from norrsken.config.base import ConfigError
@@ -29,6 +33,7 @@ from norrsken.errors import NorrskenError
 from norrsken.lens import grid_in_frame
 from norrsken.nights.images import process
 from norrsken.nights.ingest import ingest_month
+from norrsken.paper import CLASSES
 from norrsken.plan import Plan
 from norrsken.simulation.night import Night, scene
 
@@ -183,6 +188,66 @@ def test_another_picture_in_the_file_of_a_mask_makes_the_months_anew(
         found.append(Plan(check(raw)).night_settings("2015-01"))
     assert found[0] != found[1]
     assert found[0] | {"masks": {}} == found[1] | {"masks": {}}
+
+
+# The yardstick
+
+
+@pytest.fixture
+def real_sky(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    return importlib.import_module("real_sky")
+
+
+def write_sky(folder: Path, to: Path, rows: list[str]) -> list[str]:
+    """A folder of labelled frames, and the arguments that judge the model on it."""
+    shutil.copytree(folder / "film", to / "frames", dirs_exist_ok=True)
+    shutil.copy(folder / "camera.yaml", to / "config.yaml")
+    (to / "labels.csv").write_text("frame,label,condition\n" + "".join(f"{row}\n" for row in rows))
+    return [str(to), str(folder / "model.skops"), "--json", str(to / "scores.json")]
+
+
+def test_models_are_judged_on_labelled_frames_of_any_camera(
+    folder: Path, tmp_path: Path, real_sky: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ["000.jpg,discrete,clear", "frames/001.jpg,arcs,", "002.jpg,sunset,clear"]
+    assert real_sky.main(write_sky(folder, tmp_path, rows)) == 0
+    said = capsys.readouterr().out
+    assert "| night/svm-linear | 1 | 2 of 3 |" in said
+    assert "Condition of the sky, 2 frames" in said
+    observatory, table, images = real_sky.read_folder(tmp_path)
+    predicted = [FrameClassifier(folder / "model.skops").predict(images).argmax(axis=1)]
+    names = [CLASSES[code] for code in predicted[0][:2]]
+    (written,) = json.loads((tmp_path / "scores.json").read_text())
+    right = [name == label for name, label in zip(names, ("discrete", "arcs"), strict=True)]
+    assert written["right"] == pytest.approx(np.mean(right))
+    assert (len(table), observatory.site.name) == (3, "Elsewhere")
+
+
+def test_scores_are_over_the_classes_that_are_there(real_sky: ModuleType) -> None:
+    labels = np.array(["arcs", "arcs", "edge", "edge"])
+    found = real_sky.scores(labels, np.array(["arcs", "colored", "edge", "not_classified"]))
+    assert found.f1 == pytest.approx((2 / 3 + 2 / 3) / 2)
+    assert (found.classified, found.right) == pytest.approx((0.75, 2 / 3))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["009.jpg,arcs,"], "there is no frame '009.jpg'"),
+        (["000.jpg,sunset,"], "no label is a class of"),
+    ],
+)
+def test_what_is_wrong_with_the_table_is_said(
+    folder: Path,
+    tmp_path: Path,
+    real_sky: ModuleType,
+    rows: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert real_sky.main(write_sky(folder, tmp_path, rows)) == 1
+    assert message in capsys.readouterr().err
 
 
 # Colours
