@@ -162,6 +162,12 @@ class Network(OnGpu, Training):
         description="What is taken out of each frame before the network sees it: `dark`, the level below which 5 % of "
         "its pixels lie, of each colour, which town, Moon and camera decide; null: nothing",
     )
+    cameras: Literal["mild", "strong"] | None = Field(
+        default=None,
+        exclude_if=lambda cameras: cameras is None,
+        description="Each training frame is seen through a camera drawn at random, which differs mildly or strongly "
+        "from the one that took it; null: as it is",
+    )
     optimizer: Literal["adam", "adamw"] = Field(
         default="adam",
         exclude_if=lambda optimizer: optimizer == "adam",

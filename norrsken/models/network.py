@@ -28,6 +28,7 @@ from norrsken.errors import NorrskenError
 from norrsken.evaluation.scores import macro_scores
 from norrsken.models import architectures, device
 from norrsken.models.augmentation import augment
+from norrsken.models.cameras import seen_by_others
 from norrsken.models.checkpoint import Checkpoint, save_tensors
 from norrsken.models.interface import Card, Prediction
 
@@ -279,7 +280,14 @@ def network(settings: Network, seed: int, classes: int, filled: bool = True) -> 
         mean, std = architectures.normalisation(settings.architecture)
         model.mean.copy_(torch.tensor(mean).view_as(model.mean))
         model.std.copy_(torch.tensor(std).view_as(model.std))
-    return TorchClassifier(model, settings, seed, classes, augment)
+    strength = settings.cameras
+    if strength is None:
+        return TorchClassifier(model, settings, seed, classes, augment)
+
+    def through_cameras(frames: Tensor, random: torch.Generator) -> Tensor:
+        return augment(seen_by_others(frames, random, strength), random)
+
+    return TorchClassifier(model, settings, seed, classes, through_cameras)
 
 
 def linear(settings: Linear, seed: int, classes: int, width: int) -> TorchClassifier:
