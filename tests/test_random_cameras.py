@@ -10,7 +10,7 @@ from test_cameras import KIRUNA, MINUTES, NIGHT
 
 from norrsken.config.models import Network
 from norrsken.models import classifiers
-from norrsken.models.cameras import RANGES, compressed, seen_by_others
+from norrsken.models.random_cameras import RANGES, compressed, seen_by_others
 from norrsken.nights.images import process
 from norrsken.simulation.night import scene
 
