@@ -28,9 +28,9 @@ from norrsken.errors import NorrskenError
 from norrsken.evaluation.scores import macro_scores
 from norrsken.models import architectures, device
 from norrsken.models.augmentation import augment
-from norrsken.models.random_cameras import seen_by_others
 from norrsken.models.checkpoint import Checkpoint, save_tensors
 from norrsken.models.interface import Card, Prediction
+from norrsken.models.random_cameras import seen_by_others
 
 log = logging.getLogger(__name__)
 
