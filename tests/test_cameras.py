@@ -329,7 +329,7 @@ def test_what_is_wrong_with_colours_is_said(edit: dict, message: str) -> None:
 
 def night_table(path: Path, camera: Camera, source: Camera | None = None) -> Path:
     """A table of processed frames of a display, as a camera sees them."""
-    minutes = NIGHT.minutes()[60:600:9]
+    minutes = NIGHT.minutes()[60:600:15]
     images = [process(scene(NIGHT, minute, camera).photograph(), camera, KIRUNA_UP) for minute in minutes]
     column = pa.array([image.tobytes() for image in images], schemas.IMAGE)
     frames = FrameSource(processing=1, cameras=[source or camera]).plain()

@@ -25,7 +25,7 @@ LENSES = {
     "equidistant": Lens(zenith=(371.5, 371.5), horizon=360, projection="equidistant", north=12, east="left"),
     "film": Lens(zenith=(164, 116), horizon=97, projection="equisolid", north=100, east="right"),
     "orthographic": Lens(zenith=(300, 250), horizon=240, projection="orthographic", north=-29, east="left"),
-    "fine": Lens(zenith=(1420, 1410), horizon=1390, alpha=0.6, north=350, east="right"),
+    "fine": Lens(zenith=(710, 705), horizon=695, alpha=0.6, north=350, east="right"),
 }
 LENSES["tilted"] = LENSES["orthographic"].model_copy(update={"axis": (318.0, 241.0)})
 LENSES["tilted equidistant"] = LENSES["equidistant"].model_copy(update={"axis": (330.0, 390.0)})
@@ -36,7 +36,7 @@ SIZES = {
     "equidistant": (744, 744),
     "film": (320, 240),
     "orthographic": (640, 480),
-    "fine": (2832, 2832),
+    "fine": (1416, 1416),
 }
 
 
