@@ -81,7 +81,7 @@ def _frames(observatory: Observatory, given: Sequence[str]) -> tuple[Camera, lis
 
     What cannot be read is said. Raises `NorrskenError` where nothing can be read, or the frames are of several cameras.
     """
-    from norrsken.classify.files import Problem, frame_files
+    from norrsken.classify.files import Problem, frame_files, of_system
     from norrsken.nights.images import UnreadableImage, WrongGeometry, read_frame
     from norrsken.nights.names import NameReader
 
@@ -107,6 +107,9 @@ def _frames(observatory: Observatory, given: Sequence[str]) -> tuple[Camera, lis
             frames.append(read_frame(path, camera))
         except (UnreadableImage, WrongGeometry) as error:
             problems[path] = Problem(str(error), lasting=True)
+            continue
+        except OSError as error:
+            problems[path] = of_system(error)
             continue
         times.append(round(name.time.timestamp() * 1000))
         cameras.append(camera)
