@@ -23,13 +23,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
 from norrsken.classes import CONDITIONS, NOT_CLASSIFIED
 from norrsken.classify.condition import bad, conditions, shipped
 from norrsken.classify.model import Ensemble, FrameClassifier, require_grid
 from norrsken.config.observatory import Observatory, load_observatory
 from norrsken.errors import NorrskenError
+from norrsken.evaluation.scores import macro_scores
 from norrsken.files import csv_rows
 from norrsken.nights.images import UnreadableImage, WrongGeometry, process, read_frame
 from norrsken.nights.names import NameReader
@@ -71,11 +72,10 @@ def read_folder(folder: Path) -> tuple[Observatory, pd.DataFrame, NDArray[np.uin
         path = folder / frame if (folder / frame).is_file() else files.get(Path(frame).name)
         if path is None:
             raise NorrskenError(f"{folder / TABLE}: there is no frame {frame!r} in {folder}")
-        name = reader.read(path.name)
-        number = reader.without_time(path.name) if isinstance(name, str) else name.camera
-        if number is None:
-            raise NorrskenError(f"{path}: {name}")
-        camera = observatory.cameras[number]
+        found = reader.camera_and_time(path.name)
+        if isinstance(found, str):
+            raise NorrskenError(f"{path}: {found}")
+        camera, _ = found
         try:
             images.append(process(read_frame(path, camera), camera, observatory.site.up))
             kept.append(row)
@@ -89,12 +89,11 @@ def read_folder(folder: Path) -> tuple[Observatory, pd.DataFrame, NDArray[np.uin
 def scores(labels: NDArray[np.str_], predicted: NDArray[np.str_]) -> Scores:
     """labels, predicted: (n,) names; the scores are over the classes that the labels have."""
     there = sorted({*labels})
-    precision, recall, f1 = precision_recall_fscore_support(
-        labels, predicted, labels=there, average="macro", zero_division=0
-    )[:3]
+    truth, said = (pd.Index(there).get_indexer(names) for names in (labels, predicted))  # −1: another class
+    macro = macro_scores(truth, said, len(there))
     classified = predicted != NOT_CLASSIFIED
     right = float((labels == predicted)[classified].mean()) if classified.any() else float("nan")
-    return Scores(float(precision), float(recall), float(f1), float(classified.mean()), right)
+    return Scores(**macro, classified=float(classified.mean()), right=right)
 
 
 def told(found: Sequence[Scores], key: str) -> str:

@@ -13,6 +13,7 @@ from norrsken.calendar import month_span, months_of_years
 from norrsken.config.base import ConfigError
 from norrsken.config.config import Config
 from norrsken.config.label_set import LabelSet
+from norrsken.config.models import SOURCES, Features, Model
 from norrsken.config.releases import ArchiveRelease, Catalogue, ClassFrames, Release
 from norrsken.contents import FIGURES, OCCURRENCE
 from norrsken.nights.names import cameras_between
@@ -245,13 +246,11 @@ class Plan:
 
     def weights(self, features: str) -> list[str]:
         """The file of weights with which features are computed: one or none."""
-        path = getattr(self.config.features[features], "weights_file", None)
-        return [path] if path else []
+        return _file_of_weights(self.config.features[features])
 
     def weights_of(self, model: str) -> list[str]:
         """The file of weights from which a network starts: one or none."""
-        path = getattr(self.config.model(model), "weights_file", None)
-        return [path] if path else []
+        return _file_of_weights(self.config.model(model))
 
     def metrics(self, models: Iterable[str], splits: Iterable[str] | None = None) -> list[str]:
         """The metrics of the models' runs, on these splits or on all."""
@@ -388,3 +387,9 @@ def conclusions(plan: Plan, folders: Mapping[str, Path]) -> list[str]:
         *census.too_many_unrecognised(counts),
         *filter(None, [clock]),
     ]
+
+
+def _file_of_weights(entry: Features | Model) -> list[str]:
+    """The file that an entry of features or models names as its weights: one or none."""
+    weights = getattr(entry, "weights", SOURCES[0])
+    return [] if weights in SOURCES else [weights]

@@ -52,14 +52,14 @@ def seen(paths: Iterable[Path], tone: Tone) -> Seen:
             pixels = light[image.reshape(-1, 3)].astype(np.float64)
             brightness = pixels.sum(axis=1)
             below = pixels[brightness <= np.quantile(brightness, _DARKEST)].mean(axis=0)
-            green = pixels[:, 1] - (pixels[:, 0] + pixels[:, 2]) / 2
+            green = _greenness(pixels)
             above = pixels[green >= np.quantile(green, 1 - _GREENEST)].mean(axis=0)
             dark.append(below)
             excess.append(above - below)
     if not dark:
         raise NorrskenError("no frames were found in the tables")
     of_frames = np.array(excess)
-    greenness = of_frames[:, 1] - (of_frames[:, 0] + of_frames[:, 2]) / 2
+    greenness = _greenness(of_frames)
     greenest = np.argsort(-greenness)[: max(round(_GREEN_FRAMES * len(dark)), _LEAST_GREEN)]
     chosen = greenest[greenness[greenest] >= _GREEN]
     if len(chosen) < _LEAST_GREEN:
@@ -68,6 +68,11 @@ def seen(paths: Iterable[Path], tone: Tone) -> Seen:
             f"aurora; {_LEAST_GREEN} are needed"
         )
     return Seen(np.median(dark, axis=0), np.median(of_frames[chosen], axis=0), len(chosen))
+
+
+def _greenness(light: Colour) -> Colour:
+    """How much more green than red and blue there is in light: (n, 3) → (n,)."""
+    return np.asarray(light[:, 1] - (light[:, 0] + light[:, 2]) / 2)
 
 
 def _some_images(path: Path, number: int) -> NDArray[np.uint8]:

@@ -112,21 +112,19 @@ def _read_pictures(paths: Sequence[str], source: FrameSource, problems: dict[str
     reader = NameReader(source.cameras, source.clock)
 
     def camera_and_time(path: str) -> tuple[Camera, pd.Timestamp | NaTType]:
-        name = reader.read(os.path.basename(path))
-        if isinstance(name, str):
-            number = reader.without_time(os.path.basename(path))
-            if number is not None:
-                return source.cameras[number], pd.NaT
+        found = reader.camera_and_time(os.path.basename(path))
+        if isinstance(found, str):
             os.stat(path)  # it says so where there is no such file
-            patterns = ", ".join(repr(camera.pattern) for camera in source.cameras)
-            raise UnreadableImage(f"{name}; the pattern is {patterns or 'of no camera'}")
-        camera = source.cameras[name.camera]
-        day = replaced_on(source, camera, name.time.date())
+            raise UnreadableImage(f"{found}; the pattern is {reader.patterns or 'of no camera'}")
+        camera, time = found
+        if time is None:
+            return camera, pd.NaT
+        day = replaced_on(source, camera, time.date())
         if day is not None:
             raise UnreadableImage(
                 f"another camera came on {day}, which the model does not know; classify the night table"
             )
-        return camera, pd.Timestamp(name.time)
+        return camera, pd.Timestamp(time)
 
     def read(path: str) -> tuple[str, pd.Timestamp | NaTType, NDArray[np.uint8]] | None:
         try:

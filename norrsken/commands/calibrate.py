@@ -99,8 +99,7 @@ def _frames(observatory: Observatory, given: Sequence[str]) -> tuple[Camera, lis
             leaf = next(filter(None, (pattern.leaf(below) for below in _below(path))), None)
             name = reader.read(Path(path).name, leaf) if leaf else name
         if isinstance(name, str):
-            patterns = ", ".join(repr(camera.pattern) for camera in observatory.cameras)
-            problems[path] = Problem(f"{name}; the pattern is {patterns}", lasting=True)
+            problems[path] = Problem(f"{name}; the pattern is {reader.patterns}", lasting=True)
             continue
         camera = observatory.cameras[name.camera]
         try:
@@ -148,9 +147,9 @@ def _colour(observatory: Observatory, options: argparse.Namespace) -> Iterator[s
 
 def _tables(paths: Sequence[str]) -> list[Path]:
     """The tables among paths, and in folders."""
-    found = []
-    for path in map(Path, paths):
-        found += sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    from norrsken.classify.files import frame_files
+
+    found = [Path(path) for path in frame_files(paths, {}) if path.lower().endswith(".parquet")]
     if not found:
         raise NorrskenError(f"{', '.join(paths)}: no night table is there")
     return found

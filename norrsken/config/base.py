@@ -12,6 +12,11 @@ from norrsken.errors import NorrskenError
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
 
 
+def is_none(value: object) -> bool:
+    """For `exclude_if`: a key that says nothing is not written, so that nothing that was made before it is repeated."""
+    return value is None
+
+
 class Settings(BaseModel):
     """Base of all parts of the configuration: unknown keys are errors, values do not change after the check."""
 

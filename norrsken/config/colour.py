@@ -38,6 +38,11 @@ def check_tone(tone: Tone) -> Tone:
     return tone
 
 
+def at_line(response: Response, line: float) -> float | tuple[float, float, float] | None:
+    """What a response says of an auroral line, in nm within half of one; None where it says nothing."""
+    return next((value for wavelength, value in response.items() if abs(wavelength - line) < 0.5), None)
+
+
 def by_line(response: Response) -> list[tuple[float, float, float]]:
     """Red, green and blue of 427.8, 557.7 and 630.0 nm; one number stands for the line's own colour, the rest is 0.
 
@@ -45,10 +50,9 @@ def by_line(response: Response) -> list[tuple[float, float, float]]:
     """
     rows = []
     for line, own in LINES.items():
-        near = [value for wavelength, value in response.items() if abs(wavelength - line) < 0.5]
-        if not near:
+        value = at_line(response, line)
+        if value is None:
             raise ValueError(f"response has no value at {line} nm; colour needs {', '.join(map(str, LINES))} nm")
-        value = near[0]
         red, green, blue = value if isinstance(value, tuple) else (value * (own == channel) for channel in range(3))
         rows.append((red, green, blue))
     return rows

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from norrsken.config.base import Name, Settings
+from norrsken.config.base import Name, Settings, is_none
 from norrsken.config.colour import Response
 from norrsken.config.directories import Folders
 from norrsken.config.label_set import DEFAULT, Label, LabelNames, LabelSet, read_label_set
@@ -69,7 +69,7 @@ class LabelSettings(Settings):
     station: str
     longitude: float
     years: list[int]
-    label_names: LabelNames | None = Field(default=None, exclude_if=lambda value: value is None)
+    label_names: LabelNames | None = Field(default=None, exclude_if=is_none)
     relabel: dict[str, str | None] = Field(default={}, exclude_if=lambda value: not value)
 
     @property

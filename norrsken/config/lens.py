@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from norrsken.config.base import Settings
+from norrsken.config.base import Settings, is_none
 
 #: α of r = f sin(αθ) of the projections that have a fixed one; equidistant is the limit for small α.
 _ALPHA = {"equidistant": 0.0, "equisolid": 0.5, "orthographic": 1.0}
@@ -27,7 +27,7 @@ class Lens(Settings):
     zenith: tuple[float, float] = Field(description="x and y of the zenith in the archived frame, pixels")
     axis: tuple[float, float] | None = Field(
         default=None,
-        exclude_if=lambda axis: axis is None,
+        exclude_if=is_none,
         description="x and y of the lens's axis in the archived frame, pixels, where the camera does not look straight "
         "up; null: it is the zenith",
     )

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from norrsken.config.base import Name, Settings
+from norrsken.config.base import Name, Settings, is_none
 
 #: Networks of timm whose ImageNet weights come with a package: the package, and the file in it.
 PACKAGED = {
@@ -68,11 +68,6 @@ class Pretrained(OnGpu):
     def _safe_file(self) -> Self:
         check_weights(self.weights, self.network)
         return self
-
-    @property
-    def weights_file(self) -> str | None:
-        """The file of the weights; None where the configuration names none."""
-        return None if self.weights in SOURCES else self.weights
 
 
 def check_weights(weights: str, network: str) -> None:
@@ -158,13 +153,13 @@ class Network(OnGpu, Training):
     )
     level: Literal["dark"] | None = Field(
         default=None,
-        exclude_if=lambda level: level is None,
+        exclude_if=is_none,
         description="What is taken out of each frame before the network sees it: `dark`, the level below which 5 % of "
         "its pixels lie, of each colour, which town, Moon and camera decide; null: nothing",
     )
     cameras: Literal["mild", "strong"] | None = Field(
         default=None,
-        exclude_if=lambda cameras: cameras is None,
+        exclude_if=is_none,
         description="Each training frame is seen through a camera drawn at random, which differs mildly or strongly "
         "from the one that took it; null: as it is",
     )
@@ -180,7 +175,7 @@ class Network(OnGpu, Training):
         default=None,
         gt=0,
         le=1,
-        exclude_if=lambda decay: decay is None,
+        exclude_if=is_none,
         description="The learning rate of each layer beside that of the next, so that early ones change less; null: 1; "
         "for adamw",
     )
@@ -197,11 +192,6 @@ class Network(OnGpu, Training):
         if self.optimizer != "adamw" and (self.weight_decay or self.layer_decay):
             raise ValueError(f"{'weight' if self.weight_decay else 'layer'}_decay belongs to optimizer: adamw")
         return self
-
-    @property
-    def weights_file(self) -> str | None:
-        """The file of the weights; None where the configuration names none."""
-        return None if self.weights in SOURCES else self.weights
 
 
 Features = Annotated[Hog | Pretrained, Field(discriminator="kind")]

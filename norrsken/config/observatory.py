@@ -1,7 +1,7 @@
 """Where frames come from: the site, its cameras, its archive. This much of a configuration is enough to read frames."""
 
 import os
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -71,8 +71,4 @@ def load_observatory(path: str | os.PathLike[str]) -> Observatory:
         return Observatory.model_validate(known)
     except ValidationError as error:
         keys = keys_of(Observatory.model_json_schema())
-        raise ConfigError("\n".join(_sentence(str(path), one, keys) for one in error.errors())) from None
-
-
-def _sentence(source: str, problem: Any, keys: set[str]) -> str:
-    return problem_sentence(source, problem, keys)
+        raise ConfigError("\n".join(problem_sentence(str(path), one, keys) for one in error.errors())) from None

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
-from norrsken.config.base import Settings
+from norrsken.config.base import Settings, is_none
 from norrsken.config.colour import DEFAULT_TONE, Matrix, Response, Tone, check_response, check_tone
 from norrsken.config.directories import DirectoryPattern, Folders
 from norrsken.config.lens import KIRUNA_LENS, Lens
@@ -100,30 +100,30 @@ class Camera(Settings):
     height: int = Field(gt=0, description="Height of the archived JPEG in pixels")
     lens: Lens | None = Field(
         default=None,
-        exclude_if=lambda lens: lens is None,
+        exclude_if=is_none,
         description="Where each pixel looks; it brings the frame to the reference grid",
     )
     mask: list[tuple[int, int, int, int]] | str | None = Field(
         default=None,
-        exclude_if=lambda mask: mask is None,
+        exclude_if=is_none,
         description="What is drawn or stands in the picture, filled from its neighbours: rectangles of pixels [left, "
         "top, right, bottom], all four inside, or a PNG of the frame's size, not black where the mask is; needs a lens",
     )
     rotate: Literal[0, 90, 180, 270] | None = Field(
         default=None,
-        exclude_if=lambda rotate: rotate is None,
+        exclude_if=is_none,
         description="Degrees clockwise that bring north to the top; a lens tells it",
     )
     flip: bool | None = Field(
         default=None,
-        exclude_if=lambda flip: flip is None,
+        exclude_if=is_none,
         description="Mirror east-west after the rotation, so that east is right; a lens tells it",
     )
     block: int | None = Field(
         default=None,
         ge=1,
         le=64,
-        exclude_if=lambda block: block is None,
+        exclude_if=is_none,
         description="Side in pixels of the blocks that are averaged; a lens tells it",
     )
     pattern: str = Field(
@@ -141,7 +141,7 @@ class Camera(Settings):
     )
     colour: Literal["response"] | Matrix | None = Field(
         default=None,
-        exclude_if=lambda colour: colour is None,
+        exclude_if=is_none,
         description="Bring colours to those of the reference camera: by response, or by a matrix of 3 × 3 numbers that "
         "norrsken calibrate --colour prints",
     )

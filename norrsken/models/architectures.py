@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from norrsken.errors import NorrskenError
 from norrsken.models.weights import create as create_with_weights
+from norrsken.models.weights import is_known
 
 
 class UnknownArchitecture(NorrskenError):
@@ -35,7 +36,7 @@ def create(architecture: str, classes: int, weights: str = "random", filled: boo
 
 
 def _of_timm(architecture: str, classes: int, weights: str) -> nn.Module:
-    if not timm.is_model(architecture.split(".", maxsplit=1)[0]):
+    if not is_known(architecture):
         raise UnknownArchitecture(f"neither torchvision nor timm has a classification network named {architecture!r}")
     if weights == "random":
         network: nn.Module = timm.create_model(architecture, num_classes=classes)
@@ -45,14 +46,6 @@ def _of_timm(architecture: str, classes: int, weights: str) -> nn.Module:
     torch.set_rng_state(state)
     network.reset_classifier(classes)  # type: ignore[operator]  # timm's networks all have it
     return network
-
-
-def normalisation(architecture: str) -> tuple[list[float], list[float]]:
-    """Mean and deviation of red, green and blue, 0…255, with which the weights of a network of timm were trained."""
-    with torch.device("meta"):
-        given = timm.data.resolve_model_data_config(timm.create_model(architecture))
-    mean, std = ([255 * value for value in given[key]] for key in ("mean", "std"))
-    return mean, std
 
 
 def _of_torchvision(architecture: str, weights: str) -> bool:

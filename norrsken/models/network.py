@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import timm
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
@@ -81,6 +82,11 @@ class Normalised(nn.Module):
             normal = nn.functional.interpolate(normal, (self.size,) * 2, mode="bilinear", antialias=True)
         scores: Tensor = self.network(normal)
         return scores
+
+    def normalise_by(self, mean: NDArray[Any], std: NDArray[Any]) -> None:
+        """Take a mean and a deviation of each colour, 0…255, or of each feature."""
+        for buffer, values in ((self.mean, mean), (self.std, std)):
+            buffer.copy_(torch.from_numpy(np.asarray(values, np.float32)).view_as(buffer))
 
     def levelled(self, inputs: Tensor) -> Tensor:
         """A copy of the inputs as float32, of frames without their dark level where the settings take it out."""
@@ -208,8 +214,7 @@ class TorchClassifier:
             features = inputs[train]
             mean, std = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
             std = np.where(std > 0, std, 1.0)
-        for buffer, values in ((self._model.mean, mean), (self._model.std, std)):
-            buffer.copy_(torch.from_numpy(np.asarray(values, np.float32)).view_as(buffer))
+        self._model.normalise_by(mean, std)
 
     def _moments(self, inputs: NDArray[Any], train: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Mean and deviation of each colour of the training frames without their dark level."""
@@ -277,9 +282,8 @@ def network(settings: Network, seed: int, classes: int, filled: bool = True) -> 
     made = architectures.create(settings.architecture, classes, settings.weights, filled)
     model = Normalised(made, (3, 1, 1), settings.input_size, settings.level)
     if settings.weights != "random":
-        mean, std = architectures.normalisation(settings.architecture)
-        model.mean.copy_(torch.tensor(mean).view_as(model.mean))
-        model.std.copy_(torch.tensor(std).view_as(model.std))
+        given = timm.data.resolve_model_data_config(made)
+        model.normalise_by(*(255 * np.array(given[key]) for key in ("mean", "std")))
     strength = settings.cameras
     if strength is None:
         return TorchClassifier(model, settings, seed, classes, augment)

@@ -19,12 +19,18 @@ class WeightsError(NorrskenError):
     """The weights cannot be had, or they are not those of the network."""
 
 
+def is_known(name: str) -> bool:
+    """Whether timm has a network of this name, which may have the tag of its weights."""
+    known: bool = timm.is_model(name.split(".", maxsplit=1)[0])
+    return known
+
+
 def create(name: str, weights: str) -> nn.Module:
     """A network of timm with the 1,000 outputs of ImageNet. name: timm's. weights: as the configuration says it.
 
     Raises `WeightsError` where there is no such network, or its weights cannot be had.
     """
-    if not timm.is_model(name.split(".", maxsplit=1)[0]):
+    if not is_known(name):
         raise WeightsError(f"timm has no network named {name!r}")
     match weights:
         case "random":

@@ -217,8 +217,7 @@ def why_without_images(config: Config, leaves: Sequence[LeafDirectory]) -> str:
         except OSError as error:
             example, reason = example or leaf.path, reason or lasting_reason(error, archive.root)
     instead = f"found {example!r}: {reason}" if example else f"its {len(leaves)} directories are empty"
-    patterns = ", ".join(repr(camera.pattern) for camera in config.cameras)
-    return f"archive.root: {config.archive.root!r} has no image named like {patterns}; {instead}"
+    return f"archive.root: {config.archive.root!r} has no image named like {reader.patterns}; {instead}"
 
 
 def years_without_data(years: Iterable[int], leaves: Iterable[LeafDirectory]) -> list[int]:

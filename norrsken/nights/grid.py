@@ -63,16 +63,7 @@ class Regridding:
 
     def __call__(self, frame: Image) -> Image:
         """The picture on the reference grid: (height, width, 3) → (128, 128, 3) uint8."""
-        rows, columns = self.part
-        # The median needs a pixel more around than the blocks, where there is one.
-        top, left = max(rows.start - 1, 0), max(columns.start - 1, 0)
-        part = frame[top : rows.stop + 1, left : columns.stop + 1]
-        if self.median:
-            part = cv2.medianBlur(part, 3)
-        part = part[rows.start - top :, columns.start - left :][
-            : rows.stop - rows.start, : columns.stop - columns.start
-        ]
-        blocks = block_mean(np.asarray(part, np.uint8), self.block)
+        blocks = averaged(frame, self.part, self.block, self.median)
         image = np.asarray(cv2.remap(blocks, *self.maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
         if self.filling is not None:
             self.filling.fill(image)
@@ -80,7 +71,22 @@ class Regridding:
         return image
 
 
-def block_mean(part: Image, block: int) -> Image:
+def averaged(frame: Image, part: tuple[slice, slice], block: int, median: bool = True) -> Image:
+    """The means of the blocks of a part of a frame, after the 3 × 3 median where it is asked for: (n, m, 3) uint8.
+
+    part: rows and columns, whole blocks. The result is that of the whole frame, to the bit.
+    """
+    rows, columns = part
+    if not median:
+        return _block_mean(frame[rows, columns], block)
+    # The median needs one more pixel around; at the frame's edge OpenCV replicates it, as for the whole frame.
+    top, left = max(rows.start - 1, 0), max(columns.start - 1, 0)
+    smooth = cv2.medianBlur(frame[top : rows.stop + 1, left : columns.stop + 1], 3)
+    inner = smooth[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    return _block_mean(np.asarray(inner, np.uint8), block)
+
+
+def _block_mean(part: Image, block: int) -> Image:
     """Mean of block × block pixels, rounded half up: (n block, m block, 3) → (n, m, 3)."""
     if block == 1:
         return part

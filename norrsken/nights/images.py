@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from norrsken.colour import to_reference
 from norrsken.config.site import CROP, Camera
 from norrsken.lens import grid_in_frame
-from norrsken.nights.grid import block_mean, regridding
+from norrsken.nights.grid import averaged, regridding
 from norrsken.nights.png import SIGNATURE, PngError, decode_png, png_header
 
 Image = NDArray[np.uint8]
@@ -126,13 +126,7 @@ def _four_steps(frame: Image, camera: Camera) -> Image:
     part that reaches the crop; the small result is turned at the end. The result equals that of the
     whole frame to the bit.
     """
-    block = camera.blocks
-    rows, columns = crop_in_archive(camera)
-    # The median needs one more pixel around; at the frame's edge OpenCV replicates it, as for the whole frame.
-    top, left = max(rows.start - 1, 0), max(columns.start - 1, 0)
-    part = cv2.medianBlur(frame[top : rows.stop + 1, left : columns.stop + 1], 3)
-    part = part[rows.start - top :, columns.start - left :][: CROP * block, : CROP * block]
-    return turn(block_mean(np.asarray(part, np.uint8), block), camera)
+    return turn(averaged(frame, crop_in_archive(camera), camera.blocks), camera)
 
 
 def crop_outline(camera: Camera, up: float) -> NDArray[np.float64]:
@@ -186,15 +180,27 @@ def crop_in_archive(camera: Camera) -> tuple[slice, slice]:
     swapped = camera.rotate in (90, 270)
     height, width = (camera.width, camera.height) if swapped else (camera.height, camera.width)
     side = CROP * camera.blocks
-    row, column = first_block(height, camera.blocks) * camera.blocks, first_block(width, camera.blocks) * camera.blocks
-    # Undo the flip, then the rotation, on the corner of the crop.
+    top, left = (first_block(pixels, camera.blocks) * camera.blocks for pixels in (height, width))
+    row, column = map(round, place_in_archive(top, left, camera, side))
+    return slice(row, row + side), slice(column, column + side)
+
+
+def place_in_archive(row: float, column: float, camera: Camera, side: int = 1) -> tuple[float, float]:
+    """Row and column in the archived frame of the upper left corner of a square in the turned one.
+
+    side: of the square, pixels; 1: it is a pixel, or a place between pixels' middles.
+    """
+    swapped = camera.rotate in (90, 270)
+    height, width = (camera.width, camera.height) if swapped else (camera.height, camera.width)
+    # Undo the flip, then the rotation.
     if camera.flip:
         column = width - side - column
     match camera.rotate:
         case 90:
-            row, column = width - side - column, row
+            return width - side - column, row
         case 180:
-            row, column = height - side - row, width - side - column
+            return height - side - row, width - side - column
         case 270:
-            row, column = column, height - side - row
-    return slice(row, row + side), slice(column, column + side)
+            return column, height - side - row
+        case _:
+            return row, column

@@ -50,15 +50,6 @@ class _Camera(NamedTuple):
     example: str
 
 
-class _Opened(NamedTuple):
-    """A picture that was opened: its path below the root, its pattern, width and height."""
-
-    path: str
-    pattern: str
-    width: int
-    height: int
-
-
 class _Kind:
     """The pictures of one template."""
 
@@ -198,7 +189,7 @@ def _camera_entries(
     root: str | os.PathLike[str], directories: str, patterns: dict[str, list[Example]]
 ) -> Iterator[str]:
     cameras: list[_Camera] = []
-    all_opened: list[_Opened] = []
+    all_opened: list[_Camera] = []
     remarks: list[str] = []
     for pattern, examples in patterns.items():
         times = _times(directories, pattern, examples)
@@ -211,7 +202,7 @@ def _camera_entries(
             problems[problem] += 1
             if size is not None:
                 sizes.append(_Camera(pattern, *size, time.date(), path))
-                all_opened.append(_Opened(path, pattern, *size))
+        all_opened += sizes
         remarks += [f"{n} of {len(opened)} opened files of {pattern}: {why}" for why, n in problems.items() if why]
         runs = [
             one for before, one in zip([None, *sizes], sizes, strict=False) if before is None or not _alike(before, one)
@@ -236,7 +227,7 @@ def _camera_entries(
         yield '    name: "" # make and lens'
         yield f"    width: {camera.width}"
         yield f"    height: {camera.height}"
-        alike = [one.path for one in all_opened if one[1:] == camera[:3]]
+        alike = [one.example for one in all_opened if one.pattern == camera.pattern and _alike(one, camera)]
         yield from _lens_entry(camera, find_horizon(frames) if (frames := _frames(root, camera, alike)) else None)
         yield f"    pattern: {json.dumps(camera.pattern, ensure_ascii=False)}"
         if min(camera.width, camera.height) < CROP:

@@ -48,12 +48,20 @@ class NameReader:
         self.cameras, self.zone, self.longitude = cameras, zone(clock), longitude
         self._patterns = [NamePattern(camera.pattern) for camera in cameras]
 
-    def without_time(self, name: str) -> int | None:
-        """The first camera, by its place in the list, whose names tell no time and whose pattern this name fits."""
-        for i, (camera, pattern) in enumerate(zip(self.cameras, self._patterns, strict=True)):
+    @property
+    def patterns(self) -> str:
+        """The cameras' patterns, for messages."""
+        return ", ".join(repr(camera.pattern) for camera in self.cameras)
+
+    def camera_and_time(self, name: str) -> tuple[Camera, datetime | None] | str:
+        """The camera and the time of a name, or why it is not a frame's; None for a camera whose names tell no time."""
+        found = self.read(name)
+        if isinstance(found, FrameName):
+            return self.cameras[found.camera], found.time
+        for camera, pattern in zip(self.cameras, self._patterns, strict=True):
             if not camera.has_time and isinstance(pattern.fields(name), dict):
-                return i
-        return None
+                return camera, None
+        return found
 
     def read(self, name: str, folder: LeafDirectory | None = None) -> FrameName | str:
         """What the name tells, or, as a string, why it is not a frame's name.

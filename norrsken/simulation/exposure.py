@@ -7,7 +7,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from norrsken.config.colour import DEFAULT_TONE, LINES, REFERENCE_RESPONSE, by_line
+from norrsken.config.colour import DEFAULT_TONE, LINES, REFERENCE_RESPONSE, at_line, by_line
 from norrsken.config.site import Camera, SimulatedCamera
 from norrsken.nights.grid import mask_of
 from norrsken.simulation.lens import Lens
@@ -73,9 +73,9 @@ def _response(camera: Camera) -> Field:
     """
     rows = np.array(by_line(REFERENCE_RESPONSE), np.float32)
     for row, (line, own) in zip(rows, LINES.items(), strict=True):
-        for wavelength, value in camera.response.items():
-            if abs(wavelength - line) < 0.5:
-                row[:] = value if isinstance(value, tuple) else row * (value / row[own])
+        value = at_line(camera.response, line)
+        if value is not None:
+            row[:] = value if isinstance(value, tuple) else row * (value / row[own])
     return rows
 
 

@@ -11,6 +11,7 @@ from norrsken.config.lens import KIRUNA_LENS
 from norrsken.config.lens import Lens as Projection
 from norrsken.config.site import KIRUNA_FRAME, Camera
 from norrsken.lens import directions, grid_directions, grid_in_frame
+from norrsken.nights.images import place_in_archive
 
 Field = NDArray[np.float32]
 Cells = NDArray[np.intp]
@@ -148,20 +149,9 @@ def _kirunas(camera: Camera, up: float) -> Projection:
     rotate, flip = camera.rotate or 0, bool(camera.flip)
     if rotate in (90, 270):
         x, y = shares[1] * camera.height, shares[0] * camera.width
-        turned = camera.height
     else:
         x, y = shares[0] * camera.width, shares[1] * camera.height
-        turned = camera.width
-    # Undo the flip, then the rotation, on the zenith of the turned frame.
-    if flip:
-        x = turned - 1 - x
-    match rotate:
-        case 90:
-            x, y = y, camera.height - 1 - x
-        case 180:
-            x, y = camera.width - 1 - x, camera.height - 1 - y
-        case 270:
-            x, y = camera.width - 1 - y, x
+    y, x = place_in_archive(y, x, camera)
     east = "left" if flip else "right"
     turned_back = {"zenith": (x, y), "horizon": KIRUNA_LENS.horizon / height * min(camera.width, camera.height)}
     return KIRUNA_LENS.model_copy(update=turned_back | {"north": (-rotate + (up if flip else -up)) % 360, "east": east})
