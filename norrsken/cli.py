@@ -61,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     simulate.add_argument("--config", default="config.yaml", help="the configuration (%(default)s)")
     simulate.add_argument("--seed", type=int, default=0, help="the same seed gives the same archive (%(default)s)")
+    simulate.add_argument(
+        "--cameras",
+        choices=("configured", "random"),
+        default="configured",
+        help="random: each UTC date has another camera, which ROOT-truth/cameras.yaml then describes (%(default)s)",
+    )
     simulate.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
     simulate.set_defaults(command=_simulate)
 
@@ -173,7 +179,8 @@ def _simulate(options: argparse.Namespace) -> int:
     config = load(options.config)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     nights = [night for span in options.nights for night in span]
-    frames = simulate(config, nights, options.seed, options.workers)
+    any_camera = options.cameras == "random"
+    frames = simulate(config, nights, options.seed, options.workers, any_camera)
     print(f"{frames} simulated frames in {config.archive.root}, what they show in {truth_folder(config.archive.root)}")
     return 0
 

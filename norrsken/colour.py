@@ -3,7 +3,7 @@
 Kvammen et al. (2020, section 4) say that other cameras' colours must be adapted before their classifier may be used.
 """
 
-from functools import cache
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from norrsken.config.colour import DEFAULT_TONE, REFERENCE_RESPONSE, Response, Tone, by_line
 from norrsken.config.site import Camera
+from norrsken.lens import CAMERAS_KEPT
 
 Image = NDArray[np.uint8]
 Field = NDArray[np.float32]
@@ -57,7 +58,7 @@ def to_reference(image: Image, camera: Camera) -> Image:
     return np.asarray(levels[steps], np.uint8)
 
 
-@cache
+@lru_cache(CAMERAS_KEPT)
 def _tables(camera: Camera) -> tuple[Field, Field, Image]:
     """The light of each level of the camera, its matrix, and the reference camera's level of each step of light."""
     levels = np.rint(255 * np.linspace(0, 1, _STEPS) ** (1 / DEFAULT_TONE)).astype(np.uint8)

@@ -18,6 +18,9 @@ Field = NDArray[np.float64]
 #: Row and column of the grid's zenith, and pixels of Kiruna's frame in a cell.
 ZENITH, CELL = CROP // 2, 2
 
+#: What is worked out for a camera is kept for the last cameras only: an archive may have one for each date.
+CAMERAS_KEPT = 8
+
 #: Semi-axes of the Earth's ellipsoid WGS84, km.
 _EQUATOR, _POLE = 6378.137, 6356.752314
 

@@ -1,6 +1,7 @@
 """The numbers of Kvammen et al. (2020) with which results are compared."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 
 class Place(NamedTuple):
@@ -75,6 +76,28 @@ CLASSES = ("breakup", "colored", "arcs", "discrete", "patchy", "edge", "faint")
 EXCLUSIONS = ("unknown", "rejected")
 
 
+#: Titles of models of our own configurations that the paper does not have.
+OTHER_TITLES = {
+    "clausen-nickisch-lite0": "Clausen & Nickisch's way, on EfficientNet-Lite0",
+    "efficientnet-lite0": "EfficientNet-Lite0",
+    "convnext-tiny": "ConvNeXt-T",
+}
+
+#: The settings of a network that are not as in the paper wherever a run tells them.
+NOT_THE_PAPERS = ("weights", "level", "cameras", "optimizer")
+
+
 def model_title(model: str) -> str:
-    """The paper's name of a model; the name in the configuration where the paper does not have the model."""
-    return PAPER_TABLE2[model].title if model in PAPER_TABLE2 else model
+    """The name of a model in tables and figures: the paper's, ours, or that in the configuration."""
+    return PAPER_TABLE2[model].title if model in PAPER_TABLE2 else OTHER_TITLES.get(model, model)
+
+
+def not_the_papers(model: str, settings: Mapping[str, Any]) -> str:
+    """What is not the paper's of a row of Table 2; empty where nothing is. settings: those of a run."""
+    if model not in PAPER_TABLE2:
+        return "not in the paper"
+    changed = {key: value for key, value in settings["model"].items() if key in NOT_THE_PAPERS}
+    network = (settings.get("features") or {}).get("network", "inception_v4")
+    if network.split(".")[0] != "inception_v4":
+        changed["features"] = network
+    return "not as in the paper: " + ", ".join(f"{key} {value}" for key, value in changed.items()) if changed else ""

@@ -67,7 +67,7 @@ def write(folder: Path, nights: int | None, frames: int = 600) -> tuple[list[dic
             paths.append(folder / f"{model}{seed}.parquet")
             tables.write(paths[-1], table.take(order), schemas.predictions_table(CLASSES), {})
             codes = [np.array([CLASSES.index(name) for name in names]) for names in (labels, predicted)]
-            known = {"parameters": 1, "stock_parameters": None, "notes": [], "seed": seed}
+            known = {"parameters": 1, "stock_parameters": None, "notes": [], "seed": seed, "settings": {"model": {}}}
             metrics.append({"model": model, "split": "random", **known, **macro_scores(*codes, len(CLASSES))})
     return metrics, paths, dataset
 
@@ -92,7 +92,7 @@ def test_few_nights_give_no_interval_and_unknown_nights_count_by_frame(tmp_path:
 
 def test_the_distance_from_the_paper_is_in_deviations_of_both() -> None:
     runs = [{"model": "resnet18", "split": "random", "seed": i, "precision": 0.9, "recall": 0.9} for i in range(2)]
-    more = {"parameters": 1, "stock_parameters": None, "notes": []}
+    more = {"parameters": 1, "stock_parameters": None, "notes": [], "settings": {"model": {}}}
     table = table2(
         [{**run, **more, "f1": f1} for run, f1 in zip(runs, (0.93, 0.97), strict=True)], PAPER.names, {}
     ).iloc[0]

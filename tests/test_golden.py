@@ -44,7 +44,7 @@ DIGESTS = {
     "nights": (4, "97d25ce18d532a09"),
     "labels": (4, "228a9e5672f92456"),
     "dataset": (2, "e6b9ad2a2b69725f"),
-    "report": (6, "c22e00d58c8b331b"),
+    "report": (7, "78e4936ecc6fdcfe"),
 }
 NUMBERS: dict[str, tuple[int, list[float]]] = {
     "features": (2, [1764.0, 0.16469, 0.13427, 0.20471, 0.091306, 0.20471, 0.032777]),
@@ -146,7 +146,8 @@ def test_report() -> None:
         "night": [1, 1, 2, 2],
     }
     labelled = pd.DataFrame(given)
-    fields = {"model": "3nn", "split": "random", "parameters": 0, "stock_parameters": None, "notes": []}
+    fields = {"model": "3nn", "split": "random", "parameters": 0, "stock_parameters": None, "notes": [],
+              "settings": {"model": {}}}  # fmt: skip
     runs = [{**fields, "seed": i, "precision": i / 7, "recall": i / 9, "f1": i / 8} for i in range(3)]
     tables_made = [agreement(labelled, PAPER.names), table2(runs, PAPER.names, {})]
     check("report", [table.to_csv(index=False, float_format="%.4g") for table in tables_made])

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from conftest import PAPER
 
-from norrsken.evaluation.scores import collect_scores, confusion, macro_scores, scores_by_class
+from norrsken.evaluation.scores import SCORE_NAMES, collect_scores, confusion, macro_scores, scores_by_class
 from norrsken.paper import CLASSES, PAPER_TABLE2
-from norrsken.report.tables import table2
+from norrsken.report.tables import set_table2, table2
 
 LABELS = np.array([0, 0, 0, 1, 1, 2, 3, 4, 5, 6])
 PREDICTED = np.array([0, 0, 1, 1, 0, 2, 3, 4, 5, 0])
@@ -42,9 +42,10 @@ def test_confusion_rows_are_truth() -> None:
     assert np.sum(matrix) == len(LABELS)
 
 
-def runs(model: str, scores: list[float], notes: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+def runs(model: str, scores: list[float], notes: tuple[str, ...] = (), **changed: str) -> list[dict[str, Any]]:
     fields = {"model": model, "split": "random", "recall": 0.5, "f1": 0.5, "parameters": 11, "seconds": 1.0}
     fields |= {"stock_parameters": None if model == "3nn" else 12, "notes": list(notes)}
+    fields["settings"] = {"model": {"kind": "network"} | changed}
     return [{**fields, "seed": 9 - i, "precision": p} for i, p in enumerate(scores)]
 
 
@@ -72,6 +73,15 @@ def test_what_keeps_a_row_from_being_compared_is_noted() -> None:
     table = table2([*cut_off, *runs("alexnet", [0.9, 1.0]), *runs("3nn", [0.7], ("random features",))], PAPER.names, {})
     assert table["note"].tolist() == ["not trained to convergence: 1 of 3 runs", "random features"]
     assert pd.isna(table["stock_parameters"].iloc[1])
+
+
+def test_what_is_not_the_papers_is_marked() -> None:
+    tuned = runs("resnet18", [0.8], weights="download", optimizer="adamw")
+    table = table2([*tuned, *runs("resnet50", [0.9]), *runs("my-model", [0.7])], PAPER.names, {})
+    marks = ["not as in the paper: weights download, optimizer adamw", "", "not in the paper"]
+    assert table["paper_note"].tolist() == marks
+    intervals = {f"{name}_{end}": np.nan for name in SCORE_NAMES for end in ("low", "high")}
+    assert set_table2(table.assign(split="night", **intervals))["Note"].tolist() == marks
 
 
 def test_the_papers_best_is_resnet50() -> None:

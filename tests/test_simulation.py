@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from conftest import CONFIG
 from numpy.typing import NDArray
 
@@ -23,9 +24,10 @@ from norrsken.config.config import Config
 from norrsken.config.site import Camera
 from norrsken.errors import NorrskenError
 from norrsken.nights.archive import find_directories, truth_folder
-from norrsken.nights.images import UnreadableImage, WrongGeometry, decode
-from norrsken.nights.names import FrameName, NameReader
-from norrsken.simulation.archive import WRITTEN, simulate
+from norrsken.nights.images import UnreadableImage, WrongGeometry, decode, process, read_frame
+from norrsken.nights.names import FrameName, NameReader, camera_in_force
+from norrsken.simulation.archive import CAMERAS, WRITTEN, simulate
+from norrsken.simulation.cameras import random_cameras
 from norrsken.simulation.course import MINUTES
 from norrsken.simulation.exposure import KILORAYLEIGH, MASK_LEVEL, encode, seen_by_camera
 from norrsken.simulation.night import SUN_BELOW, Night, scene
@@ -371,6 +373,38 @@ def test_the_settings_of_a_camera_are_known_again(tmp_path: Path, tone: Tone) ->
     config = configuration(tmp_path).model_copy(update={"cameras": [camera]})
     assert simulate(config, NIGHTS[1:], SEED, workers=1) > 0
     assert simulate(config, NIGHTS[1:], SEED, workers=1) == 0
+
+
+def test_each_date_may_have_a_camera_drawn_at_random(tmp_path: Path) -> None:
+    """The file beside the truth says what they are: with it the archive is read as any other."""
+    config = configuration(tmp_path)
+    frames = simulate(config, NIGHTS[1:], SEED, workers=1, any_camera=True)
+    truths = truth_folder(config.archive.root)
+    text = (truths / CAMERAS).read_text(encoding="utf-8")
+    cameras = [Camera.model_validate(entry) for entry in yaml.safe_load(text)["cameras"]]
+    assert cameras == random_cameras(NIGHTS[1:], SEED, config.cameras[0].pattern)
+    assert len({camera.lens for camera in cameras}) == len({camera.tone for camera in cameras}) == len(cameras) == 3
+    truth = tables.read(truths / f"{NIGHTS[1]}.parquet", TRUTH_TABLE).to_pandas()
+    good = truth[truth["flaw"].isna()]
+    for time, path in zip(good["time"], good["path"], strict=True):
+        camera = camera_in_force(cameras, time)
+        assert camera is not None
+        frame = process(read_frame(tmp_path / "archive" / path, camera), camera, config.site.up)
+        assert 0 < frame.std() < 100
+    assert frames == len(truth) > 30
+    assert simulate(config, NIGHTS[1:], SEED, workers=1, any_camera=True) == 0
+    with pytest.raises(NorrskenError, match=r"was simulated with cameras = .*drawn at random"):
+        simulate(config, NIGHTS[1:], SEED, workers=1)
+
+
+def test_a_camera_that_is_more_sensitive_sees_more_light() -> None:
+    night, camera = Night.of(NIGHTS[0], Config.model_validate(CONFIG).site, SEED), camera_with()
+    bright = camera.model_copy(update={"simulated": camera.simulated.model_copy(update={"gain": 2.0})})
+    minute = night.minutes()[20]
+    once, twice = scene(night, minute, camera), scene(night, minute, bright)
+    np.testing.assert_allclose(twice.light, 2 * once.light, rtol=1e-5)
+    np.testing.assert_allclose(twice.stars.colour, 2 * once.stars.colour, rtol=1e-5)
+    assert twice.shares == once.shares
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,13 @@ class SimulatedCamera(Settings):
     noise: float = Field(default=1.0, ge=0, le=10, description="The sensor's noise, beside that of the Nikon D700")
     vignetting: float = Field(default=0.35, ge=0, lt=1, description="Share of the light that is lost at the horizon")
     background: float = Field(default=1.0, ge=0, le=100, description="Light of town and night sky, beside Kiruna's")
+    gain: float = Field(
+        default=1.0,
+        gt=0,
+        le=100,
+        exclude_if=lambda gain: gain == 1,
+        description="Sensitivity and aperture together, beside Kiruna's",
+    )
     quality: int = Field(default=95, ge=1, le=100, description="JPEG quality of the archived frames")
 
 

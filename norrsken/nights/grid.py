@@ -6,7 +6,7 @@ Kiruna's own lens the result is that of the four steps, to the bit.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from norrsken.config.base import ConfigError
 from norrsken.config.lens import KIRUNA_LENS
 from norrsken.config.site import CROP, Camera
-from norrsken.lens import CELL, grid_in_frame
+from norrsken.lens import CAMERAS_KEPT, CELL, grid_in_frame
 
 Image = NDArray[np.uint8]
 
@@ -97,7 +97,7 @@ def _block_mean(part: Image, block: int) -> Image:
     return np.asarray((2 * sums + block * block) // (2 * block * block), np.uint8)
 
 
-@cache
+@lru_cache(CAMERAS_KEPT)
 def regridding(camera: Camera, up: float) -> Regridding:
     """What brings the frames of a camera with a lens to the grid. up: the azimuth at the grid's top, degrees.
 
@@ -162,7 +162,7 @@ def _masked(
     return np.asarray(seen > 1e-3)
 
 
-@cache
+@lru_cache(CAMERAS_KEPT)
 def mask_of(camera: Camera) -> NDArray[np.bool_] | None:
     """What the camera's mask covers of the archived frame, (height, width); None where it has none.
 

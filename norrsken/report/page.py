@@ -38,7 +38,7 @@ def write_report(
     confusions: the figures of all models. figures: title, caption and path of the others. summary: `summary.json`.
     sources: what people said (`Plan.label_sources`), read only to say how far the release has drifted from it.
     """
-    scores = pd.read_csv(tables_shown["table2"]).fillna({"note": ""})
+    scores = pd.read_csv(tables_shown["table2"]).fillna({"note": "", "paper_note": ""})
     methods = {name: split.method for name, split in settings.splits.items()}
     tabulated = ("frames", "selection", "census", "table1", "agreement", "consistency", "resources")
     page = {

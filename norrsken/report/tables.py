@@ -11,7 +11,7 @@ import pandas as pd
 from norrsken.config.label_set import LabelNames, LabelSet
 from norrsken.evaluation.scores import SCORE_NAMES, notes
 from norrsken.files import written_aside
-from norrsken.paper import PAPER_LABELS, PAPER_TABLE2, PAPER_YEARS, model_title
+from norrsken.paper import PAPER_LABELS, PAPER_TABLE2, PAPER_YEARS, model_title, not_the_papers
 
 
 def set_table1(table: pd.DataFrame, label_set: LabelSet) -> pd.DataFrame:
@@ -45,7 +45,8 @@ def set_table2(table: pd.DataFrame) -> pd.DataFrame:
             rows = (row for _, row in table.iterrows())
             cells[f"Paper: {head}"] = [_score(row[f"paper_{name}"], row[f"paper_{name}_sd"]) for row in rows]
     cells["Parameters"] = [f"{value:,.0f}" for value in table["parameters"]]
-    cells["Note"] = table["note"].fillna("")
+    notes_of = table[[name for name in ("note", "paper_note") if name in table]].fillna("")
+    cells["Note"] = ["; ".join(filter(None, row)) for row in notes_of.itertuples(index=False)]
     return cells
 
 
@@ -124,7 +125,8 @@ def table2(
     The deviation divides by n − 1 and is empty for one run. `{score}_distance`: from the paper's mean, in deviations of
     the two together; empty where neither has any. `stock_parameters` are those of the network with the 1,000 outputs of
     ImageNet, which the paper counts; `paper_parameters` are millions, rounded by the paper. `note` says what keeps a
-    row from being compared: random features, or runs that were not trained to convergence. `validation_f1` is what the
+    row from being compared: random features, or runs that were not trained to convergence. `paper_note` says what is
+    not the paper's: the model, or where it starts and how it is trained. `validation_f1` is what the
     best model is chosen by, of `validation_f1`; empty where no frames were kept out. The paper's columns, and the
     distance from it, are there where the labels of the release are the paper's.
     """
@@ -146,6 +148,7 @@ def table2(
                 row[f"paper_{name}_sd"] = getattr(theirs, f"{name}_sd", None)
                 row[f"{name}_distance"] = _distance(row, name)
         row |= {"stock_parameters": runs["stock_parameters"].iloc[0], "note": notes(members)}
+        row["paper_note"] = not_the_papers(model, members[0]["settings"])
         rows.append(row)
     table = pd.DataFrame(rows).astype({"stock_parameters": "Int64", "validation_f1": "float64"})
     if names.are_papers:

@@ -34,6 +34,7 @@ from norrsken.nights.archive import truth_folder
 from norrsken.nights.grid import mask_of
 from norrsken.nights.names import camera_in_force, frame_id
 from norrsken.simulation import annotators
+from norrsken.simulation.cameras import cameras_yaml, random_cameras
 from norrsken.simulation.exposure import encode
 from norrsken.simulation.night import Night, scene
 from norrsken.simulation.truth import (
@@ -56,6 +57,9 @@ FLAWS = ("cut off", "empty", "HTML", "wrong size", "doubled", "stray file")
 #: Of all, not only of the last ones, because a simulation can be killed between two tables.
 WRITTEN = "tables.json"
 
+#: In the folder of the truth: the configuration's entry `cameras` where they were drawn at random.
+CAMERAS = "cameras.yaml"
+
 #: Frames worth labelling that are no farther apart are chosen as one span.
 SAME_SPAN = timedelta(minutes=5)
 
@@ -63,10 +67,12 @@ SAME_SPAN = timedelta(minutes=5)
 REJECTING_CLOUD = 0.3
 
 
-def simulate(config: Config, nights: Iterable[date], seed: int, workers: int) -> int:
+def simulate(config: Config, nights: Iterable[date], seed: int, workers: int, any_camera: bool = False) -> int:
     """Write the frames of these nights into the archive, and the tables that people would make of all nights.
 
-    Returns the number of new frames. The same seed gives the same bytes. Nights that are there already are left alone.
+    any_camera: each UTC date has a camera that is drawn at random, in place of the configured ones, and `CAMERAS` in
+    the folder of the truth says what they are. Returns the number of new frames. The same seed gives the same bytes.
+    Nights that are there already are left alone.
     Raises `NorrskenError` where the archive or a table was not made by a simulation, or by one with other settings,
     where a table was changed since, and where the release's label set does not say which labels stand for the simulated
     sky.
@@ -75,14 +81,25 @@ def simulate(config: Config, nights: Iterable[date], seed: int, workers: int) ->
     config.labelling_settings(config.release)  # raises where nobody labels the release's frames
     truths = truth_folder(config.archive.root)
     settings = _settings(config, seed)
+    pattern = config.cameras[0].pattern
+    if any_camera:
+        settings["cameras"] = ["drawn at random", pattern]
     _refuse_what_is_not_simulated(config, truths, settings)
     _refuse_changed_tables(config, truths, seed)
     missing = sorted(night for night in set(nights) if not _truth_file(truths, night).exists())
     frames = 0
-    work = (joblib.delayed(_simulate_night)(config, night, seed, settings) for night in missing)
+
+    def seen_by(night: date) -> list[Camera]:
+        return random_cameras([night], seed, pattern) if any_camera else config.cameras
+
+    work = (joblib.delayed(_simulate_night)(config, seen_by(night), night, seed, settings) for night in missing)
     for night, count in zip(missing, joblib.Parallel(n_jobs=workers, return_as="generator")(work), strict=True):
         log.info("%s: %d frames", night, count)
         frames += count
+    if any_camera:
+        made = [date.fromisoformat(path.stem) for path in truths.glob("*.parquet")]
+        with written_aside(truths / CAMERAS) as part:
+            part.write_text(cameras_yaml(random_cameras(made, seed, pattern)), encoding="utf-8")
     _write_labels(config, truths, seed)
     return frames
 
@@ -140,14 +157,14 @@ def _refuse_what_is_not_simulated(config: Config, truths: Path, settings: dict[s
             )
 
 
-def _simulate_night(config: Config, night: date, seed: int, settings: dict[str, Any]) -> int:
+def _simulate_night(config: Config, cameras: list[Camera], night: date, seed: int, settings: dict[str, Any]) -> int:
     """Write a night's frames, then its truth; return the number of frames."""
     cv2.setNumThreads(1)  # the nights are what runs in parallel
     sky = Night.of(night, config.site, seed)
     rows, doubles = [], []
     for minute in sky.minutes():
         time = sky.time(minute)
-        camera = camera_in_force(config.cameras, time)
+        camera = camera_in_force(cameras, time)
         if camera is None:
             raise ConfigError(f"no camera of the configuration was in force at {time:%Y-%m-%d}")
         view = scene(sky, minute, camera)

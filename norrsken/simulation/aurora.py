@@ -1,11 +1,12 @@
 """The light of a display: flux maps in magnetic coordinates, raised along the field lines and seen from the ground."""
 
-from functools import cache
+from functools import cache, lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from norrsken.lens import CAMERAS_KEPT
 from norrsken.simulation.course import Aurora
 from norrsken.simulation.lens import Directions, Lens
 from norrsken.simulation.textures import changing, sample, smoothstep, texture
@@ -110,7 +111,7 @@ def _raised(light: Field, lens: Lens, line: str) -> Field:
     return np.asarray(cv2.resize(np.asarray(seen), lens.grid.zenith.shape), np.float32)
 
 
-@cache
+@lru_cache(32 * CAMERAS_KEPT)
 def _layer(grid: Directions, height: float, cells: int) -> tuple[Field, Field, Field]:
     """Where lines of sight meet a height: column and row of the field line's foot on a map of so many cells, and slant.
 

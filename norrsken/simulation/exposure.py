@@ -1,6 +1,6 @@
 """From the light of the sky to the archived frame: vignetting, tone curve, noise, hot pixels, masks, JPEG."""
 
-from functools import cache
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from norrsken.config.colour import DEFAULT_TONE, LINES, REFERENCE_RESPONSE, at_line, by_line
 from norrsken.config.site import Camera, SimulatedCamera
+from norrsken.lens import CAMERAS_KEPT
 from norrsken.nights.grid import mask_of
 from norrsken.simulation.lens import Lens
 from norrsken.simulation.sky import Points
@@ -64,7 +65,7 @@ def _seen(lines: Field, response: Field) -> Field:
     return np.asarray((lines.reshape(-1, 3) @ (response * KILORAYLEIGH)).reshape(lines.shape), np.float32)
 
 
-@cache
+@lru_cache(CAMERAS_KEPT)
 def _response(camera: Camera) -> Field:
     """What red, green and blue pixels (columns) see of 427.8, 557.7 and 630.0 nm (rows): (3, 3).
 
@@ -124,14 +125,14 @@ def _developed(level: Field, camera: Camera) -> Image:
     return np.asarray(_curve(camera)[np.clip(level * np.float32(_FINE), 0, 255 * _FINE).astype(np.uint16)])
 
 
-@cache
+@lru_cache(CAMERAS_KEPT)
 def _closed(camera: Camera) -> Image:
     """The frame of a closed shutter, in the camera's tone: (height, width, 3)."""
     dark = _dark(camera.width, camera.height, camera.simulated.noise)
     return _developed(dark.astype(np.float32), camera)
 
 
-@cache
+@lru_cache(CAMERAS_KEPT)
 def _curve(camera: Camera) -> Image:
     """The camera's levels by those of the reference camera's tone, which are counted in sixteenths: (4081,)."""
     light = np.linspace(0, 1, 255 * _FINE + 1) ** DEFAULT_TONE
@@ -159,13 +160,13 @@ def _add_stars(level: Field, stars: Points, factor: np.float32, lens: Lens) -> N
             level[top + down, left + right] = _tone(before + colour * share[:, None].astype(np.float32))
 
 
-@cache
+@lru_cache(CAMERAS_KEPT)
 def _vignetting(lens: Lens, lost: float) -> Field:
     """The share of the light that the lens lets pass: (231, 231). lost: the share that does not at the horizon."""
     return np.asarray(1 - lost * np.minimum(lens.grid.radius, 1) ** 2, np.float32)
 
 
-@cache
+@lru_cache(CAMERAS_KEPT)
 def _inside(lens: Lens) -> Field:
     """1 inside the horizon circle, with a soft edge and a skyline of hills and roofs: on the pixels of the window that
     lie in the frame, for each colour.
@@ -177,13 +178,13 @@ def _inside(lens: Lens) -> Field:
     return np.repeat(inside[lens.in_window][..., None], 3, axis=2).astype(np.float32)
 
 
-@cache
+@lru_cache(CAMERAS_KEPT)
 def _grain(side: int) -> Field:
     """Noise of deviation 1, drawn once: each frame shows another part of it."""
     return np.random.default_rng(0).standard_normal((side + _SHIFTS, side + _SHIFTS, 3), np.float32)
 
 
-@cache
+@lru_cache(CAMERAS_KEPT)
 def _dark(width: int, height: int, noise: float) -> Image:
     """What a closed shutter leaves on the sensor, hot pixels and all: (height, width, 3). noise: beside Kiruna's."""
     random = np.random.default_rng(1)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from norrsken.config.lens import KIRUNA_LENS
 from norrsken.config.lens import Lens as Projection
 from norrsken.config.site import KIRUNA_FRAME, Camera
-from norrsken.lens import directions, grid_directions, grid_in_frame
+from norrsken.lens import CAMERAS_KEPT, directions, grid_directions, grid_in_frame
 from norrsken.nights.images import place_in_archive
 
 Field = NDArray[np.float32]
@@ -132,7 +132,7 @@ def _directions(radius: NDArray[np.float64], zenith: NDArray[np.float64], azimut
     return Directions(*(np.asarray(a, np.float32) for a in (radius, np.fmin(zenith, np.pi / 2), east, north)))
 
 
-@cache
+@lru_cache(CAMERAS_KEPT)
 def lens_of(camera: Camera, up: float) -> Lens:
     """A camera's lens. up: azimuth at the top of the reference grid, degrees east of true north.
 

@@ -108,7 +108,8 @@ def scene(night: Night, minute: int, camera: Camera) -> Scene:
     stars = sky.stars(night.heavens, minute, lens).dimmed(1 - cloud, lens)
     if night.weather.black[minute] > 0:
         light, stars = np.zeros_like(light), stars.none()
-    light, stars = light * colours, replace(stars, colour=stars.colour * colours)
+    seen = colours * np.float32(camera.simulated.gain)
+    light, stars = light * seen, replace(stars, colour=stars.colour * seen)
     return Scene(
         camera=camera,
         lens=lens,

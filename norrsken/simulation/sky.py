@@ -1,13 +1,14 @@
 """The sky behind the aurora: stars, Moon, twilight, airglow and the lights of the town, as the true sky has them."""
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from norrsken.astronomy import Heavens
 from norrsken.config.lens import KIRUNA_LENS
+from norrsken.lens import CAMERAS_KEPT
 from norrsken.simulation.lens import Lens
 from norrsken.stars import bright_stars
 
@@ -77,7 +78,7 @@ def twilight(sun_altitude: float) -> float:
     return float(0.0005 * np.exp(0.88 * min(sun_altitude + 18, 8.5)))
 
 
-@cache
+@lru_cache(CAMERAS_KEPT)
 def town_glow(lens: Lens) -> Field:
     """Light scattered above the town, brightest at the horizon: (231, 231)."""
     elevation = np.degrees(np.pi / 2 - lens.grid.zenith)
@@ -87,19 +88,19 @@ def town_glow(lens: Lens) -> Field:
     )
 
 
-@cache
+@lru_cache(CAMERAS_KEPT)
 def extinction(lens: Lens) -> Field:
     """The share of a light outside the air that reaches the camera: (231, 231, 1)."""
     return np.asarray(np.exp(-0.16 * (_slant(lens) - 1)), np.float32)[..., None]
 
 
-@cache
+@lru_cache(CAMERAS_KEPT)
 def _slant(lens: Lens) -> Field:
     """The length of the way through the air, 1 at the zenith."""
     return np.asarray(1 / np.maximum(np.cos(lens.grid.zenith), 0.1), np.float32)
 
 
-@cache
+@lru_cache(CAMERAS_KEPT)
 def _town_light(lens: Lens) -> Field:
     return town_glow(lens)[..., None] * TOWN
 

@@ -1,12 +1,13 @@
 """What stands between the camera and the aurora: clouds, haze, snow on the dome, lights, and a camera that fails."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from norrsken.lens import CAMERAS_KEPT
 from norrsken.simulation.course import MINUTES
 from norrsken.simulation.lens import Lens, standard_radius
 from norrsken.simulation.sky import TOWN, town_glow
@@ -99,7 +100,7 @@ def cover_sky(light: Field, cloud: Field, glow: float, moon: float, lens: Lens, 
     return np.asarray(light + (lit - light) * cloud[..., None], np.float32)
 
 
-@cache
+@lru_cache(CAMERAS_KEPT)
 def _lit_clouds(lens: Lens) -> Field:
     """Clouds in the light of the town: (231, 231, 3)."""
     return (np.float32(0.035) + np.float32(1.3) * town_glow(lens))[..., None] * TOWN
