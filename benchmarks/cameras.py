@@ -1,6 +1,6 @@
 """Transfer between cameras: the same simulated nights through four of them; trained on one, tested on the others.
 
-Usage: python benchmarks/cameras.py FOLDER PAPER [--weights FILE] [--workers N] [--first-only]
+Usage: python benchmarks/cameras.py FOLDER PAPER [--weights FILE] [--workers N] [--first-only | --models MODEL …]
 
 PAPER is the folder of `benchmarks/paper_size.py`, whose clean frames give the minutes, their labels and their nights;
 no night is both trained and tested on. Into FOLDER each of these minutes is photographed once with each camera, as the
@@ -15,8 +15,10 @@ as large as it may be; every second draw is the opposite of the one before. Besi
 error. What is known of A is exact: it is the reference.
 
 A linear model on the scores of EfficientNet-Lite0, with the weights of the package or of FILE, is trained with three
-seeds on camera A, and then, but with --first-only, on each other camera, with two draws. Prints macro F1 on the test
-nights in Markdown: the mean, and in brackets the least and the largest over seeds and draws.
+seeds on camera A, and then, but with --first-only, on each other camera, with two draws. With --models, these trained
+models of `benchmarks/paper_size.py`, which are runs of one model, are judged in its place, on the test nights that they
+have not seen. Prints macro F1 on the test nights in Markdown: the mean, and in brackets the least and the largest over
+seeds and draws.
 """
 
 import argparse
@@ -25,7 +27,7 @@ import math
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import joblib
@@ -37,6 +39,7 @@ from numpy.typing import NDArray
 from paper_size import CAMERA as KIRUNAS
 from paper_size import CONFIG, SEED, SEEDS
 
+from norrsken.classify.model import FrameClassifier
 from norrsken.config.colour import DEFAULT_TONE, Tone
 from norrsken.config.lens import KIRUNA_LENS, Lens
 from norrsken.config.models import Pretrained
@@ -112,12 +115,16 @@ class Frames(NamedTuple):
     labels: NDArray[np.int64]
 
 
-def read_minutes(paper: Path) -> tuple[Frames, Frames]:
-    """The clean frames to train and to test on."""
-    frames = pq.read_table(paper / "dataset.parquet", columns=["time", "night", "label"]).to_pandas()
+def read_minutes(paper: Path, as_papers: bool) -> tuple[Frames, Frames]:
+    """The clean frames to train and to test on. as_papers: divided as the models of `paper_size.py` know them."""
+    columns = ["time", "night", "label", "split_night"]
+    frames = pq.read_table(paper / "dataset.parquet", columns=columns).to_pandas()
     frames = frames.sort_values("time", ignore_index=True)
     labels, nights = frames["label"].to_numpy(str), frames["night"].to_numpy().astype("datetime64[D]")
-    test = divide(labels, nights, Split(method="night", test_share=TEST_SHARE, seed=SEED), CLASSES)
+    if as_papers:
+        test = frames["split_night"].to_numpy() == "test"
+    else:
+        test = divide(labels, nights, Split(method="night", test_share=TEST_SHARE, seed=SEED), CLASSES)
     codes = np.array([CLASSES.index(label) for label in labels])
     train, tested = (
         Frames(nights[part], frames["time"][part].reset_index(drop=True), codes[part]) for part in (~test, test)
@@ -227,6 +234,13 @@ class Features:
         return np.asarray(features, np.float32)
 
 
+def scored(trained: str, view: View, labels: NDArray[np.int64], said: NDArray[np.int64]) -> dict[str, Any]:
+    """A row: what a model that was trained on a camera scores on the test frames of a view."""
+    by_class = scores_by_class(labels, said, CLASSES)
+    f1 = {label: by_class[label]["f1"] for label in CLASSES}
+    return {"trained": trained, **view._asdict(), "f1": np.mean(list(f1.values())), **f1}
+
+
 def transferred(trained: View, tested: list[View], features: Features, train: Frames, test: Frames) -> pd.DataFrame:
     """Scores of models that are trained on one view, on the test frames of others: a row for each view and seed."""
     inputs, rows = features.of(trained, "train", train), []
@@ -235,9 +249,21 @@ def transferred(trained: View, tested: list[View], features: Features, train: Fr
         model.fit(inputs, train.labels)
         for view in tested:
             said = model.predict(features.of(view, "test", test)).probabilities.argmax(axis=1)
-            by_class = scores_by_class(test.labels, said, CLASSES)
-            f1 = {label: by_class[label]["f1"] for label in CLASSES}
-            rows.append({"trained": trained.camera, **view._asdict(), "f1": np.mean(list(f1.values())), **f1})
+            rows.append(scored(trained.camera, view, test.labels, said))
+    return pd.DataFrame(rows)
+
+
+def judged(models: list[str], tested: list[View], folder: Path, test: Frames) -> pd.DataFrame:
+    """Scores of trained models on the test frames of views, which are processed once: a row for each view and model."""
+    classifiers, rows = [FrameClassifier(path) for path in models], []
+    if any(list(classifier.classes) != list(CLASSES) for classifier in classifiers):
+        raise SystemExit(f"the models do not have the classes {', '.join(CLASSES)}, in this order")
+    for view in tested:
+        if view.camera == "A" and view.variant != AS_THEY_COME:  # all its views are one
+            continue
+        images = processed(folder, view, test.times)
+        said = (classifier.predict(images).argmax(axis=1) for classifier in classifiers)
+        rows += [scored("A", view, test.labels, codes) for codes in said]
     return pd.DataFrame(rows)
 
 
@@ -296,14 +322,18 @@ def main() -> None:
     parser.add_argument("--weights", default="package")
     parser.add_argument("--workers", type=int, default=joblib.cpu_count())
     parser.add_argument("--first-only", action="store_true")
+    parser.add_argument("--models", nargs="+", default=[], metavar="MODEL")
     options = parser.parse_args()
-    train, test = read_minutes(options.paper)
+    train, test = read_minutes(options.paper, bool(options.models))
     for frames in (train, test):
         nights = {night: frames.times[frames.nights == night].tolist() for night in np.unique(frames.nights).tolist()}
         work = (joblib.delayed(photograph)(options.folder, night, times) for night, times in nights.items())
         joblib.Parallel(n_jobs=options.workers, batch_size=1)(work)
     counts = [dict(zip(CLASSES, np.bincount(part.labels).tolist(), strict=True)) for part in (train, test)]
     print(f"{len(train.labels)} frames to train on, {counts[0]}\n{len(test.labels)} to test on, {counts[1]}")
+    if options.models:
+        show_first(judged(options.models, views(VARIANTS), options.folder, test))
+        return
     features = Features(options.folder, options.weights, options.workers)
     first = transferred(View("A", AS_THEY_COME, 0), views(VARIANTS), features, train, test)
     show_first(first)

@@ -166,8 +166,10 @@ def made_up(n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def settings_of(name: str, tiny: bool) -> Model:
-    """An entry of config.yaml; tiny: with small steps and small frames."""
+    """An entry of config.yaml, from random weights; tiny: with small steps and small frames."""
     settings = CONFIG.models[name]
+    if isinstance(settings, Network):  # true weights may have to be downloaded, and cost the same
+        settings = settings.model_copy(update={"weights": "random"})
     changes = {"batch_size": 4, "input_size": 64} if isinstance(settings, Network) else {"batch_size": 4}
     return settings.model_copy(update=changes) if tiny and isinstance(settings, Training) else settings
 

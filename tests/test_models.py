@@ -24,8 +24,10 @@ from norrsken.errors import NorrskenError
 from norrsken.models import classifiers
 from norrsken.models.architectures import RepeatablePool, stock_parameters
 from norrsken.models.augmentation import BRIGHTNESS, ROTATION, augment
+from norrsken.models.checkpoint import save_tensors
 from norrsken.models.pretrained import PretrainedNetwork
-from norrsken.paper import CLASSES, PAPER_TABLE2
+from norrsken.models.weights import create as create_with_weights
+from norrsken.paper import CLASSES, PAPER_TABLE2, model_title, not_the_papers
 from norrsken.training.features import Extractor, extract_features, histogram_of_gradients, read_features
 from norrsken.training.run import HISTORY_COLUMNS, NOT_CONVERGED, RANDOM_FEATURES, train_run
 
@@ -187,8 +189,26 @@ def test_inception_v4_has_as_many_parameters_as_in_table_2() -> None:
 
 def test_the_nine_of_table_2_stand_in_the_configuration() -> None:
     config = load(ROOT / "config.yaml")
-    assert list(config.models) == list(PAPER_TABLE2)
-    assert [config.models[name].gpu for name in PAPER_TABLE2] == [0, 0, 0, 0, 1, 1, 1, 1, 1]
+    papers, others = list(config.models)[:9], list(config.models)[9:]
+    assert papers == list(PAPER_TABLE2)
+    assert [config.models[name].gpu for name in papers] == [0, 0, 0, 0, 1, 1, 1, 1, 1]
+    assert {model_title(name) for name in others} == {"EfficientNet-Lite0", "ConvNeXt-T"}
+    assert [not_the_papers(name, config.run_settings(name).plain()) for name in papers] == [""] * 9
+
+
+def test_the_convnext_of_the_configuration_takes_a_step_from_weights_of_a_file(tmp_path: Path) -> None:
+    settings = load(ROOT / "config.yaml").models["convnext-tiny"]
+    assert isinstance(settings, Network)
+    file = tmp_path / "weights.safetensors"
+    save_tensors(file, create_with_weights(settings.architecture, "random").state_dict(), {})
+    changes = {"weights": str(file), "epochs": 1, "batch_size": 7, "input_size": 32, "threads": 1}
+    classifier = classifiers.build(settings.model_copy(update=changes), 0, len(CLASSES))
+    images = np.random.default_rng(7).integers(0, 256, (28, 128, 128, 3), dtype=np.uint8)
+    before = {name: tensor.clone() for name, tensor in classifier._model.named_parameters()}
+    (row,) = classifier.fit(images, np.arange(28) % 7)
+    assert 0 < row["train_loss"] < 10
+    moved = [name for name, tensor in classifier._model.named_parameters() if not torch.equal(tensor, before[name])]
+    assert {"network.stem.0.weight", "network.head.fc.weight"} <= set(moved)
 
 
 @pytest.mark.parametrize("size", [(2, 3), (5, 7), (13, 6)])
