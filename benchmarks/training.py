@@ -2,7 +2,8 @@
 
 Usage: python benchmarks/training.py [NETWORK …], by default alexnet and resnet18 on a CPU and resnet18 and resnet50 on
 a GPU. Prints ratios: training loop / bare forward, backward and step on tensors that lie ready; inference from a night
-table / bare forward passes; and seconds from the start of a process to its first step.
+table / bare forward passes; what a frame through a random camera takes; and seconds from the start of a process to its
+first step.
 """
 
 import subprocess
@@ -27,7 +28,15 @@ from norrsken.config.site import FrameSource
 from norrsken.models import architectures, classifiers, device
 from norrsken.models.augmentation import augment
 from norrsken.models.interface import Card
-from norrsken.models.network import PREDICT_BATCH, Augmentation, Epoch, Normalised, train_one_epoch
+from norrsken.models.network import (
+    PREDICT_BATCH,
+    Augmentation,
+    Epoch,
+    Normalised,
+    augmentation_of,
+    train_one_epoch,
+)
+from norrsken.models.random_cameras import seen_by_others
 from norrsken.paper import CLASSES
 
 CONFIG = load(Path(__file__).parent.parent / "config.yaml")
@@ -89,9 +98,9 @@ def epochs(settings: Network | Linear, batches: int) -> tuple[Callable[[], None]
         inputs = torch.randint(0, 256, (size * batches, 128, 128, 3), dtype=torch.uint8, device=DEVICE)
         inputs, side = inputs.permute(0, 3, 1, 2), settings.input_size
         ready = torch.randn(size, 3, side, side, device=DEVICE).to(memory_format=torch.channels_last)
-        ours = Normalised(architectures.create(settings.architecture, len(CLASSES)), (3, 1, 1), side)
+        ours = Normalised(architectures.create(settings.architecture, len(CLASSES)), (3, 1, 1), side, settings.level)
         ours.mean.fill_(127.5), ours.std.fill_(73.9)  # of these frames
-        bare, augmentation = architectures.create(settings.architecture, len(CLASSES)), augment
+        bare, augmentation = architectures.create(settings.architecture, len(CLASSES)), augmentation_of(settings)
     else:
         inputs, ready = (torch.randn(n, FEATURES, device=DEVICE) for n in (size * batches, size))
         ours, bare = Normalised(nn.Linear(FEATURES, len(CLASSES)), (FEATURES,)), nn.Linear(FEATURES, len(CLASSES))
@@ -201,12 +210,23 @@ def start(name: str, rounds: int) -> tuple[float, float]:
     return median(code), median("import torch, torchvision")
 
 
+def through_cameras() -> None:
+    """Frames seen through random cameras, against only turned and flipped."""
+    frames = torch.randint(0, 256, (BATCH, 128, 128, 3), dtype=torch.uint8, device=DEVICE).permute(0, 3, 1, 2)
+    random = torch.Generator(DEVICE).manual_seed(0)
+    own, least, _ = measure(
+        lambda: seen_by_others(frames, random, "mild"), lambda: augment(frames, random), ROUNDS * BATCHES
+    )
+    print(f"a frame seen through a random camera {1e3 * own / BATCH:.2f} ms, turned {1e3 * least / BATCH:.2f} ms")
+
+
 def main() -> None:
     print(f"{device.name(DEVICE)}, {THREADS} threads, torch {torch.__version__}")
     with tempfile.TemporaryDirectory() as folder:
         for name in sys.argv[1:] or (["resnet18", "resnet50"] if ON_GPU else ["alexnet", "resnet18"]):
             training(name)
             inference(name, Path(folder))
+    through_cameras()
     first_step, imports = start("resnet18", 3)
     print(f"start to first step {first_step:.1f} s, of it import of torch and torchvision {imports:.1f} s")
 

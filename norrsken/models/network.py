@@ -284,14 +284,19 @@ def network(settings: Network, seed: int, classes: int, filled: bool = True) -> 
     if settings.weights != "random":
         given = timm.data.resolve_model_data_config(made)
         model.normalise_by(*(255 * np.array(given[key]) for key in ("mean", "std")))
+    return TorchClassifier(model, settings, seed, classes, augmentation_of(settings))
+
+
+def augmentation_of(settings: Network) -> Augmentation:
+    """What changes the training frames: flips, turns and brightness, and other cameras where the settings say so."""
     strength = settings.cameras
     if strength is None:
-        return TorchClassifier(model, settings, seed, classes, augment)
+        return augment
 
     def through_cameras(frames: Tensor, random: torch.Generator) -> Tensor:
         return augment(seen_by_others(frames, random, strength), random)
 
-    return TorchClassifier(model, settings, seed, classes, through_cameras)
+    return through_cameras
 
 
 def linear(settings: Linear, seed: int, classes: int, width: int) -> TorchClassifier:
