@@ -199,6 +199,19 @@ def real_sky(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("real_sky")
 
 
+def test_stripes_lie_where_the_measures_of_likeness_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    measures = importlib.import_module("likeness").measures
+    level = 100 + 50 * np.sin(2 * np.pi * np.arange(128) / 25)
+    across = np.repeat(np.broadcast_to(level[:, None], (128, 128))[..., None], 3, axis=2).astype(np.uint8)
+    found, other = measures(across), measures(across.transpose(1, 0, 2))
+    assert found["east–west"] > 0.99
+    assert other["east–west"] < 0.01
+    assert found["lit"] == pytest.approx(0.68, abs=0.04)  # a sine is 70 of 100 levels above the lowest for that long
+    powers = {name: value for name, value in found.items() if "cells" in name}
+    assert max(powers, key=lambda name: powers[name]) == "4–8 cells"  # a Gaussian of 5.6 halves waves of 25 cells
+
+
 def write_sky(folder: Path, to: Path, rows: list[str]) -> list[str]:
     """A folder of labelled frames, and the arguments that judge the model on it."""
     shutil.copytree(folder / "film", to / "frames", dirs_exist_ok=True)
