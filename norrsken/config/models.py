@@ -160,8 +160,8 @@ class Network(OnGpu, Training):
     cameras: Literal["mild", "strong"] | None = Field(
         default=None,
         exclude_if=is_none,
-        description="Each training frame is seen through a camera drawn at random, which differs mildly or strongly "
-        "from the one that took it; null: as it is",
+        description="Half of the training frames are seen through cameras drawn at random, other ones in each epoch, "
+        "which differ mildly or strongly from the one that took them; null: all are as they are",
     )
     optimizer: Literal["adam", "adamw"] = Field(
         default="adam",

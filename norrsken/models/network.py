@@ -294,7 +294,10 @@ def augmentation_of(settings: Network) -> Augmentation:
         return augment
 
     def through_cameras(frames: Tensor, random: torch.Generator) -> Tensor:
-        return augment(seen_by_others(frames, random, strength), random)
+        # Half of a batch stays as the camera took it, so that it is learnt as well as others; its order is by chance.
+        seen, half = frames.float(), -(-len(frames) // 2)
+        seen[:half] = seen_by_others(frames[:half], random, strength)
+        return augment(seen, random)
 
     return through_cameras
 
