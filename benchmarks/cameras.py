@@ -148,6 +148,13 @@ def photograph(folder: Path, night: date, times: list[pd.Timestamp]) -> None:
                 part.write_bytes(encode(scene(drawn, minute, camera).photograph(), camera.simulated.quality))
 
 
+def photograph_all(folder: Path, frames: Frames, workers: int) -> None:
+    """Write the frames of all their nights with all cameras."""
+    nights = {night: frames.times[frames.nights == night].tolist() for night in np.unique(frames.nights).tolist()}
+    work = (joblib.delayed(photograph)(folder, night, times) for night, times in nights.items())
+    joblib.Parallel(n_jobs=workers, batch_size=1)(work)
+
+
 def as_it_comes(camera: Camera) -> Camera:
     """The camera without its lens: turned by right angles, flipped and averaged as near to the grid as can be."""
     lens = camera.lens
@@ -325,10 +332,9 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=[], metavar="MODEL")
     options = parser.parse_args()
     train, test = read_minutes(options.paper, bool(options.models))
-    for frames in (train, test):
-        nights = {night: frames.times[frames.nights == night].tolist() for night in np.unique(frames.nights).tolist()}
-        work = (joblib.delayed(photograph)(options.folder, night, times) for night, times in nights.items())
-        joblib.Parallel(n_jobs=options.workers, batch_size=1)(work)
+    photograph_all(options.folder, test, options.workers)
+    if not options.models:  # trained models need no frames to train on
+        photograph_all(options.folder, train, options.workers)
     counts = [dict(zip(CLASSES, np.bincount(part.labels).tolist(), strict=True)) for part in (train, test)]
     print(f"{len(train.labels)} frames to train on, {counts[0]}\n{len(test.labels)} to test on, {counts[1]}")
     if options.models:

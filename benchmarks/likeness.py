@@ -46,8 +46,8 @@ def measures(image: NDArray[np.uint8]) -> dict[str, float]:
     grey -= np.percentile(grey, DARK)
     blurred = [cv2.GaussianBlur(grey, (0, 0), scale, borderType=cv2.BORDER_REFLECT) for scale in SCALES]
     found = {
-        f"{fine}–{coarse} cells": float((blurred[i] - blurred[i + 1]).std())
-        for i, (fine, coarse) in enumerate(itertools.pairwise(SCALES))
+        f"{fine}–{coarse} cells": float((sharp - soft).std())
+        for (fine, sharp), (coarse, soft) in itertools.pairwise(zip(SCALES, blurred, strict=True))
     }
     found |= {f"{share} %": float(np.percentile(grey, share)) for share in (50, 95)}
     found["lit"] = float((grey > LIT).mean())

@@ -9,7 +9,7 @@ from PIL import Image
 from test_cameras import KIRUNA, MINUTES, NIGHT
 
 from norrsken.config.models import Network
-from norrsken.models import classifiers
+from norrsken.models import classifiers, network
 from norrsken.models.random_cameras import RANGES, compressed, seen_by_others
 from norrsken.nights.images import process
 from norrsken.simulation.night import scene
@@ -46,6 +46,17 @@ def test_each_frame_has_a_camera_of_its_own_and_the_seed_decides_it() -> None:
     one, other = seen_by_others(twice, torch.Generator().manual_seed(3), "mild").numpy()
     assert np.abs(one - other).mean() > 1
     np.testing.assert_array_equal(seen("mild", 3), seen("mild", 3))
+
+
+def test_half_of_a_batch_stays_as_the_camera_took_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "augment", lambda frames, random: frames)
+    settings = Network(kind="network", architecture="resnet18", cameras="mild", epochs=1)
+    batch = torch.cat([BATCH, BATCH])[: 2 * len(BATCH) - 1]
+    changed = network.augmentation_of(settings)(batch, torch.Generator().manual_seed(0))
+    differ = [not torch.equal(before.float(), after) for before, after in zip(batch, changed, strict=True)]
+    assert differ == [True] * len(BATCH) + [False] * (len(BATCH) - 1)
+    plain = settings.model_copy(update={"cameras": None})
+    assert torch.equal(network.augmentation_of(plain)(batch, torch.Generator()), batch)
 
 
 @pytest.mark.parametrize("quality", [40, 75, 95])

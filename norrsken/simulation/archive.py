@@ -34,7 +34,7 @@ from norrsken.nights.archive import truth_folder
 from norrsken.nights.grid import mask_of
 from norrsken.nights.names import camera_in_force, frame_id
 from norrsken.simulation import annotators
-from norrsken.simulation.cameras import cameras_yaml, random_cameras
+from norrsken.simulation.cameras import all_keys, cameras_yaml, random_cameras
 from norrsken.simulation.exposure import encode
 from norrsken.simulation.night import Night, scene
 from norrsken.simulation.truth import (
@@ -122,14 +122,8 @@ def _settings(config: Config, seed: int) -> dict[str, Any]:
 
 
 def _camera_settings(camera: Camera) -> dict[str, Any]:
-    """What decides a camera's frames: more than shapes those of a real one, which is what its dump holds."""
-    drawn = {
-        "name": camera.name,
-        **camera.model_dump(mode="json"),
-        "response": dict(sorted(camera.response.items())),
-        "tone": camera.tone,
-        "simulated": camera.simulated.model_dump(),
-    }
+    """What decides a camera's frames."""
+    drawn = all_keys(camera)
     mask = mask_of(camera)
     if mask is not None:  # of a mask that is a file the rest tells the name only
         drawn["mask_digest"] = hashlib.sha256(mask.tobytes()).hexdigest()

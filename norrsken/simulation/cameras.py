@@ -6,6 +6,7 @@ hold the cameras of `examples/cameras/`; the ranges are wide guesses, fitted to 
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import yaml
@@ -73,15 +74,21 @@ def random_camera(day: date, seed: int, pattern: str) -> Camera:
     )
 
 
+def all_keys(camera: Camera) -> dict[str, Any]:
+    """A camera's keys and values, with those that its dump leaves out because they shape no real frame."""
+    return {
+        "name": camera.name,
+        **camera.model_dump(mode="json"),
+        "response": dict(sorted(camera.response.items())),
+        "tone": camera.tone,
+        "simulated": camera.simulated.model_dump(),
+    }
+
+
 def cameras_yaml(cameras: Sequence[Camera]) -> str:
     """The entry `cameras` of a configuration, for `snakemake --configfile`: all keys, also those for the simulation."""
-    entries = []
-    for camera in cameras:
-        entry = {"name": camera.name, **camera.model_dump(mode="json")}
-        response = dict(zip(camera.response, np.array([*camera.response.values()]).tolist(), strict=True))
-        entry |= {"response": response, "tone": camera.tone}
-        entries.append(entry | {"simulated": camera.simulated.model_dump()})
-    text: str = yaml.safe_dump({"cameras": entries}, sort_keys=False, default_flow_style=None, width=120)
+    entries = {"cameras": [all_keys(camera) for camera in cameras]}
+    text: str = yaml.safe_dump(entries, sort_keys=False, default_flow_style=None, width=120)
     return "# Cameras that norrsken simulate has drawn at random, one for each UTC date.\n" + text
 
 
