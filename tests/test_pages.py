@@ -47,7 +47,9 @@ class Person:
         self.stop()
 
     def crash(self) -> None:
-        """The browser is killed, with no time to write anything."""
+        """The browser is killed when its pages say that all is kept, with no time to write anything more."""
+        for page in self.context.pages:
+            page.wait_for_function("document.getElementById('progress')?.ariaBusy !== 'true'")
         subprocess.run(["pkill", "--signal", "KILL", "--full", str(self.profile)], check=True)
         self.stop()
 

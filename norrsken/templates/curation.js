@@ -54,8 +54,12 @@ try {
   say(`This browser cannot keep what you do (${error.message}). Export before you close the page.`);
 }
 
-/** Values by key that outlive the page. A change is on the disk at once, so that a crash takes nothing. */
+/**
+ * Values by key that outlive the page. A change is written to the disk as it is made, not when the page is left; until it
+ * is there #progress is busy, and after that not even a crash takes it.
+ */
 class Kept {
+  static writing = 0; // changes that are not on the disk yet, of all scopes
   constructor(scope) {
     this.scope = scope;
     this.values = new Map();
@@ -84,11 +88,20 @@ class Kept {
       else this.values.set(key, value);
     if (!database) return;
     const transaction = database.transaction("kept", "readwrite", { durability: "strict" });
+    Kept.busy(+1);
     const store = transaction.objectStore("kept");
     for (const [key, value] of pairs)
       if (value === undefined) store.delete([...this.scope, key]);
       else store.put(value, [...this.scope, key]);
-    transaction.onabort = () => say(`The last change was not kept (${transaction.error?.message}). Export before you close the page.`);
+    transaction.oncomplete = () => Kept.busy(-1);
+    transaction.onabort = () => {
+      Kept.busy(-1);
+      say(`The last change was not kept (${transaction.error?.message}). Export before you close the page.`);
+    };
+  }
+  static busy(more) {
+    Kept.writing += more;
+    byId("progress").ariaBusy = String(Kept.writing > 0);
   }
 }
 
