@@ -20,7 +20,7 @@ from norrsken.config.releases import Order
 from norrsken.config.site import Camera
 from norrsken.nights.images import process
 from norrsken.paper import CLASSES, EXCLUSIONS
-from norrsken.simulation import annotators, aurora, exposure, sky
+from norrsken.simulation import annotators, aurora, exposure, forms, sky
 from norrsken.simulation.course import MINUTES, OCCURRENCE, Course, course_of
 from norrsken.simulation.lens import Lens, lens_of, reference
 from norrsken.simulation.night import Night, scene
@@ -263,7 +263,7 @@ def one_arc(north: float) -> Course:
 
 def seen(course: Course, lens: Lens = UPRIGHT) -> NDArray[np.float32]:
     now = course.aurora.at(0)
-    return aurora.lines(now, aurora.flux(now, course.seed, 0), lens)
+    return aurora.lines(now, forms.flux(now, course.seed, 0), lens)
 
 
 def row_of(light: NDArray[np.float32]) -> float:
