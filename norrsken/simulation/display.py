@@ -137,11 +137,11 @@ def aurora_of(activity: Series, hour: Series, onsets: NDArray[np.int64], random:
     folded, rayed = (of_substorm(onsets, values) for values in (_spread(random, n, 22, 0.55), random.uniform(0, 1, n)))
 
     # Pieces of sheets, in episodes of their own and after each breakup.
-    torn = _episodes(random, 0.9, (8, 35))
+    torn = _episodes(random, 1.1, (8, 35))
     pieces = 9 * torn * awake * (1 - 0.5 * morning) * np.exp(0.35 * _smooth(random, 40))
     pieces += (8 * strength * _pulse(age, 8, 6, 12)).sum(axis=0)
     pieces = pieces / (1 + np.exp((2 - pieces) / 0.4))  # there or not, like the patches
-    band = _episodes(random, 0.6, (8, 40)) * awake * np.exp(1.9 + 0.45 * _smooth(random, 40))
+    band = _episodes(random, 0.8, (8, 40)) * awake * np.exp(1.9 + 0.45 * _smooth(random, 40))
 
     plain = _episodes(random, 0.8, (20, 90)) * awake * (0.4 + 0.6 * morning)  # diffuse glow in which nothing has a form
     patchy = (1.2 * recovery + 1.6 * morning * activity.clip(0, 1)) * (0.6 + 0.8 * _smooth(random, 35)).clip(0, 1.2)
@@ -233,20 +233,23 @@ def _breakup(
     start = np.where(curtains, random.uniform(0, 250, n), random.uniform(0, 600, n))
     radius = random.uniform(50, 150, n)
     bands = np.stack([random.uniform(0.0, 0.12, n), random.uniform(0.3, 0.6, n), random.uniform(0.75, 1, n)], axis=1)
+    bands[random.uniform(size=n) < 0.5, 1] = 2  # beyond the region: this breakup has two bands
 
     def now(values: Series) -> Series:
         return of_substorm(onsets, values)
 
-    bright = (24 * strength * _pulse(age, 0, 3, random.uniform(7, 16, (n, 1)))).sum(axis=0)
+    bright = (24 * strength * _pulse(age, 0, 3, random.uniform(5, 13, (n, 1)))).sum(axis=0)
     after = since.clip(0)
     travelled = now(speed * slowing) * (1 - np.exp(-after / np.maximum(now(slowing), 1)))
     west = now(start) - travelled
     low = first + now(south)
     return {
-        "breakup": bright / (1 + np.exp(9.5 - bright)),  # it falls apart rather than fades
+        "breakup": bright / (1 + np.exp(11 - bright)),  # it falls apart rather than fades
         "breakup_west": west,
         "breakup_south": low,
-        "breakup_north": low + 90 + now(random.uniform(12, 32, n)) * after.clip(0, 25),
+        "breakup_north": low
+        + 90
+        + now(np.where(curtains, random.uniform(12, 32, n), random.uniform(4, 22, n))) * after.clip(0, 25),
         "breakup_turn": now(turn),
         "breakup_banded": now(np.where(curtains, random.uniform(0, 0.3, n), random.uniform(0.65, 1, n))),
         "breakup_bands": now(bands),

@@ -312,10 +312,8 @@ def _patches(aurora: Aurora, seed: int, minute: int, x: Field, y: Field) -> Fiel
     phase = np.float32(2 * np.pi) * sample(texture(seed + 16, 50), xc, yc, 173 * minute)
     period = np.exp(np.float32(2.5) + np.float32(0.45) * sample(texture(seed + 16, 50), xc, yc, -4 * minute, 200))
     swing = aurora.pulsation * pulsation(np.clip(period, 5, 30), phase)
-    return np.asarray(
-        aurora.patches * smoothstep(shape, 0.7 - edge, 0.7 + edge) * np.clip(0.62 * (1 + _whole(swing)), 0.05, 1.4),
-        np.float32,
-    )
+    light = aurora.patches * smoothstep(shape, 0.7 - edge, 0.7 + edge) * (0.7 + 0.2 * shape)
+    return np.asarray(light * np.clip(0.62 * (1 + _whole(swing)), 0.05, 1.4), np.float32)
 
 
 def _omega(aurora: Aurora, x: Field, y: Field) -> tuple[Field, Field]:

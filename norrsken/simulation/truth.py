@@ -144,7 +144,7 @@ def class_weights(m: dict[str, Series]) -> Series:
     sheets = (m["breakup"] + m["discrete"]) / aurora
     claims = {
         # Bright forms, which need not be as bright everywhere, but must be large: dark sky is less than half.
-        "breakup": _sigmoid((m["bright"] - 0.32) / 0.05) * _sigmoid((visible - m["patchy"] - 0.5) / 0.06),
+        "breakup": _sigmoid((m["bright"] - 0.25) / 0.04) * _sigmoid((visible - m["patchy"] - 0.5) / 0.06),
         "colored": _sigmoid((m["colored"] - 0.12) / 0.035),
         "faint": _sigmoid((0.06 - visible) / 0.02),
         "edge": _sigmoid((0.13 - m["central"]) / 0.05) * _sigmoid((0.45 - visible) / 0.08),
