@@ -110,7 +110,7 @@ def test_directions_of_the_grid_and_pixels_of_directions_agree(name: str) -> Non
 
 
 def photographed(camera: Camera, minute: int) -> NDArray[np.uint8]:
-    """A minute of a clear night with much aurora: 573 and 783 are breakups."""
+    """A minute of a clear night with much aurora: 573 is in a breakup, 783 after one, 690 has arcs."""
     return scene(clear_night(date(2015, 3, 17)), minute, camera).photograph()
 
 

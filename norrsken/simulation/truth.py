@@ -60,7 +60,7 @@ TRUTH_TABLE = pa.schema(
         field("vortices", pa.float32(), "share of the crop's pixels with sheets that a spiral or surge has wound up"),
         field("streamers", pa.float32(), "likewise, with north-south streamers"),
         field("omega", pa.float32(), "likewise, with the tongues of omega bands and torches"),
-        field("red_alone", pa.float32(), "likewise, with red aurora that has little green or none"),
+        field("red_alone", pa.float32(), "share of the crop's pixels with red aurora that has little green or none"),
         field("cloud", pa.float32(), "share of the light that clouds and haze take away, mean over the crop"),
         field("spoilt", pa.bool_(), "black, snow on the dome, a laser or a headlight"),
         field("label", pa.string(), "the class by the definitions of section 2.2, or unknown, or rejected"),
