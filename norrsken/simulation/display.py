@@ -124,24 +124,26 @@ def aurora_of(activity: Series, hour: Series, onsets: NDArray[np.int64], random:
     strength = (np.exp(0.45 * random.standard_normal(n)) * (0.6 + 0.4 * activity[onsets]))[:, None]
     growth = np.where(age < 0, 1 + age / 70, 1 - age / 12).clip(0, 1).sum(axis=0).clip(0, 1)
     active = (strength * _pulse(age, -1, 3, 14)).sum(axis=0).clip(0, 2)
+    stirred = (strength * _pulse(age, -2, 9, 12)).sum(axis=0).clip(0, 2)
     recovery = (strength * _pulse(age, 22, 20, random.uniform(60, 130, (n, 1)))).sum(axis=0).clip(0, 1.5)
+    over = (strength * _pulse(age, 5, 6, 14)).sum(axis=0).clip(0, 1)  # arcs outlast the onset where it comes late
     morning = 1 / (1 + np.exp(-(hour - 24.3) / 0.8))
     awake = activity.clip(0, 1.2)
     soft = _episodes(random, 0.2, (15, 60)) * random.uniform(1.2, 2.5)  # electrons of low energy: red
     hard = _episodes(random, 0.25, (5, 25)) * random.uniform(0.7, 1.6)  # of high energy: purple lower borders
     storm = max(float(activity.max()) - 1.9, 0)
 
-    arcs = _arcs(activity, growth, active, recovery, morning, random)
+    arcs = _arcs(activity, growth, over, recovery, morning, random)
     first = arcs["arc_north"][0]
     breakup = _breakup(onsets, age, strength, first, random)
     folded, rayed = (of_substorm(onsets, values) for values in (_spread(random, n, 22, 0.55), random.uniform(0, 1, n)))
 
     # Pieces of sheets, in episodes of their own and after each breakup.
-    torn = _episodes(random, 1.1, (8, 35))
+    torn = _episodes(random, 0.9, (8, 35))
     pieces = 9 * torn * awake * (1 - 0.5 * morning) * np.exp(0.35 * _smooth(random, 40))
     pieces += (8 * strength * _pulse(age, 8, 6, 12)).sum(axis=0)
     pieces = pieces / (1 + np.exp((2 - pieces) / 0.4))  # there or not, like the patches
-    band = _episodes(random, 0.8, (8, 40)) * awake * np.exp(1.9 + 0.45 * _smooth(random, 40))
+    band = _episodes(random, 0.65, (8, 40)) * awake * np.exp(1.9 + 0.45 * _smooth(random, 40))
 
     plain = _episodes(random, 0.8, (20, 90)) * awake * (0.4 + 0.6 * morning)  # diffuse glow in which nothing has a form
     patchy = (1.2 * recovery + 1.6 * morning * activity.clip(0, 1)) * (0.6 + 0.8 * _smooth(random, 35)).clip(0, 1.2)
@@ -159,7 +161,7 @@ def aurora_of(activity: Series, hour: Series, onsets: NDArray[np.int64], random:
         band_turn=0.9 * _smooth(random, 80),
         band_width=np.exp(2.3 + 0.4 * _smooth(random, 50)),
         # Folds are some 20 km and curls 2 to 10 km large: Hallinan & Davis 1970.
-        folds=2 + 5 * np.abs(_smooth(random, 25)) + folded * active + 6 * torn + 8 * (band > 0.5),
+        folds=2 + 5 * np.abs(_smooth(random, 25)) + folded * stirred + 6 * torn + 8 * (band > 0.5),
         curls=(1.5 * _smooth(random, 20) + 1.5 * active + 1.5 * growth - 0.5).clip(0, 5),
         rays=(0.15 + 0.25 * _smooth(random, 20) + 0.3 * rayed * active + 0.7 * soft + 0.4 * hard).clip(0, 1.2),
         discrete=pieces,
@@ -183,7 +185,7 @@ def aurora_of(activity: Series, hour: Series, onsets: NDArray[np.int64], random:
 
 
 def _arcs(
-    activity: Series, growth: Series, active: Series, recovery: Series, morning: Series, random: np.random.Generator
+    activity: Series, growth: Series, over: Series, recovery: Series, morning: Series, random: np.random.Generator
 ) -> dict[str, Series]:
     """Arcs, one poleward of the other; the first is the one that breaks up.
 
@@ -196,7 +198,7 @@ def _arcs(
     come_and_go = (1 + 1.1 * _smooth(random, 30, ARCS)).clip(0, 1)
     come_and_go[0] = (1.8 + _smooth(random, 35)).clip(0, 1)
     come_and_go[1] = np.maximum(come_and_go[1], growth**3)
-    quiet = (1 - 0.9 * active - 0.7 * recovery).clip(0.03, 1) * (1 - 0.35 * morning)
+    quiet = (1 - 0.95 * over - 0.7 * recovery).clip(0.03, 1) * (1 - 0.35 * morning)
     present = ((activity + 0.1) / 0.3).clip(0, 1)
     kilorayleigh = np.exp(2.0 + 0.4 * _smooth(random, 45, ARCS)) * (1 + 0.8 * growth)
     brightness = present * quiet * come_and_go * kilorayleigh
@@ -210,7 +212,7 @@ def _arcs(
         "arc_brightness": brightness,
         "arc_tilt": 0.1 * _smooth(random, 60, ARCS),
         "arc_torn": torn,
-        "beads": ((growth - 0.93) / 0.07).clip(0, 1) * (1 - active.clip(0, 1)),
+        "beads": ((growth - 0.93) / 0.07).clip(0, 1),
         "bead_length": np.exp(4.0 + 0.25 * _smooth(random, 60)).clip(30, 100),
     }
 
@@ -243,6 +245,7 @@ def _breakup(
     travelled = now(speed * slowing) * (1 - np.exp(-after / np.maximum(now(slowing), 1)))
     west = now(start) - travelled
     low = first + now(south)
+    turned = (1 - np.exp(-after / 3)) * np.exp(-(after - 25).clip(0) / 5)
     return {
         "breakup": bright / (1 + np.exp(11 - bright)),  # it falls apart rather than fades
         "breakup_west": west,
@@ -255,7 +258,7 @@ def _breakup(
         "breakup_bands": now(bands),
         "breakup_edge": now(np.where(curtains, 30, random.uniform(6, 30, n))),
         "breakup_stretch": now(np.where(curtains, random.uniform(0.25, 0.5, n), random.uniform(0.1, 0.3, n))),
-        "surge_twist": now(np.where(surge, random.uniform(2, 5, n), 0)) * (1 - np.exp(-after / 3)) * (bright > 0),
+        "surge_twist": now(np.where(surge, random.uniform(2, 5, n), 0)) * turned,
         "surge_east": west + now(radius),
         "surge_north": low + 0.8 * now(radius),
         "surge_radius": now(radius),

@@ -196,6 +196,10 @@ def _arcs(aurora: Aurora, seed: int, minute: int, place: _Place) -> Field:
     x = _coordinates(MAP_CELLS)[0][0]
     y = place.y + place.x * place.x / np.float32(_OVAL)
     along = np.clip(1 + 0.35 * _along(seed + 6, 60, x, 0.25, -2 * minute), 0.2, 2)
+    if aurora.breakup > 0.3:
+        # The breakup has taken the arcs' place where it has come to.
+        west = float(aurora.breakup_west)
+        along = along * (1 - 0.95 * min(float(aurora.breakup) / 5, 1) * smoothstep(x, west - 250, west + 80))
     for k in np.flatnonzero(aurora.arc_brightness > 0.05).tolist():
         strength = aurora.arc_brightness[k] * along
         if k == 0 and aurora.beads > 0.05:

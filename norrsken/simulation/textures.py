@@ -15,7 +15,7 @@ Values = NDArray[np.floating[Any]]
 SIDE = 512
 
 
-@lru_cache(maxsize=64)  # a night needs 24
+@lru_cache(maxsize=64)  # a night needs some 35
 def texture(seed: int, finest: float, slope: float = 3.0) -> Field:
     """A seamless random field (512, 512) of mean 0 and deviation 1.
 
