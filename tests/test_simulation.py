@@ -34,7 +34,7 @@ from norrsken.simulation.night import SUN_BELOW, Night, scene
 from norrsken.simulation.truth import TRUTH_TABLE
 
 #: The last nights of spring with frames, 121 and 40 of them. With this seed the first one has a breakup to label.
-NIGHTS, SEED = [date(2018, 4, 22), date(2018, 4, 24)], 32
+NIGHTS, SEED = [date(2018, 4, 22), date(2018, 4, 24)], 127
 
 
 def configuration(folder: Path) -> Config:

@@ -20,7 +20,7 @@ from norrsken.config.releases import Order
 from norrsken.config.site import Camera
 from norrsken.nights.images import process
 from norrsken.paper import CLASSES, EXCLUSIONS
-from norrsken.simulation import annotators, aurora, exposure, sky
+from norrsken.simulation import annotators, aurora, exposure, forms, sky
 from norrsken.simulation.course import MINUTES, OCCURRENCE, Course, course_of
 from norrsken.simulation.lens import Lens, lens_of, reference
 from norrsken.simulation.night import Night, scene
@@ -110,7 +110,7 @@ def test_directions_of_the_grid_and_pixels_of_directions_agree(name: str) -> Non
 
 
 def photographed(camera: Camera, minute: int) -> NDArray[np.uint8]:
-    """A minute of a clear night with much aurora: 573 and 783 are breakups."""
+    """A minute of a clear night with much aurora: 573 is in a breakup, 783 after one, 690 has arcs."""
     return scene(clear_night(date(2015, 3, 17)), minute, camera).photograph()
 
 
@@ -137,6 +137,7 @@ def test_the_truth_is_that_of_the_sky_whatever_the_camera(name: str) -> None:
     camera = CAMERAS[name].model_copy(update={"response": {630.0: (0.0, 0.0, 0.0)}})
     for one, minute in ((night, 573), (cloudy, 573), (cloudy, 690), (night, 783)):
         ours, other = (vars(scene(one, minute, of).shares) for of in (CAMERA, camera))
+        assert other.pop("arcs_number") == pytest.approx(ours.pop("arcs_number"), abs=0.1)  # the others are shares
         assert other == pytest.approx(ours, abs=0.02)
         assert (ours["cloud"] > 0.1) is (one is cloudy)
 
@@ -263,7 +264,7 @@ def one_arc(north: float) -> Course:
 
 def seen(course: Course, lens: Lens = UPRIGHT) -> NDArray[np.float32]:
     now = course.aurora.at(0)
-    return aurora.lines(now, aurora.flux(now, course.seed, 0), lens)
+    return aurora.lines(now, forms.flux(now, course.seed, 0), lens)
 
 
 def row_of(light: NDArray[np.float32]) -> float:
@@ -351,6 +352,138 @@ def test_a_breakup_expands_poleward_and_westward() -> None:
     now, later = course.aurora.at(onset + 2), course.aurora.at(onset + 12)
     assert later.breakup_north > now.breakup_north + 50
     assert later.breakup_west < now.breakup_west - 50
+
+
+# The forms.
+
+
+@cache
+def dark_course() -> Course:
+    """Nothing shines."""
+    drawn = course_of(date(2015, 1, 10), 10.7, 20.42, np.random.default_rng(0))
+    return replace(drawn, aurora=type(drawn.aurora)(**{name: a * 0 for name, a in vars(drawn.aurora).items()}))
+
+
+def shining(**given: float | list[float]) -> Course:
+    """Nothing but what is given shines, with shapes that are neither folded nor rayed."""
+    fields = dict(vars(dark_course().aurora))
+    for name, value in ({"patch_size": 1.0, "patch_edge": 0.6} | given).items():
+        fields[name] = fields[name] + np.reshape(value, (-1, 1) if isinstance(value, list) else ())
+    return replace(dark_course(), aurora=type(dark_course().aurora)(**fields))
+
+
+def measured(course: Course) -> dict[str, float]:
+    """The truth of a clear, dark minute."""
+    night = replace(clear_night(date(2015, 1, 10)), course=course)
+    return vars(scene(night, minute_of(night, "2015-01-10T22:00"), CAMERA).shares)
+
+
+def label_of(found: dict[str, float]) -> str:
+    return str(labels(class_weights({name: np.array([found[name]]) for name in MEASURES}), np.array([False]))[0])
+
+
+def shift(one: NDArray[np.float32], two: NDArray[np.float32]) -> int:
+    """By how many columns the second map lies farther east, from where a profile from west to east fits best."""
+    first, second = (light.mean(axis=0) - light.mean() for light in (one, two))
+    return max(range(-60, 61), key=lambda k: float((np.roll(first, k) * second).sum()))
+
+
+def drawn(course: Course, minute: int = 0) -> forms.Maps:
+    return forms.flux(course.aurora.at(minute), course.seed, minute)
+
+
+def test_a_pulsating_patch_is_averaged_over_the_exposure() -> None:
+    """The mean of a sine over six seconds; with a period of six seconds nothing is left of it."""
+    phase = np.linspace(0, 6, 7, dtype=np.float32)
+    for period in (5.0, 6.0, 12.0, 30.0):
+        seconds = np.linspace(-3, 3, 2001)[:, None]
+        expected = np.sin(phase + 2 * np.pi * seconds / period).mean(axis=0)
+        found = forms.pulsation(np.full_like(phase, period), phase)
+        np.testing.assert_allclose(found, expected, atol=2e-3)
+    still = forms.pulsation(np.full_like(phase, 6), phase, exposure=0.0)
+    np.testing.assert_allclose(still, np.sin(phase), atol=1e-6)
+
+
+def test_surges_move_west_and_omega_bands_drift_east() -> None:
+    surges = [c.aurora for c in courses() if c.aurora.surge_twist.max() > 1]
+    assert len(surges) > 20
+    for surge in surges:
+        turning = np.flatnonzero((surge.surge_twist[1:] > 1) & (surge.surge_twist[:-1] > 1))
+        assert (np.diff(surge.surge_east)[turning] <= 0).mean() > 0.95
+    for a in (c.aurora for c in courses() if c.aurora.omega.max() > 1):
+        drifting = np.flatnonzero(a.omega > 1)
+        speed = np.diff(a.omega_east)[drifting[:-1]]
+        assert np.median(speed) / 0.06 == pytest.approx(950, abs=550)  # m/s
+    common = {"omega": 2.0, "omega_length": 500.0, "omega_height": 200.0, "omega_south": -60.0}
+    here, there = (drawn(shining(omega_east=east, **common)).forms["discrete"] for east in (0.0, 50.0))
+    assert shift(here, there) > 3
+
+
+def test_a_spiral_winds_an_arc_up() -> None:
+    """The truth tells it from a straight arc, which spans the frame."""
+    arc = {"arc_north": [-20.0, 400, 500, 600], "arc_width": 8.0, "arc_brightness": [8.0, 0, 0, 0]}
+    straight = measured(shining(**arc))
+    street = {"street_twist": 4.0, "street_north": -20.0, "street_radius": 40.0, "street_length": 150.0}
+    wound = measured(shining(**arc, **street))
+    assert straight["vortices"] == 0
+    assert wound["vortices"] > 0.05
+    assert wound["discrete"] > 0.05 > straight["discrete"]
+    assert label_of(straight) == "arcs"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_arcs_are_counted(count: int) -> None:
+    brightness = [8.0 * (k < count) for k in range(4)]
+    found = measured(shining(arc_north=[-60.0, -10.0, 45.0, 600.0], arc_width=6.0, arc_brightness=brightness))
+    assert found["arcs_number"] == pytest.approx(count, abs=0.15)
+
+
+def test_a_band_at_any_angle_is_an_arc_only_while_it_runs_east_west() -> None:
+    labelled = {
+        turn: label_of(measured(shining(band=9.0, band_turn=turn, band_width=14.0))) for turn in (0.1, 0.9, 1.5)
+    }
+    assert set(labelled.values()) <= {"arcs", "discrete", EXCLUSIONS[0]}
+    assert labelled[0.9] == labelled[1.5] == "discrete"
+
+
+def test_streamers_and_omega_bands_are_in_the_truth() -> None:
+    streamers = shining(streamer=[9.0, 0, 0], streamer_width=15.0, streamer_head=-200.0, streamer_tail=300.0)
+    found = measured(streamers)
+    assert found["streamers"] > 0.05
+    assert label_of(found) == "discrete"
+    omega = measured(shining(omega=2.5, omega_length=500.0, omega_height=200.0, omega_south=-60.0, omega_east=250.0))
+    assert omega["omega"] > 0.1
+    assert omega["streamers"] == 0
+
+
+def test_red_without_green_is_colored() -> None:
+    found = measured(shining(veil=3.0, veil_width=90.0))
+    assert found["red_alone"] > 0.2
+    assert label_of(found) == "colored"
+    assert measured(shining(arc_brightness=[8.0, 0, 0, 0], arc_width=8.0, red=0.05))["red_alone"] == 0
+
+
+def test_a_breakup_far_in_the_north_leaves_dark_sky_south_of_its_sharp_border() -> None:
+    common = {"breakup": 25.0, "breakup_west": -600.0, "breakup_edge": 8.0, "breakup_stretch": 0.2}
+    bands = {"breakup_banded": 0.9, "breakup_bands": [0.05, 0.5, 0.9]}
+    light = drawn(shining(breakup_south=40.0, breakup_north=260.0, **common, **bands)).forms["breakup"]
+    x, y = forms._coordinates(forms.MAP_CELLS)
+    assert light[(y < 20) & (abs(x) < 200)].max() < 0.5
+    assert light[(y > 50) & (y < 70) & (abs(x) < 200)].mean() > 8
+    overhead = measured(shining(breakup_south=-130.0, breakup_north=180.0, **common, **bands))
+    assert label_of(overhead) == "breakup"
+
+
+def test_breakups_vary() -> None:
+    """Some are curtains all over the sky; some are bands, in the north or the south, askew or not; some are surges."""
+    a = [(c.aurora, c.onsets[0]) for c in courses() if len(c.onsets)]
+    banded = np.array([aurora.breakup_banded[o] for aurora, o in a])
+    assert 0.1 < (banded < 0.5).mean() < 0.4
+    surging = np.array([aurora.surge_twist[o + 5] > 0.5 for aurora, o in a])
+    assert 0.25 < surging.mean() < 0.6
+    south = np.array([aurora.breakup_south[o] for aurora, o in a])
+    assert south.std() > 60
+    assert np.std([aurora.breakup_turn[o] for aurora, o in a]) > 0.2
 
 
 # Truth and annotators.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from norrsken.astronomy import Heavens, heavens
 from norrsken.calendar import night_start
 from norrsken.config.site import Camera, Filter, Site
-from norrsken.simulation import aurora, exposure, sky, weather
+from norrsken.simulation import aurora, exposure, forms, sky, weather
 from norrsken.simulation.course import MINUTES, Course, course_of
 from norrsken.simulation.lens import Lens, lens_of
 from norrsken.simulation.truth import Shares, measure
@@ -91,7 +91,7 @@ def scene(night: Night, minute: int, camera: Camera) -> Scene:
     """The sky, the aurora and the weather of one minute."""
     lens, factor = lens_of(camera, night.up), camera.simulated.background
     shining = night.course.aurora.at(minute)
-    maps = aurora.flux(shining, night.course.seed, minute)
+    maps = forms.flux(shining, night.course.seed, minute)
     dimmed = aurora.lines(shining, maps, lens) * sky.extinction(lens)
     # All but the aurora is light of all wavelengths: up to the end, its colours are those of the reference camera.
     colours = exposure.broadband(camera)

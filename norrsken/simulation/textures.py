@@ -1,6 +1,7 @@
 """Smooth randomness: textures for clouds, patches and folds, seamless and changing without a jump; and series."""
 
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -8,12 +9,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 Field = NDArray[np.float32]
+Values = NDArray[np.floating[Any]]
 
 #: Side of a texture in pixels. Its edges join, so that it can be moved for ever.
 SIDE = 512
 
 
-@lru_cache(maxsize=64)  # a night needs 24
+@lru_cache(maxsize=64)  # a night needs some 35
 def texture(seed: int, finest: float, slope: float = 3.0) -> Field:
     """A seamless random field (512, 512) of mean 0 and deviation 1.
 
@@ -43,14 +45,14 @@ def changing(seed: int, finest: float, phase: float, slope: float = 3.0) -> Fiel
     )
 
 
-def sample(field: Field, x: Field, y: Field, right: float = 0.0, down: float = 0.0) -> Field:
+def sample(field: Field, x: Values, y: Values, right: float = 0.0, down: float = 0.0) -> Field:
     """The field at positions (pixels) of two arrays of one shape, moved by so many pixels: (n, m) float32."""
     # Movements by whole tiles are left out, since OpenCV holds positions in 16 bits.
-    moved = (x + np.float32(right % SIDE), y + np.float32(down % SIDE))
-    return np.asarray(cv2.remap(field, *moved, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float32)
+    columns, rows = (np.asarray(a + np.float32(b % SIDE), np.float32) for a, b in ((x, right), (y, down)))
+    return np.asarray(cv2.remap(field, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float32)
 
 
-def smoothstep(value: Field, low: float, high: float) -> Field:
+def smoothstep(value: Values, low: float, high: float) -> Field:
     """0 below `low`, 1 above `high`, and a smooth passage between them."""
     t = np.clip((value - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)

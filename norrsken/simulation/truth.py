@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
+import cv2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -13,25 +14,30 @@ from norrsken.config.label_set import LabelSet, Simulated
 from norrsken.errors import NorrskenError
 from norrsken.paper import CLASSES, EXCLUSIONS
 from norrsken.schemas import FRAME_ID, NIGHT, TIME, field
-from norrsken.simulation.aurora import FORMS, seen_at
+from norrsken.simulation.aurora import seen_at
 from norrsken.simulation.exposure import KILORAYLEIGH, seen_by_reference
+from norrsken.simulation.forms import FORMS, PARTS, Maps
 from norrsken.simulation.lens import Lens, reference
 
 Field = NDArray[np.float32]
 Series = NDArray[np.float64]
 
-#: What is measured in each frame, in this order.
+#: What is measured in each frame and decides its class, in this order. Finer label sets need `ATTRIBUTES` as well.
 MEASURES = (*FORMS, "colored", "bright", "central", "span", "cloud")
+ATTRIBUTES = ("arcs_number", *PARTS, "red_alone")
 
 #: Aurora is visible above `VISIBLE`, in kR, where it adds more than the share `CONTRAST` to the sky's own light. It is
 #: bright above `BRIGHT`, in kR.
-VISIBLE, CONTRAST, BRIGHT = 0.5, 0.25, 9.0
+VISIBLE, CONTRAST, BRIGHT = 0.5, 0.25, 7.5
 
 #: Minutes that somebody who looks at a keogram judges together.
 SPAN = 31
 
-#: A pixel is coloured when red or blue is more than this share of green.
-COLORED = 0.75
+#: A pixel is coloured when red or blue is more than this share of green, and red alone when red is more than this.
+COLORED, RED_ALONE = 0.75, 1.5
+
+#: Rows of the crop that two arcs lie apart at least, when they are counted.
+_APART = 4
 
 #: The schema of the truth beside a simulated archive: one row for each frame.
 TRUTH_TABLE = pa.schema(
@@ -50,6 +56,11 @@ TRUTH_TABLE = pa.schema(
         field("bright", pa.float32(), "share of the crop's pixels as bright as a breakup"),
         field("central", pa.float32(), "of the pixels with aurora, the share away from the crop's edge"),
         field("span", pa.float32(), "share of the crop's columns that arcs cross"),
+        field("arcs_number", pa.float32(), "arcs that a column of the crop crosses, mean over those with arcs"),
+        field("vortices", pa.float32(), "share of the crop's pixels with sheets that a spiral or surge has wound up"),
+        field("streamers", pa.float32(), "likewise, with north-south streamers"),
+        field("omega", pa.float32(), "likewise, with the tongues of omega bands and torches"),
+        field("red_alone", pa.float32(), "share of the crop's pixels with red aurora that has little green or none"),
         field("cloud", pa.float32(), "share of the light that clouds and haze take away, mean over the crop"),
         field("spoilt", pa.bool_(), "black, snow on the dome, a laser or a headlight"),
         field("label", pa.string(), "the class by the definitions of section 2.2, or unknown, or rejected"),
@@ -71,10 +82,15 @@ class Shares:
     bright: float
     central: float
     span: float
+    arcs_number: float
+    vortices: float
+    streamers: float
+    omega: float
+    red_alone: float
     cloud: float
 
 
-def measure(maps: dict[str, Field], lines: Field, sky: Field, cloud: Field, lens: Lens) -> Shares:
+def measure(maps: Maps, lines: Field, sky: Field, cloud: Field, lens: Lens) -> Shares:
     """Measure what a frame shows on the reference grid, which is the same for all cameras.
 
     lines: aurora dimmed by the air, kR of three lines, (231, 231, 3). sky: the light behind it as the camera sees it,
@@ -86,18 +102,33 @@ def measure(maps: dict[str, Field], lines: Field, sky: Field, cloud: Field, lens
     green = light[..., 1]
     strongest = light.max(axis=2)
     visible = (strongest > VISIBLE * KILORAYLEIGH) & (strongest > CONTRAST * behind)
-    stack = np.array([seen_at(maps[f], reference(), 116.0) if f in maps else np.zeros_like(green) for f in FORMS])
+    none = np.zeros_like(green)
+    stack = np.array([seen_at(maps.forms[f], reference(), 116.0) if f in maps.forms else none for f in FORMS])
     stack[-1] *= 0.7  # sheets stand out from diffuse patches
+    if maps.veil is not None:
+        stack[-1] += seen_at(maps.veil, reference(), 225.0)
     form = np.where(visible, stack.argmax(axis=0), len(FORMS))
+    parts = {p: visible & (seen_at(maps.parts[p], reference(), 116.0) > 0.5) for p in PARTS if p in maps.parts}
+    arcs = form == FORMS.index("arcs")
+    if arcs.any():
+        # What has left east-west, or is wound up, is no arc any more, though it was one.
+        irregular = arcs & (_askew(stack[FORMS.index("arcs")]) | parts.get("vortices", np.False_))
+        form[irregular] = FORMS.index("discrete")
+        arcs &= ~irregular
     shares = [float((form == k).mean()) for k in range(len(FORMS))]
     tinted = visible & (np.maximum(light[..., 0], light[..., 2]) > COLORED * green)
+    for part in parts.keys() - {"omega"}:  # these are of sheets
+        parts[part] &= form < FORMS.index("patchy")
     seen = int(visible.sum())
     return Shares(
         **dict(zip(FORMS, shares, strict=True)),
         colored=float(tinted.mean()),
         bright=float((green > BRIGHT * KILORAYLEIGH).mean()),
         central=float((visible & _central(*visible.shape)).sum() / seen) if seen else 0.0,
-        span=float((form == FORMS.index("arcs")).any(axis=0).mean()),
+        span=float(arcs.any(axis=0).mean()),
+        arcs_number=_count(stack[FORMS.index("arcs")], arcs),
+        **{part: float(parts[part].mean()) if part in parts else 0.0 for part in PARTS},
+        red_alone=float((visible & (light[..., 0] > RED_ALONE * green)).mean()),
         cloud=float(covered.mean()),
     )
 
@@ -112,7 +143,8 @@ def class_weights(m: dict[str, Series]) -> Series:
     crossing = _sigmoid((m["span"] - 0.75) / 0.1)
     sheets = (m["breakup"] + m["discrete"]) / aurora
     claims = {
-        "breakup": _sigmoid((m["bright"] - 0.42) / 0.07),
+        # Bright forms, which need not be as bright everywhere, but must be large: dark sky is less than half.
+        "breakup": _sigmoid((m["bright"] - 0.25) / 0.04) * _sigmoid((visible - m["patchy"] - 0.5) / 0.06),
         "colored": _sigmoid((m["colored"] - 0.12) / 0.035),
         "faint": _sigmoid((0.06 - visible) / 0.02),
         "edge": _sigmoid((0.13 - m["central"]) / 0.05) * _sigmoid((0.45 - visible) / 0.08),
@@ -201,6 +233,25 @@ def worth_labelling(truth: pd.DataFrame, dark: pd.Series, span: int = SPAN) -> p
     """
     smooth = truth[[*FORMS, "cloud"]].where(dark).rolling(span, center=True, min_periods=1).mean()
     return dark & (smooth[list(FORMS)].sum(axis=1) > 0.06) & (smooth["cloud"] < 0.25)
+
+
+def _count(light: Field, there: NDArray[np.bool_]) -> float:
+    """Ridges of light from north to south that a column crosses, mean over the columns in which arcs are: (n, m)."""
+    columns = there.any(axis=0)
+    if not columns.any():
+        return 0.0
+    highest = cv2.dilate(light, np.ones((2 * _APART + 1, 1), np.uint8))
+    lowest = cv2.erode(light, np.ones((4 * _APART + 1, 1), np.uint8))
+    ridges = there & (light >= highest) & (light > 1.5 * lowest)
+    return float(ridges[:, columns].sum() / columns.sum())
+
+
+def _askew(light: Field) -> NDArray[np.bool_]:
+    """Where sheets run more than some 40° from east-west, over a tenth of the crop: (n, m)."""
+    logarithm = np.log(light + np.float32(0.3))
+    across, along = cv2.Sobel(logarithm, cv2.CV_32F, 0, 1), cv2.Sobel(logarithm, cv2.CV_32F, 1, 0)
+    size = (0, 0), len(light) / 15
+    return np.asarray(cv2.GaussianBlur(along**2, *size) > 0.6 * cv2.GaussianBlur(across**2, *size))
 
 
 @cache
