@@ -32,11 +32,15 @@ _TWILIT = np.array([0.5, 0.9, 2.4], np.float32)
 
 @dataclass(frozen=True)
 class Clouds:
-    """Optical depths along the lines of sight, (231, 231) each: of the lower layer, of the upper one, of haze."""
+    """Optical depths along the lines of sight, (231, 231) each: of the lower layer, of the upper one, of haze.
+
+    bulge: how far the lower layer hangs down, of deviation 1, (231, 231); 0 where no cloud is in the sky.
+    """
 
     low: Field
     high: Field
     haze: Field
+    bulge: Field
 
     @cached_property
     def through_low(self) -> Field:
@@ -73,20 +77,20 @@ def clouds_of(weather: Weather, at: int, lens: Lens) -> Clouds:
     cover, thickness, cirrus = (float(of[at]) for of in (weather.cover, weather.thickness, weather.cirrus))
     slant, away = _slant(lens), _plane(lens)
     haze = np.float32(weather.haze[at]) * slant
-    low = high = np.zeros_like(haze)
+    low = high = bulge = np.zeros_like(haze)
     if cover > 0.02:
         above = 4.8 * cover - 2.4
         dense = np.float32(thickness) * np.sqrt(slant)
         east, south = 40 * away * lens.grid.east, -40 * away * lens.grid.north  # a plane 40 pixels above the camera
         drift, (along, across) = float(weather.wind[at]), weather.heading[0]
-        field = sample(changing(weather.seed, 5, at / 50, 3.2), east, south, drift * along, drift * across)
-        low = np.float32(_LOW_DEPTH) * dense * np.maximum(field + np.float32(above - _SHIFT * cirrus), 0)
+        bulge = sample(changing(weather.seed, 5, at / 50, 3.2), east, south, drift * along, drift * across)
+        low = np.float32(_LOW_DEPTH) * dense * np.maximum(bulge + np.float32(above - _SHIFT * cirrus), 0)
         drift, (along, across) = float(weather.high_wind[at]), weather.heading[1]
         streak = np.float32(0.35) * (east * np.float32(along) + south * np.float32(across))
         side = south * np.float32(along) - east * np.float32(across)
         field = sample(changing(weather.seed + 4, 4, at / 90, 2.8), streak, side, drift)
         high = np.float32(_HIGH_DEPTH) * dense * np.maximum(field + np.float32(above - _SHIFT * (1 - cirrus)), 0)
-    return Clouds(low=low, high=high, haze=haze)
+    return Clouds(low=low, high=high, haze=haze, bulge=bulge)
 
 
 def cover_sky(light: Field, clouds: Clouds, lights: Lights, lens: Lens) -> Field:
@@ -108,7 +112,7 @@ def cover_sky(light: Field, clouds: Clouds, lights: Lights, lens: Lens) -> Field
     light = _mixed(light, clouds.through_high, below, lights.town, near, above, np.float32(0.4) * spread)
     if clouds.low.any():
         solid = 1 - cv2.exp(np.float32(-0.7) * clouds.low)
-        below = town * (np.float32(0.55) + np.float32(0.6) * solid) * _relief(solid, lens)
+        below = town * (np.float32(0.55) + np.float32(0.6) * solid) * _relief(clouds.bulge, lens)
         through = np.float32(0.3) + np.float32(1.2) * cv2.exp(np.float32(-0.5) * clouds.low)
         spread = _spread(light, 58, 4.0)
         light = _mixed(light, clouds.through_low, below, lights.town, near * through, above, np.float32(0.35) * spread)
@@ -132,13 +136,11 @@ def _spread(light: Field, cells: int, sigma: float) -> Field:
     return np.asarray(cv2.resize(cv2.GaussianBlur(coarse, (0, 0), sigma), size), np.float32)
 
 
-def _relief(solid: Field, lens: Lens) -> Field:
-    """How much more of the town's light the sides of clouds catch that are turned to it: (231, 231)."""
+def _relief(bulge: Field, lens: Lens) -> Field:
+    """How much more of the town's light falls on what hangs lower, and on sides that are turned to it: (231, 231)."""
     right, down = _to_town(lens)
-    slope = cv2.Sobel(solid, cv2.CV_32F, 1, 0) * np.float32(right) + cv2.Sobel(solid, cv2.CV_32F, 0, 1) * np.float32(
-        down
-    )
-    return np.asarray(np.clip(1 - np.float32(0.5) * slope, 0.75, 1.3), np.float32)
+    slope = cv2.Sobel(bulge, cv2.CV_32F, 1, 0, scale=right / 8) + cv2.Sobel(bulge, cv2.CV_32F, 0, 1, scale=down / 8)
+    return np.asarray(np.clip(1 + np.float32(0.12) * bulge - np.float32(0.6) * slope, 0.6, 1.4), np.float32)
 
 
 @lru_cache(CAMERAS_KEPT)

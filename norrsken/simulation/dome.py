@@ -27,12 +27,14 @@ def covered(weather: Weather, at: int, lens: Lens) -> Field | None:
     clumps = texture(weather.seed + 2, 12, 2.4)[: size[0], : size[1]]
     if weather.frost:
         grown = lens.grid.radius - 1 + np.float32(0.1) * clumps
-        edge = -0.05 - share  # what spoils a frame is to reach into the crop
+        edge = -0.12 - share  # what spoils a frame is to reach into the crop
         crystals = cv2.resize(_crystals(weather.seed % 4), size)
         # Behind its edge the frost closes: single ferns, then a rough sheet.
         closed = smoothstep(grown, edge - 0.02, edge + 0.3)
         ferns = smoothstep(grown, edge - 0.16, edge + 0.04) * crystals
-        return np.asarray(np.float32(0.9) * np.maximum(ferns, closed * (0.55 + 0.45 * crystals)), np.float32)
+        return np.asarray(
+            np.float32(0.9) * np.maximum(ferns, closed * (np.float32(0.4) + np.float32(0.6) * crystals)), np.float32
+        )
     least = 2.0 - 4 * share
     sheet = smoothstep(clumps, least, least + 0.8)
     flakes = cv2.resize(_flakes(weather.seed % 4), size) * smoothstep(clumps, least - 1.0, least)

@@ -114,6 +114,8 @@ def scene(night: Night, minute: int, camera: Camera) -> Scene:
     glow = exposure.seen_by_camera(dimmed, camera) / colours
     town = sky.TOWN[camera.simulated.town] * night.town * np.float32(factor)
     behind = sky.background(night.heavens, minute, night.airglow, lens, town, factor)
+    if night.weather.pillars[minute] > 0:
+        behind += np.float32(night.weather.pillars[minute]) * sky.pillars(lens, night.weather.seed) * town
     clouds = clouds_of(night.weather, minute, lens)
     sun_altitude = float(night.heavens.sun_altitude[minute])
     moon = sky.moonlight(night.heavens, minute)

@@ -37,7 +37,7 @@ _MOONLIGHT = np.array([0.82, 0.95, 1.0], np.float32)
 TOWN: dict[TownLight, Field] = {
     "sodium": np.array([1.0, 0.56, 0.24], np.float32),
     "white": np.array([0.72, 0.66, 0.52], np.float32),
-    "pink": np.array([0.98, 0.42, 0.80], np.float32),
+    "pink": np.array([1.02, 0.435, 0.83], np.float32),
     "orange": np.array([1.20, 0.48, 0.12], np.float32),
 }
 
@@ -145,6 +145,20 @@ def town_glow(lens: Lens) -> Field:
     return np.asarray(
         0.14 * toward**6 * np.exp(-elevation / 7) + 0.012 * toward**2 * np.exp(-elevation / 25), np.float32
     )
+
+
+@lru_cache(CAMERAS_KEPT)
+def pillars(lens: Lens, seed: int) -> Field:
+    """Columns over the lamps of the town, which crystals of ice in still, cold air reflect: (231, 231, 1)."""
+    random = np.random.default_rng([seed, 3])
+    elevation = np.degrees(np.pi / 2 - lens.grid.zenith)
+    light = np.zeros_like(elevation)
+    for azimuth, height, bright in zip(
+        random.normal(TOWN_AZIMUTH, 25, 30), random.uniform(3, 14, 30), random.exponential(0.12, 30), strict=True
+    ):
+        across = np.arccos(np.clip(_towards(azimuth, lens), -1, 1)) * np.cos(np.radians(elevation))
+        light += np.float32(bright) * np.exp(-((across / 0.012) ** 2) - elevation / np.float32(height))
+    return np.asarray(light, np.float32)[..., None]
 
 
 @lru_cache(CAMERAS_KEPT)

@@ -65,7 +65,7 @@ def heights(lens: Lens, kind: Skyline) -> Heights:
     elif kind == "trees":
         height = np.maximum(1.5 + 0.8 * rolling, 0.5)
         # In groups, with gaps between them.
-        stands = random.choice(random.uniform(0, 2 * np.pi, 14), 130) + random.normal(0, 0.16, 130)
+        stands = random.choice(random.uniform(0, 2 * np.pi, 14), 130) + random.normal(0, 0.11, 130)
         for middle, tall in zip(stands, random.gamma(3.5, 1.4, 130), strict=True):
             away = _away(azimuth, middle)
             # A spruce: narrow, with its branches in steps.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from norrsken.simulation.course import MINUTES
 from norrsken.simulation.lens import Lens, standard_radius
@@ -25,7 +26,8 @@ class Weather:
     where they are high and thin. haze: optical depth of thin cloud everywhere. wind, high_wind: where the lower and the
     upper clouds have drifted to, pixels of their texture. heading: of either drift, unit vectors to the east and south.
     snow: share of the dome under snow. frost: whether it is frost instead, which grows from the rim.
-    laser, headlight: strength of the light, 0 where there is none. black: the camera sees nothing. outage: no frame.
+    pillars: strength of light pillars over the town. laser, headlight: of these lights; 0 where there is none.
+    black: the camera sees nothing. outage: no frame.
     """
 
     seed: int
@@ -36,6 +38,7 @@ class Weather:
     wind: Series
     high_wind: Series
     heading: tuple[tuple[float, float], tuple[float, float]]
+    pillars: Series
     snow: Series
     frost: bool
     laser: Series
@@ -70,6 +73,7 @@ def weather_of(random: np.random.Generator) -> Weather:
         wind=np.cumsum(random.uniform(2, 18) * (1 + 0.2 * wander(random, MINUTES, 120))),
         high_wind=np.cumsum(layers.uniform(1, 7) * (1 + 0.1 * wander(layers, MINUTES, 120))),
         heading=((np.cos(turn), np.sin(turn)), (np.cos(turn + veer), np.sin(turn + veer))),
+        pillars=gaussian_filter1d(_events(layers, nights=0.06, length=(60, 400)), 10),
         snow=snow,
         frost=bool(layers.random() < 0.5),
         laser=_events(random, nights=0.06, length=(20, 180)),
