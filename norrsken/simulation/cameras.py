@@ -1,7 +1,7 @@
 """Colour all-sky cameras drawn at random, for archives that many cameras have taken: one for each UTC date.
 
 A camera follows from seed and date alone. Its frame, lens, response, tone and noise are drawn evenly from ranges that
-hold the cameras of `examples/cameras/`; the ranges are wide guesses, fitted to no camera.
+hold the cameras of `examples/cameras/`; the ranges are wide guesses, fitted to no camera. So are its surroundings.
 """
 
 from collections.abc import Iterable, Sequence

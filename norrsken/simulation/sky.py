@@ -45,8 +45,9 @@ TOWN: dict[TownLight, Field] = {
 _MAGNITUDE_0 = 2.2
 _PIXEL = float(np.degrees(1 / KIRUNA_LENS.scale))
 
-#: Light of one star of magnitude 10 in each square degree.
-_FAINT_STARS = np.float32(_MAGNITUDE_0 * 1e-4 * _PIXEL**2)
+#: Light of one star of magnitude 10 in each square degree. Three real frames of a similar camera (Longyearbyen, 2014)
+#: show 0.1 to 0.75 of the Milky Way that the light of stars makes expect, by colour and frame; hence the share.
+_FAINT_STARS = np.float32(0.4 * _MAGNITUDE_0 * 1e-4 * _PIXEL**2)
 
 #: Points that overexpose a pixel by more than this have a glare: the lens and the dome spread some of their light. Its
 #: rings, invented: radius in pixels and the share of the light in each of eight places.
