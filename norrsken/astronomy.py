@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from skyfield.api import Loader, wgs84
+from skyfield.magnitudelib import planetary_magnitude
 from skyfield_data import get_skyfield_data_path
 
 from norrsken.config.site import Place
@@ -76,6 +77,40 @@ def heavens(times: NDArray[np.int64], site: Place) -> Heavens:
         phase = (1 - np.cos(sun.separation_from(moon).radians)) / 2
         columns.append([rotation, *(angle.degrees for body in (sun, moon) for angle in body.altaz()[:2]), phase])
     return Heavens(*(np.concatenate(parts) for parts in zip(*columns, strict=True)))
+
+
+#: The planets that are brighter than most stars, as the ephemeris names them.
+_PLANETS = ("venus", "mars", "jupiter barycenter", "saturn barycenter")
+
+
+@dataclass(frozen=True)
+class Planets:
+    """Venus, Mars, Jupiter and Saturn in a span of a few days at most.
+
+    first, last: unit vectors in ICRS at the span's ends, (3, 4). magnitude: visual (Mallama and Hilton 2018), (4,).
+    """
+
+    first: NDArray[np.float64]
+    last: NDArray[np.float64]
+    magnitude: NDArray[np.float64]
+
+    def at(self, share: float) -> NDArray[np.float64]:
+        """Their vectors when this share of the span has passed: (3, 4). In a day they move by little over a degree."""
+        return self.first + share * (self.last - self.first)
+
+
+def planets(first: datetime, last: datetime, site: Place) -> Planets:
+    """The planets over a site between two times."""
+    timescale, ephemeris = _ephemeris()
+    place = ephemeris["earth"] + wgs84.latlon(site.latitude, site.longitude, site.elevation)
+    vectors, magnitudes = [], []
+    for time in (first, last):
+        observer = place.at(timescale.from_datetime(time))
+        seen = [observer.observe(ephemeris[planet]) for planet in _PLANETS]
+        position = np.stack([planet.apparent().position.au for planet in seen], axis=1)
+        vectors.append(position / np.linalg.norm(position, axis=0))
+        magnitudes.append([float(planetary_magnitude(planet)) for planet in seen])
+    return Planets(first=vectors[0], last=vectors[1], magnitude=np.mean(magnitudes, axis=0))
 
 
 def _observed(times: NDArray[np.int64], site: Place) -> Iterator[tuple[slice, Any, tuple[Any, Any]]]:

@@ -82,6 +82,11 @@ def _cells() -> list[tuple[float, float]]:
     return [(math.asin(r) / KIRUNA_LENS.bend, math.atan2(right, up)) for right, up, r in places]
 
 
+#: What may stand around a simulated camera, and what may light its town.
+Skyline = Literal["roofs", "trees", "hill", "buildings", "none"]
+TownLight = Literal["sodium", "white", "pink", "orange"]
+
+
 class SimulatedCamera(Settings):
     """How `norrsken simulate` photographs the sky with this camera, apart from its lens, response and tone."""
 
@@ -94,6 +99,16 @@ class SimulatedCamera(Settings):
         le=100,
         exclude_if=lambda gain: gain == 1,
         description="Sensitivity and aperture together, beside Kiruna's",
+    )
+    skyline: Skyline = Field(
+        default="roofs",
+        exclude_if=lambda skyline: skyline == "roofs",
+        description="What stands around the camera: Kiruna's roofs and mast, trees, a hill, buildings, or nothing",
+    )
+    town: TownLight = Field(
+        default="sodium",
+        exclude_if=lambda town: town == "sodium",
+        description="Light of the town: sodium lamps, white lamps, or greenhouses, pink or orange",
     )
     quality: int = Field(default=95, ge=1, le=100, description="JPEG quality of the archived frames")
 

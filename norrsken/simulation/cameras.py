@@ -1,19 +1,19 @@
 """Colour all-sky cameras drawn at random, for archives that many cameras have taken: one for each UTC date.
 
 A camera follows from seed and date alone. Its frame, lens, response, tone and noise are drawn evenly from ranges that
-hold the cameras of `examples/cameras/`; the ranges are wide guesses, fitted to no camera.
+hold the cameras of `examples/cameras/`; the ranges are wide guesses, fitted to no camera. So are its surroundings.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import yaml
 
 from norrsken.config.colour import DEFAULT_TONE, LINES, Response
 from norrsken.config.lens import Lens
-from norrsken.config.site import Camera, SimulatedCamera
+from norrsken.config.site import Camera, SimulatedCamera, Skyline, TownLight
 
 #: Pixels of the frame's short side, and how much longer the other one is.
 SHORT_SIDE, ASPECTS = (440, 1100), (1.0, 1.0, 4 / 3, 3 / 2)
@@ -33,6 +33,7 @@ EXPONENT, GAIN = (1.6, 2.8), (0.5, 2.0)
 def random_camera(day: date, seed: int, pattern: str) -> Camera:
     """The camera of a UTC date. pattern: of its file names."""
     random = np.random.default_rng([seed, day.toordinal(), 2])
+    surroundings = np.random.default_rng([seed, day.toordinal(), 3])
 
     def even(limits: tuple[float, float]) -> float:
         return round(float(random.uniform(*limits)), 3)
@@ -70,6 +71,8 @@ def random_camera(day: date, seed: int, pattern: str) -> Camera:
             background=even((0.3, 3.0)),
             gain=round(float(np.exp(random.uniform(*np.log(GAIN)))), 3),
             quality=int(random.integers(75, 98)),
+            skyline=get_args(Skyline)[surroundings.integers(len(get_args(Skyline)))],
+            town=get_args(TownLight)[surroundings.integers(len(get_args(TownLight)))],
         ),
     )
 

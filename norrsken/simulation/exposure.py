@@ -13,6 +13,7 @@ from norrsken.lens import CAMERAS_KEPT
 from norrsken.nights.grid import mask_of
 from norrsken.simulation.lens import Lens
 from norrsken.simulation.sky import Points
+from norrsken.simulation.skyline import ground, open_sky
 
 Field = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -100,7 +101,11 @@ def expose(
     frame = _closed(camera).copy()
     if level[lens.in_window].size:  # else the whole horizon circle lies off the frame
         dark = _dark(camera.width, camera.height, settings.noise)[lens.in_frame].astype(np.float32)
-        frame[lens.in_frame] = _developed(cv2.add(cv2.multiply(level[lens.in_window], _inside(lens)), dark), camera)
+        seen = cv2.multiply(level[lens.in_window], open_sky(lens, settings.skyline))
+        before = ground(lens, settings.skyline)
+        if before is not None:
+            seen += before * _tone(light.mean(axis=(0, 1)) * factor)
+        frame[lens.in_frame] = _developed(cv2.add(seen, dark), camera)
     masked = mask_of(camera)
     if masked is not None:
         frame[masked] = MASK_LEVEL
@@ -164,18 +169,6 @@ def _add_stars(level: Field, stars: Points, factor: np.float32, lens: Lens) -> N
 def _vignetting(lens: Lens, lost: float) -> Field:
     """The share of the light that the lens lets pass: (231, 231). lost: the share that does not at the horizon."""
     return np.asarray(1 - lost * np.minimum(lens.grid.radius, 1) ** 2, np.float32)
-
-
-@lru_cache(CAMERAS_KEPT)
-def _inside(lens: Lens) -> Field:
-    """1 inside the horizon circle, with a soft edge and a skyline of hills and roofs: on the pixels of the window that
-    lie in the frame, for each colour.
-    """
-    fine = lens.directions(lens.side)
-    azimuth = np.arctan2(fine.east, fine.north)
-    skyline = 0.985 - 0.006 * (1 + np.sin(3 * azimuth + 1)) - 0.05 * np.exp(-(((azimuth - 1.9) / 0.1) ** 4))
-    inside = np.clip((skyline - fine.radius) * lens.projection.horizon / 3 + 0.5, 0, 1)
-    return np.repeat(inside[lens.in_window][..., None], 3, axis=2).astype(np.float32)
 
 
 @lru_cache(CAMERAS_KEPT)

@@ -6,12 +6,15 @@ from datetime import date, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from norrsken.astronomy import Heavens, heavens
+from norrsken.astronomy import Heavens, Planets, heavens, planets
 from norrsken.calendar import night_start
 from norrsken.config.site import Camera, Filter, Site
 from norrsken.simulation import aurora, exposure, forms, sky, weather
+from norrsken.simulation.clouds import Lights, clouds_of, cover_sky
 from norrsken.simulation.course import MINUTES, Course, course_of
+from norrsken.simulation.dome import covered, snow_on_dome
 from norrsken.simulation.lens import Lens, lens_of
+from norrsken.simulation.trails import Traffic, traffic_of, trails
 from norrsken.simulation.truth import Shares, measure
 
 #: The camera works while the Sun is below this altitude, in degrees.
@@ -22,7 +25,8 @@ SUN_BELOW = -9.0
 class Night:
     """All that is decided about a night before its first frame is drawn, whatever camera draws it.
 
-    up: azimuth that the aurora lies across, and the top of the reference grid, degrees east of true north.
+    up: azimuth that the aurora lies across, and the top of the reference grid, degrees east of true north. town: light
+    of the town in red, green and blue, beside that of other nights, (3,).
     """
 
     start: datetime
@@ -32,10 +36,13 @@ class Night:
     course: Course
     weather: weather.Weather
     airglow: float
+    planets: Planets
+    traffic: Traffic
+    town: NDArray[np.float32]
 
     @classmethod
     def of(cls, night: date, site: Site, seed: int) -> "Night":
-        random = np.random.default_rng([seed, night.toordinal()])
+        random, others = (np.random.default_rng([seed, night.toordinal(), *also]) for also in ((), (4,)))
         start = night_start(night, site.longitude)
         first = start.replace(second=0, microsecond=0) + timedelta(minutes=1)  # frames are taken on the minute
         times = np.int64(first.timestamp() * 1000) + np.arange(MINUTES) * 60_000
@@ -48,6 +55,9 @@ class Night:
             course=course_of(night, hour, site.longitude, random),
             weather=weather.weather_of(random),
             airglow=float(np.exp(0.25 * random.standard_normal())),
+            planets=planets(first, first + timedelta(minutes=MINUTES), site),
+            traffic=traffic_of(others),
+            town=_town_of(others),
         )
 
     def minutes(self) -> list[int]:
@@ -87,6 +97,12 @@ class Scene:
         return exposure.expose(self.light, self.stars, self.exposure_ms, self.camera, self.lens, random)
 
 
+def _town_of(random: np.random.Generator) -> NDArray[np.float32]:
+    """How the light of the town differs from night to night: the ground is bare or white, the air dry or not."""
+    strength, colour = 0.2 * random.standard_normal(), 0.06 * random.standard_normal(3)
+    return np.exp(strength + colour - 0.022).astype(np.float32)  # with a mean of 1
+
+
 def scene(night: Night, minute: int, camera: Camera) -> Scene:
     """The sky, the aurora and the weather of one minute."""
     lens, factor = lens_of(camera, night.up), camera.simulated.background
@@ -96,16 +112,33 @@ def scene(night: Night, minute: int, camera: Camera) -> Scene:
     # All but the aurora is light of all wavelengths: up to the end, its colours are those of the reference camera.
     colours = exposure.broadband(camera)
     glow = exposure.seen_by_camera(dimmed, camera) / colours
-    behind = sky.background(night.heavens, minute, night.airglow, lens, factor)
-    cloud = weather.opacity(night.weather, minute, lens)
+    town = sky.TOWN[camera.simulated.town] * night.town * np.float32(factor)
+    behind = sky.background(night.heavens, minute, night.airglow, lens, town, factor)
+    if night.weather.pillars[minute] > 0:
+        behind += np.float32(night.weather.pillars[minute]) * sky.pillars(lens, night.weather.seed) * town
+    clouds = clouds_of(night.weather, minute, lens)
     sun_altitude = float(night.heavens.sun_altitude[minute])
-    moon, twilight = sky.moonlight(night.heavens, minute), sky.twilight(sun_altitude)
-    light = weather.cover_sky(glow + behind, cloud, twilight, moon, lens, factor)
-    light = weather.snow_on_dome(light, night.weather, minute)
+    moon = sky.moonlight(night.heavens, minute)
+    lights = Lights(
+        town=town,
+        moon=moon,
+        twilight=sky.twilight(sun_altitude),
+        moon_nearness=sky.moon_nearness(night.heavens, minute, lens) if moon > 0 else None,
+    )
+    light = cover_sky(glow + behind, clouds, lights, lens)
+    snow = covered(night.weather, minute, lens)
+    if snow is not None:
+        light = snow_on_dome(light, snow, lens, town)
     stray = weather.stray_light(night.weather, minute, lens)
     if stray is not None:
         light = light + stray
-    stars = sky.stars(night.heavens, minute, lens).dimmed(1 - cloud, lens)
+    milliseconds = exposure.exposure_ms(sun_altitude)
+    stars = sky.stars(night.heavens, minute, lens) | sky.wanderers(night.planets, night.heavens, minute, lens)
+    flying = trails(night.traffic, night.heavens, minute, milliseconds / 1000, lens)
+    if flying is not None:
+        stars |= flying
+    passing = 1 - clouds.opacity
+    stars = stars.dimmed(passing if snow is None else passing * (1 - snow), lens).with_glare()
     if night.weather.black[minute] > 0:
         light, stars = np.zeros_like(light), stars.none()
     seen = colours * np.float32(camera.simulated.gain)
@@ -116,7 +149,7 @@ def scene(night: Night, minute: int, camera: Camera) -> Scene:
         seed=(night.seed, int(night.time(minute).timestamp())),
         light=light,
         stars=stars,
-        exposure_ms=exposure.exposure_ms(sun_altitude),
-        shares=measure(maps, dimmed, behind, cloud, lens),
+        exposure_ms=milliseconds,
+        shares=measure(maps, dimmed, behind, clouds.opacity, lens),
         spoilt=any(night.weather.spoilt(what)[minute] for what in weather.SPOILING),
     )
