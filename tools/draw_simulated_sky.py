@@ -57,13 +57,18 @@ def classes(each: int) -> dict[str, list[NDArray[np.uint8]]]:
 WEATHER: list[tuple[str, Callable[[Night], NDArray[np.bool_]]]] = [
     ("clear", lambda n: dark(n) & (n.weather.cover < 0.03) & (n.weather.haze < 0.03) & (n.course.activity < -0.3)),
     ("aurora and thin cloud", lambda n: dark(n) & between(n.weather.cover, 0.2, 0.35) & (n.course.activity > 0.6)),
-    ("broken cloud", lambda n: dark(n) & between(n.weather.cover, 0.45, 0.55)),
-    ("overcast, lit by the town", lambda n: dark(n) & (n.weather.cover > 0.97)),
+    ("an aircraft", lambda n: dark(n) & (n.weather.cover < 0.03) & flown_over(n)),
+    ("haze over aurora", lambda n: dark(n) & (n.weather.haze > 0.3) & (n.weather.cover < 0.05) & lively(n)),
+    ("thin, high cloud", lambda n: dark(n) & between(n.weather.cover, 0.4, 0.6) & (n.weather.cirrus > 0.8) & lively(n)),
+    ("broken cloud", lambda n: dark(n) & between(n.weather.cover, 0.45, 0.55) & (n.weather.cirrus < 0.3)),
+    ("overcast, lit by the town", lambda n: dark(n) & (n.weather.cover > 0.97) & (n.weather.cirrus < 0.3)),
     ("clear, Moon", lambda n: moonlit(n) & (n.weather.cover < 0.03)),
     ("cloud, Moon", lambda n: moonlit(n) & between(n.weather.cover, 0.4, 0.6)),
     ("twilight", lambda n: between(n.heavens.sun_altitude, -13.5, -12.5) & (n.weather.cover < 0.1)),
     ("laser", lambda n: dark(n) & (n.weather.laser > 0) & (n.weather.cover < 0.3)),
-    ("snow on the dome", lambda n: dark(n) & (n.weather.snow > 0.45) & (n.course.activity > 0.5)),
+    ("snow on the dome", lambda n: dark(n) & (n.weather.snow > 0.45) & lively(n) & np.bool_(not n.weather.frost)),
+    ("frost on the dome", lambda n: dark(n) & (n.weather.snow > 0.3) & lively(n) & np.bool_(n.weather.frost)),
+    ("light pillars", lambda n: dark(n) & (n.weather.pillars > 0.8) & (n.weather.cover < 0.1)),
     ("a car's headlight", lambda n: dark(n) & (n.weather.headlight > 0) & (n.weather.cover < 0.3)),
 ]
 
@@ -79,6 +84,18 @@ def dark(night: Night) -> NDArray[np.bool_]:
     return np.asarray(quiet & (night.heavens.sun_altitude < -18) & (night.heavens.moon_altitude < 0))
 
 
+def lively(night: Night) -> NDArray[np.bool_]:
+    """Minutes with aurora."""
+    return np.asarray(night.course.activity > 0.5)
+
+
+def flown_over(night: Night) -> NDArray[np.bool_]:
+    """Minutes in which an aircraft is near."""
+    seconds = 60 * np.arange(len(night.weather.cover))
+    away = [np.abs(seconds - one.closest) for one in night.traffic.aircraft if abs(one.aside) < 12]
+    return np.min(away, axis=0, initial=np.inf) < 30 if away else np.zeros(len(seconds), np.bool_)
+
+
 def moonlit(night: Night) -> NDArray[np.bool_]:
     """Minutes of a bright Moon high in a sky without aurora."""
     bright = (night.heavens.moon_altitude > 20) & (night.heavens.moon_phase > 0.7)
@@ -86,7 +103,7 @@ def moonlit(night: Night) -> NDArray[np.bool_]:
 
 
 def weather() -> NDArray[np.uint8]:
-    """The whole circle in ten conditions, five a row, turned north up."""
+    """The whole circle in all conditions, five a row, turned north up."""
     pictures: dict[str, NDArray[np.uint8]] = {}
     for night in nights():
         for name, where in WEATHER:
@@ -100,13 +117,13 @@ def weather() -> NDArray[np.uint8]:
         if len(pictures) == len(WEATHER):
             break
     tiles = [pictures[name] for name, _ in WEATHER]
-    return np.vstack([np.hstack(tiles[i : i + 5]) for i in (0, 5)])
+    return np.vstack([np.hstack(tiles[i : i + 5]) for i in range(0, len(tiles), 5)])
 
 
 def main() -> None:
     """Draw both pictures."""
     cv2.imwrite(str(IMAGES / "weather.jpg"), weather()[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
-    draw_samples(classes(4), IMAGES / "classes.png")
+    draw_samples(classes(6), CONFIG.label_set(CONFIG.release), IMAGES / "classes.png")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ from norrsken.simulation.truth import (
 log = logging.getLogger(__name__)
 
 #: This number is raised when the same seed gives other frames than before.
-VERSION = 2
+VERSION = 3
 
 #: What is wrong with some files of every archive; each night has a few of them.
 FLAWS = ("cut off", "empty", "HTML", "wrong size", "doubled", "stray file")

@@ -24,7 +24,7 @@ ARCS, STREAMERS, BANDS = 4, 3, 3
 _AHEAD = 20
 
 #: Kinds of breakup, and how often each comes: curtains all over the sky, bands with dark sky between, a surge.
-_KINDS, _CHANCES = ("curtains", "bands", "surge"), (0.22, 0.38, 0.4)
+_KINDS, _CHANCES = ("curtains", "bands", "surge"), (0.12, 0.44, 0.44)
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,14 @@ class Aurora:
     - arc_…: (4, …), from the most equatorward arc. arc_torn: how deeply it is broken along its length, 0…1.
     - beads, bead_length: contrast and wavelength of beads along the first arc.
     - band, band_…: a single sheet at any angle; offset: its distance from the zenith.
-    - folds, curls: displacement of sheets, at scales of some 100 km and 10 km. rays: contrast of their fine structure.
+    - sway, folds, curls: displacement of sheets, at scales of some 300 km, 100 km and 10 km. rays: contrast of their
+      fine structure.
     - breakup_…: the region that the breakup fills, which lies askew by breakup_turn. banded: how much of its light is
       in bands (3, …), at these shares of its width, instead of in curtains; edge: how sharp its border is; stretch: how
       short its structures are.
     - surge_…: the vortex at the head of a surge; twist: by how many radians its middle is turned.
     - street_…: a street of spirals along the first arc; length: from one to the next.
-    - discrete_…: direction and size of torn sheets; few: how many of them are left out.
+    - discrete_…: direction and size of torn sheets; thick: how broad they are; few: how many of them are left out.
     - streamer_…: (3, …), north-south sheets; head: their equatorward end.
     - patch_size, patch_edge: scale of patches, and how soft they are. pulsation: share of their light that pulsates.
     - omega_…: an undulating poleward border of the diffuse aurora. neck: how much its tongues widen upwards.
@@ -62,6 +63,7 @@ class Aurora:
     band_offset: Series
     band_turn: Series
     band_width: Series
+    sway: Series
     folds: Series
     curls: Series
     rays: Series
@@ -86,6 +88,7 @@ class Aurora:
     discrete: Series
     discrete_turn: Series
     discrete_size: Series
+    discrete_thick: Series
     discrete_few: Series
     streamer: Series
     streamer_east: Series
@@ -135,8 +138,8 @@ def aurora_of(activity: Series, hour: Series, onsets: NDArray[np.int64], random:
 
     arcs = _arcs(activity, growth, over, recovery, morning, random)
     first = arcs["arc_north"][0]
-    breakup = _breakup(onsets, age, strength, first, random)
-    folded, rayed = (of_substorm(onsets, values) for values in (_spread(random, n, 22, 0.55), random.uniform(0, 1, n)))
+    breakup, swaying, folded = _breakup(onsets, age, strength, first, random)
+    rayed = of_substorm(onsets, random.uniform(0, 1, n))
 
     # Pieces of sheets, in episodes of their own and after each breakup.
     torn = _episodes(random, 0.9, (8, 35))
@@ -160,6 +163,7 @@ def aurora_of(activity: Series, hour: Series, onsets: NDArray[np.int64], random:
         band_offset=110 * _smooth(random, 50),
         band_turn=0.9 * _smooth(random, 80),
         band_width=np.exp(2.3 + 0.4 * _smooth(random, 50)),
+        sway=swaying * stirred + 25 * torn,
         # Folds are some 20 km and curls 2 to 10 km large: Hallinan & Davis 1970.
         folds=2 + 5 * np.abs(_smooth(random, 25)) + folded * stirred + 6 * torn + 8 * (band > 0.5),
         curls=(1.5 * _smooth(random, 20) + 1.5 * active + 1.5 * growth - 0.5).clip(0, 5),
@@ -167,6 +171,7 @@ def aurora_of(activity: Series, hour: Series, onsets: NDArray[np.int64], random:
         discrete=pieces,
         discrete_turn=np.pi / 2 + 0.9 * _smooth(random, 50),  # sheets run north-south more often than not
         discrete_size=np.exp(0.35 * _smooth(random, 90)),
+        discrete_thick=np.exp(-1.35 + 0.45 * _smooth(random, 70)),
         discrete_few=(0.35 + 0.35 * _smooth(random, 50)).clip(0, 1),
         patches=1.8 * patchy * np.exp(0.3 * _smooth(random, 15)) * (1 - 0.8 * plain.clip(0, 1)),
         # From tens to hundreds of kilometres: Royrvik & Davis 1977.
@@ -219,8 +224,8 @@ def _arcs(
 
 def _breakup(
     onsets: NDArray[np.int64], age: Series, strength: Series, first: Series, random: np.random.Generator
-) -> dict[str, Series]:
-    """Where breakups are, and what they are like, which differs from one to the next.
+) -> tuple[dict[str, Series], Series, Series]:
+    """Where breakups are, and what they are like, which differs from one to the next; how they sway and fold sheets.
 
     The head of a surge is 100 to 300 km large and travels at 1 to 2 km/s, fast at first and slower later: Craven et al.
     1989; Akasofu 1964. Some breakups are overhead; others stay in the north, with dark sky equatorward of them.
@@ -246,7 +251,7 @@ def _breakup(
     west = now(start) - travelled
     low = first + now(south)
     turned = (1 - np.exp(-after / 3)) * np.exp(-(after - 25).clip(0) / 5)
-    return {
+    where = {
         "breakup": bright / (1 + np.exp(11 - bright)),  # it falls apart rather than fades
         "breakup_west": west,
         "breakup_south": low,
@@ -263,6 +268,10 @@ def _breakup(
         "surge_north": low + 0.8 * now(radius),
         "surge_radius": now(radius),
     }
+    # Bands bend as a whole; the sheets of curtains are folded each by itself.
+    swaying = np.where(curtains, 0, _spread(random, n, 45, 0.4))
+    folded = np.where(curtains, _spread(random, n, 22, 0.55), _spread(random, n, 8, 0.55))
+    return where, now(swaying), now(folded)
 
 
 def _street(onsets: NDArray[np.int64], first: Series, awake: Series, random: np.random.Generator) -> dict[str, Series]:

@@ -71,10 +71,16 @@ def flux(aurora: Aurora, seed: int, minute: int) -> Maps:
     sheets = max(aurora.arc_brightness.max(), aurora.breakup, aurora.discrete, aurora.band, aurora.streamer.max())
     if sheets > 0.05:
         fine = sample(changing(seed + 4, 5, minute / 1.5, 1.5), x * 0.45, y * 0.08)
-        wound = _wound(aurora, seed, parts)
+        right, up = _wound(aurora, seed, parts)
+        if aurora.sway > 1:
+            sway = changing(seed + 20, 60, minute / 20), changing(seed + 22, 60, minute / 20)
+            right, up = (
+                to + aurora.sway * _whole(sample(of, xc * 0.35, yc * 0.35))
+                for to, of in zip((right, up), sway, strict=True)
+            )
         place = _Place(
-            x + wound[0] + 1.4 * aurora.folds * bend_x,
-            y + wound[1] + aurora.folds * bend_y + aurora.curls * fine,
+            x + right + 1.4 * aurora.folds * bend_x,
+            y + up + aurora.folds * bend_y + aurora.curls * fine,
             fine,
         )
         forms = _sheets(aurora, seed, minute, place, parts)
@@ -242,7 +248,7 @@ def _breakup(aurora: Aurora, seed: int, minute: int, place: _Place) -> Field:
     light = (1 - 0.85 * banded) * (np.float32(0.25) + curtains)
     if banded > 0.05:
         for k, where in enumerate(aurora.breakup_bands):
-            width = np.float32(12 + 0.05 * height) * (1.3, 0.7, 1)[k]
+            width = np.float32(14 + 0.06 * height) * (1.3, 0.7, 1)[k]
             d = (across - where * height) / width
             # A sharp equatorward border, and light that fades away poleward in stripes.
             band = np.exp(-np.where(d < 0, np.float32(7), np.float32(0.55)) * d * d)
@@ -260,7 +266,7 @@ def _pieces(aurora: Aurora, seed: int, minute: int, place: _Place) -> Field:
     few = float(aurora.discrete_few)
     there = sample(where, along[2::4, 2::4] * 0.5, across[2::4, 2::4] * 0.8)
     pieces = _whole(smoothstep(there, 0.1 + 0.8 * few, 0.6 + 0.9 * few))
-    return np.asarray(aurora.discrete * np.exp(-((sheet / np.float32(0.22)) ** 2)) * pieces, np.float32)
+    return np.asarray(aurora.discrete * np.exp(-((sheet / aurora.discrete_thick) ** 2)) * pieces, np.float32)
 
 
 def _streamers(aurora: Aurora, place: _Place) -> Field:
