@@ -99,6 +99,9 @@ def test_the_distance_from_the_paper_is_in_deviations_of_both() -> None:
     assert table["f1_distance"] == pytest.approx((0.95 - 0.89) / np.hypot(np.std([0.93, 0.97], ddof=1), 0.04))
     own = table2([{**runs[0], **more, "model": "own", "f1": 0.9}], PAPER.names, {}).iloc[0]
     assert pd.isna(own["f1_distance"])
+    knn = [{**run, **more, "model": "3nn", "seed": i, "f1": 0.391} for i, run in enumerate(runs + runs[:1])]
+    alike = table2(knn, PAPER.names, {}).iloc[0]  # the deviation of three equal numbers is not quite 0
+    assert pd.isna(alike["f1_distance"])
 
 
 def test_calibration_of_a_model_that_is_as_sure_as_it_may_be() -> None:

@@ -478,7 +478,7 @@ def test_breakups_vary() -> None:
     """Some are curtains all over the sky; some are bands, in the north or the south, askew or not; some are surges."""
     a = [(c.aurora, c.onsets[0]) for c in courses() if len(c.onsets)]
     banded = np.array([aurora.breakup_banded[o] for aurora, o in a])
-    assert 0.1 < (banded < 0.5).mean() < 0.4
+    assert 0.04 < (banded < 0.5).mean() < 0.25
     surging = np.array([aurora.surge_twist[o + 5] > 0.5 for aurora, o in a])
     assert 0.25 < surging.mean() < 0.6
     south = np.array([aurora.breakup_south[o] for aurora, o in a])
@@ -564,7 +564,7 @@ def test_annotators_agree_and_disagree_as_in_the_paper() -> None:
 @pytest.mark.skipif(not REAL_FRAMES.exists(), reason="real frames are not in the project")
 def test_a_dark_frame_is_like_a_real_one() -> None:
     """Level, noise and JPEG size of the sky without aurora, within what haze and another sky explain."""
-    night = quiet_night(date(2018, 1, 15))
+    night = replace(quiet_night(date(2018, 1, 15)), airglow=1.0)
     ours = exposure.encode(scene(night, minute_of(night, "2018-01-15T21:00"), CAMERA).photograph())
     real = (REAL_FRAMES / "20140223030010.jpg").read_bytes()
 

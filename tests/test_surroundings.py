@@ -14,7 +14,7 @@ from norrsken.astronomy import _ephemeris
 from norrsken.config.lens import KIRUNA_LENS
 from norrsken.config.site import Camera, SimulatedCamera, Skyline
 from norrsken.simulation.cameras import random_camera
-from norrsken.simulation.clouds import clouds_of
+from norrsken.simulation.clouds import Clouds, clouds_of
 from norrsken.simulation.course import MINUTES
 from norrsken.simulation.dome import covered
 from norrsken.simulation.lens import lens_of
@@ -147,10 +147,15 @@ def cloudy(cirrus: float, **weather: float) -> Night:
 
 
 def test_a_night_of_cirrus_has_thin_cloud_that_lets_the_aurora_through() -> None:
-    high, low = (clouds_of(cloudy(cirrus).weather, 573, LENS) for cirrus in (1.0, 0.0))
-    assert high.high.mean() > 2 * high.low.mean()
-    assert low.low.mean() > 2 * low.high.mean()
-    assert high.opacity.mean() < low.opacity.mean()
+    minutes = range(400, 1000, 50)
+    high, low = ([clouds_of(cloudy(cirrus).weather, minute, LENS) for minute in minutes] for cirrus in (1.0, 0.0))
+
+    def mean(seen: list[Clouds], what: str) -> float:
+        return float(np.mean([getattr(clouds, what) for clouds in seen]))
+
+    assert mean(high, "high") > 2 * mean(high, "low")
+    assert mean(low, "low") > 2 * mean(low, "high")
+    assert mean(high, "opacity") < mean(low, "opacity")
 
 
 @pytest.mark.parametrize("cirrus", [0.0, 1.0])

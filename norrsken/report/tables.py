@@ -159,7 +159,7 @@ def table2(
 
 
 def _distance(row: Mapping[str, Any], name: str) -> float:
-    """From the paper's mean to ours, in standard deviations."""
+    """From the paper's mean to ours, in standard deviations; nan where runs do not differ but by rounding."""
     theirs, deviations = row[f"paper_{name}"], np.nan_to_num([row[f"{name}_sd"], row[f"paper_{name}_sd"] or 0.0])
     spread = float(np.hypot(*deviations))
-    return float("nan") if theirs is None or spread == 0 else (row[f"{name}_mean"] - theirs) / spread
+    return float("nan") if theirs is None or spread < 1e-9 else (row[f"{name}_mean"] - theirs) / spread

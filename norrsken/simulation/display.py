@@ -132,7 +132,7 @@ def aurora_of(activity: Series, hour: Series, onsets: NDArray[np.int64], random:
     over = (strength * _pulse(age, 5, 6, 14)).sum(axis=0).clip(0, 1)  # arcs outlast the onset where it comes late
     morning = 1 / (1 + np.exp(-(hour - 24.3) / 0.8))
     awake = activity.clip(0, 1.2)
-    soft = _episodes(random, 0.2, (15, 60)) * random.uniform(1.2, 2.5)  # electrons of low energy: red
+    soft = _episodes(random, 0.15, (15, 60)) * random.uniform(1.2, 2.5)  # electrons of low energy: red
     hard = _episodes(random, 0.25, (5, 25)) * random.uniform(0.7, 1.6)  # of high energy: purple lower borders
     storm = max(float(activity.max()) - 1.9, 0)
 
@@ -183,7 +183,7 @@ def aurora_of(activity: Series, hour: Series, onsets: NDArray[np.int64], random:
         purple=0.04 + hard + 0.08 * active,
         # Soft electrons poleward of the oval, and the arcs of stormy nights equatorward of it, which reach some kR:
         # Rees & Roble 1975, doi 10.1029/RG013i001p00201. Here both are one band of 60 to 250 km in width.
-        veil=_episodes(random, 0.17, (20, 80)) * np.exp(0.7 + 0.5 * _smooth(random, 60)) * (0.3 + 0.7 * awake),
+        veil=_episodes(random, 0.1, (20, 80)) * np.exp(0.7 + 0.5 * _smooth(random, 60)) * (0.3 + 0.7 * awake),
         veil_north=120 * _smooth(random, 90),
         veil_width=np.exp(4.4 + 0.35 * _smooth(random, 90)),
     )
