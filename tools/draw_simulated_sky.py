@@ -124,6 +124,7 @@ def main() -> None:
     """Draw both pictures."""
     cv2.imwrite(str(IMAGES / "weather.jpg"), weather()[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     draw_samples(classes(6), CONFIG.label_set(CONFIG.release), IMAGES / "classes.png")
+    (IMAGES / "classes.pdf").unlink()  # for papers, not for pages
 
 
 if __name__ == "__main__":
