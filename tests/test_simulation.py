@@ -28,7 +28,7 @@ from norrsken.nights.images import UnreadableImage, WrongGeometry, decode, proce
 from norrsken.nights.names import FrameName, NameReader, camera_in_force
 from norrsken.simulation.archive import CAMERAS, WRITTEN, simulate
 from norrsken.simulation.cameras import random_cameras
-from norrsken.simulation.course import MINUTES
+from norrsken.simulation.display import MINUTES
 from norrsken.simulation.exposure import KILORAYLEIGH, MASK_LEVEL, encode, seen_by_camera
 from norrsken.simulation.night import SUN_BELOW, Night, scene
 from norrsken.simulation.truth import TRUTH_TABLE

@@ -21,7 +21,8 @@ from norrsken.config.site import Camera
 from norrsken.nights.images import process
 from norrsken.paper import CLASSES, EXCLUSIONS
 from norrsken.simulation import annotators, aurora, exposure, forms, sky
-from norrsken.simulation.course import MINUTES, OCCURRENCE, Course, course_of
+from norrsken.simulation.course import OCCURRENCE, Course, course_of
+from norrsken.simulation.display import MINUTES
 from norrsken.simulation.lens import Lens, lens_of, reference
 from norrsken.simulation.night import Night, scene
 from norrsken.simulation.truth import MEASURES, class_weights, labels, simulated_by

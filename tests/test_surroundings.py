@@ -15,7 +15,7 @@ from norrsken.config.lens import KIRUNA_LENS
 from norrsken.config.site import Camera, SimulatedCamera, Skyline
 from norrsken.simulation.cameras import random_camera
 from norrsken.simulation.clouds import Clouds, clouds_of
-from norrsken.simulation.course import MINUTES
+from norrsken.simulation.display import MINUTES
 from norrsken.simulation.dome import covered
 from norrsken.simulation.lens import lens_of
 from norrsken.simulation.milkyway import milky_way

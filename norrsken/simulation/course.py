@@ -11,12 +11,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from norrsken.simulation import display
-from norrsken.simulation.display import Aurora, Series, aurora_of
+from norrsken.simulation.display import MINUTES, Aurora, Series, aurora_of
 from norrsken.simulation.textures import wander
-
-#: A night has one value for each minute, from the local noon that opens it.
-MINUTES = display.MINUTES
 
 #: Share of clear nights with aurora over Kiruna by hour of UT, 1985–1994, from the hour that begins at 15 UT. The first
 #: and the last value continue it by hand.

@@ -11,7 +11,8 @@ from norrsken.calendar import night_start
 from norrsken.config.site import Camera, Filter, Site
 from norrsken.simulation import aurora, exposure, forms, sky, weather
 from norrsken.simulation.clouds import Lights, clouds_of, cover_sky
-from norrsken.simulation.course import MINUTES, Course, course_of
+from norrsken.simulation.course import Course, course_of
+from norrsken.simulation.display import MINUTES
 from norrsken.simulation.dome import covered, snow_on_dome
 from norrsken.simulation.lens import Lens, lens_of
 from norrsken.simulation.trails import Traffic, traffic_of, trails

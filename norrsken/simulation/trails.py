@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from norrsken.astronomy import Heavens
-from norrsken.simulation.course import MINUTES
+from norrsken.simulation.display import MINUTES
 from norrsken.simulation.lens import Lens
 from norrsken.simulation.sky import Points, point_light
 

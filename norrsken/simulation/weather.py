@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from norrsken.simulation.course import MINUTES
+from norrsken.simulation.display import MINUTES
 from norrsken.simulation.lens import Lens, standard_radius
 from norrsken.simulation.textures import wander
 
