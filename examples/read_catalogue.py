@@ -91,8 +91,11 @@ def main(release: Release) -> None:
     print(f"The brightest of those kept is {brightest['frame_id']}, archived as {brightest['path']}.", end="\n\n")
 
     # With DuckDB: the whole catalogue.
+    hours = release.query(HOURS)
+    if hours.empty:
+        sys.exit("No frame of the catalogue is taken for clear, so there is no more to see.")
     print("Hours of clear sky in the catalogue, by label:")
-    print(release.query(HOURS).to_string(index=False, float_format="%.3f"), end="\n\n")
+    print(hours.to_string(index=False, float_format="%.3f"), end="\n\n")
     print("The surest clear frame of each class, and its file in the archive:")
     for surest in release.query(SUREST).itertuples():
         frames = release.night(str(surest.night))

@@ -249,7 +249,7 @@ def test_the_shipped_condition_says_how_well_it_does() -> None:
     assert len(model.mean) == len(condition.MEASURES)
     for score, least in {
         "clear_recall": 0.9,
-        "cloudy_precision": 0.9,
+        "cloudy_precision": 0.85,
         "laser_found": 0.6,
         "headlight_found": 0.7,
         "breakup_clear": 0.85,

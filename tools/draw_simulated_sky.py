@@ -61,7 +61,10 @@ WEATHER: list[tuple[str, Callable[[Night], NDArray[np.bool_]]]] = [
     ("haze over aurora", lambda n: dark(n) & (n.weather.haze > 0.3) & (n.weather.cover < 0.05) & lively(n)),
     ("thin, high cloud", lambda n: dark(n) & between(n.weather.cover, 0.4, 0.6) & (n.weather.cirrus > 0.8) & lively(n)),
     ("broken cloud", lambda n: dark(n) & between(n.weather.cover, 0.45, 0.55) & (n.weather.cirrus < 0.3)),
-    ("overcast, lit by the town", lambda n: dark(n) & (n.weather.cover > 0.97) & (n.weather.cirrus < 0.3)),
+    (
+        "overcast, lit by the town",
+        lambda n: dark(n) & (n.weather.cover > 0.97) & (n.weather.cirrus < 0.3) & (n.weather.thickness > 2),
+    ),
     ("clear, Moon", lambda n: moonlit(n) & (n.weather.cover < 0.03)),
     ("cloud, Moon", lambda n: moonlit(n) & between(n.weather.cover, 0.4, 0.6)),
     ("twilight", lambda n: between(n.heavens.sun_altitude, -13.5, -12.5) & (n.weather.cover < 0.1)),
