@@ -73,11 +73,8 @@ def flux(aurora: Aurora, seed: int, minute: int) -> Maps:
         fine = sample(changing(seed + 4, 5, minute / 1.5, 1.5), x * 0.45, y * 0.08)
         right, up = _wound(aurora, seed, parts)
         if aurora.sway > 1:
-            sway = changing(seed + 20, 60, minute / 20), changing(seed + 22, 60, minute / 20)
-            right, up = (
-                to + aurora.sway * _whole(sample(of, xc * 0.35, yc * 0.35))
-                for to, of in zip((right, up), sway, strict=True)
-            )
+            right = right + aurora.sway * _whole(sample(changing(seed + 20, 60, minute / 20), xc * 0.35, yc * 0.35))
+            up = up + aurora.sway * _whole(sample(changing(seed + 22, 60, minute / 20), xc * 0.35, yc * 0.35))
         place = _Place(
             x + right + 1.4 * aurora.folds * bend_x,
             y + up + aurora.folds * bend_y + aurora.curls * fine,
@@ -119,8 +116,8 @@ def _wound(aurora: Aurora, seed: int, parts: dict[str, Field]) -> tuple[Field | 
     right, up = np.zeros_like(x), np.zeros_like(y)
     inside = np.zeros_like(x)
     if aurora.surge_twist > 0.1:
-        _twist(x, y, x - aurora.surge_east, y - aurora.surge_north, aurora.surge_radius, aurora.surge_twist, right, up)
-        inside = _hub(x - aurora.surge_east, y - aurora.surge_north, aurora.surge_radius, aurora.surge_twist)
+        east, north = x - aurora.surge_east, y - aurora.surge_north
+        inside = _hub(_twist(east, north, aurora.surge_radius, aurora.surge_twist, right, up))
     if aurora.street_twist > 0.1:
         along = x - aurora.street_east
         place = np.floor(along / aurora.street_length + np.float32(0.5))
@@ -130,27 +127,28 @@ def _wound(aurora: Aurora, seed: int, parts: dict[str, Field]) -> tuple[Field | 
         across = y - aurora.street_north + x * x / np.float32(_OVAL)
         radius = aurora.street_radius * (0.6 + 0.7 * size)
         twist = aurora.street_twist * (0.3 + 0.9 * turn)
-        _twist(x, y, along, across, radius, twist, right, up)
-        inside = np.maximum(inside, _hub(along, across, radius, twist))
+        inside = np.maximum(inside, _hub(_twist(along, across, radius, twist, right, up)))
     if not inside.any():
         return 0.0, 0.0
     parts["vortices"] = inside
     return _whole(right), _whole(up)
 
 
-def _twist(
-    x: Field, y: Field, east: Values, north: Values, radius: Values, turn: Values, right: Field, up: Field
-) -> None:
-    """Add the displacement of a vortex, whose middle lies at east = north = 0, to `right` and `up`."""
+def _twist(east: Values, north: Values, radius: Values, turn: Values, right: Field, up: Field) -> Values:
+    """Add the displacement of a vortex, whose middle lies at east = north = 0, to `right` and `up`.
+
+    Returns by what angle, in radians, it turns each place.
+    """
     angle = turn * np.exp(-(east * east + north * north) / (radius * radius))
     c, s = np.cos(angle) - np.float32(1), np.sin(angle)
     right += east * c + north * s
     up += north * c - east * s
+    return np.asarray(angle)
 
 
-def _hub(east: Values, north: Values, radius: Values, turn: Values) -> Field:
+def _hub(angle: Values) -> Field:
     """Where a vortex has wound a sheet by a quarter of a turn or more: 0…1."""
-    return smoothstep(turn * np.exp(-(east * east + north * north) / (radius * radius)), 0.9, 1.6)
+    return smoothstep(angle, 0.9, 1.6)
 
 
 def _sheets(aurora: Aurora, seed: int, minute: int, place: _Place, parts: dict[str, Field]) -> dict[str, Field]:
