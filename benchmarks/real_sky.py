@@ -161,7 +161,7 @@ def judge(path: str, observatory: Observatory, table: pd.DataFrame, images: NDAr
     if len(rows) == 0:
         raise NorrskenError(f"{TABLE}: no label is a class of {path}: {', '.join(model.classes)}")
     labels = table["label"].to_numpy(str)[rows]
-    predicted = model.labels(model.predict(images[rows]))
+    predicted = model.judge(images[rows]).labels
     name = path if isinstance(model, Ensemble) else f"{model.card.split}/{model.card.run.name}"
     return Judged(path, name, model.classes, labels, predicted, scores(labels, predicted))
 

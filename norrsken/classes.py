@@ -30,8 +30,9 @@ CONDITIONS = ("clear", "cloudy", "bright", "bad")
 #: the model and its limits, or to test it; or none was labelled.
 SEEN = ("train", "validation", "test", "none")
 
-#: Why a frame is not classified: the frame shows nothing that can be used, or the classifier is not sure enough.
-REASONS = ("bad", "unsure")
+#: Why a frame is not classified, in the order in which it is asked: the frame shows nothing that can be used; it is
+#: unlike all that the classifier was trained on; the classifier is not sure enough.
+REASONS = ("bad", "unfamiliar", "unsure")
 
 
 def in_words(number: int) -> str:

@@ -156,7 +156,7 @@ def catalogue_table(classes: Sequence[str] = ()) -> pa.Schema:
             field("magnetic_latitude", pa.float32(), "of the site, degrees, quasi-dipole"),
             field("mlt", pa.float32(), "magnetic local time of the site, hours"),
             field("condition", _NAMES, "of the sky: " + ", ".join(CONDITIONS)),
-            field("label", _NAMES, "the most probable class, or not_classified where the confidence is too low"),
+            field("label", _NAMES, "the most probable class, or not_classified"),
             field("reason", _NAMES, f"why it is not_classified: {', '.join(REASONS)}", nullable=True),
             field(
                 "aurora",
@@ -177,6 +177,13 @@ def catalogue_table(classes: Sequence[str] = ()) -> pa.Schema:
                 "entropy",
                 pa.float32(),
                 f"of the {number} probabilities, bits: from 0 to {math.log2(len(classes) or 1):.2f}",
+            ),
+            field(
+                "familiarity",
+                pa.float32(),
+                "share of simulated frames, of cameras new to the classifier, that are less like those it was trained "
+                "on; null where the classifier has no measure of it",
+                nullable=True,
             ),
             *(
                 field(p(name), pa.float32(), f"calibrated probability of {name}; the {number} sum to 1")

@@ -6,7 +6,7 @@ Into FOLDER the nights are drawn first, one file each, so that what was stopped 
 """
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from norrsken.paper import CLASSES
 from norrsken.simulation import annotators, sky
 from norrsken.simulation.archive import REJECTING_CLOUD
 from norrsken.simulation.cameras import random_camera
+from norrsken.simulation.display import MINUTES, aurora_of
 from norrsken.simulation.exposure import encode
 from norrsken.simulation.night import Night, Scene, scene
 from norrsken.simulation.truth import SPAN, simulated_by, worth_labelling
@@ -38,12 +39,21 @@ PATTERN = "{time:%Y%m%dT%H%M%S}.jpg"
 SEED = 2024
 
 #: Nights; random cameras of each; every how manieth minute the annotators see.
-NIGHTS, CAMERAS, EVERY = 700, 3, 4
+NIGHTS, CAMERAS, EVERY = 480, 3, 4
+
+#: So many of these nights are drawn once more at other latitudes, for the weather alone.
+ELSEWHERE = 300
 
 ORDERS: tuple[Order, ...] = ("time", "random")
 
 #: Frames of a night of whatever weather, and so many more of breakups and of each weather that spoils frames.
 FRAMES, MORE = 6, 3
+
+#: Away from Kiruna the light of the town is down to this share of it, and cameras are up to so many times as sensitive.
+DARKEST, MOST_SENSITIVE = 0.02, 6.0
+
+#: Below this latitude there is no aurora.
+AURORAL = 52.0
 
 #: A breakup in kR: a model that takes it for glare or moonlight would miss what matters most.
 BREAKUP = 20.0
@@ -93,18 +103,26 @@ def clean_minutes(night: Night, evening: date) -> dict[int, str]:
     return dict(zip(truth.index[clean].tolist(), one[clean].tolist(), strict=True))
 
 
-def weather_minutes(night: Night, evening: date) -> list[tuple[int, str]]:
+def weather_minutes(night: Night, evening: date, frames: int = FRAMES) -> list[tuple[int, str]]:
     """Minutes of whatever weather, and of what is rare; and what spoils them, or `breakup`, or nothing."""
     random = np.random.default_rng([SEED, evening.toordinal()])
     minutes = np.array(night.minutes(), np.intp)
     breakup = night.course.aurora.breakup > BREAKUP
-    some = {"": (minutes, FRAMES), "breakup": (minutes[breakup[minutes]], MORE)}
+    some = {"": (minutes, frames), "breakup": (minutes[breakup[minutes]], MORE)}
     some |= {what: (minutes[night.weather.spoilt(what)[minutes]], MORE) for what in SPOILING}
     return [
         (minute, kind)
         for kind, (which, most) in some.items()
         for minute in random.choice(which, min(most, len(which)), replace=False).tolist()
     ]
+
+
+def write(path: Path, rows: list[tuple[str, int, int, str, str, str]], images: list[NDArray[np.uint8]]) -> None:
+    table = np.array(rows, dtype=[("night", "U10"), ("minute", "i4"), ("camera", "i4"), ("label", "U10"),
+                                  ("condition", "U10"), ("kind", "U10")])  # fmt: skip
+    part = path.with_suffix(".part.npz")
+    np.savez(part, rows=table, images=np.array(images, np.uint8).reshape(-1, 128, 128, 3))
+    part.rename(path)
 
 
 def draw_night(folder: Path, evening: date) -> None:
@@ -127,18 +145,50 @@ def draw_night(folder: Path, evening: date) -> None:
             image, shown = seen_by(night, minute, cameras[number])
             rows.append((evening.isoformat(), minute, number, "", true_condition(shown, light), kind))
             images.append(image)
-    table = np.array(rows, dtype=[("night", "U10"), ("minute", "i4"), ("camera", "i4"), ("label", "U10"),
-                                  ("condition", "U10"), ("kind", "U10")])  # fmt: skip
-    part = path.with_suffix(".part.npz")
-    np.savez(part, rows=table, images=np.array(images, np.uint8).reshape(-1, 128, 128, 3))
-    part.rename(path)
+    write(path, rows, images)
+
+
+def elsewhere(evening: date) -> tuple[Night, list[Camera]]:
+    """A night at another latitude, under a sky that may be darker, and cameras that may be more sensitive."""
+    random = np.random.default_rng([SEED, evening.toordinal(), 1])
+    latitude = float(random.uniform(25, 80) * random.choice([-1, 1], p=[0.25, 0.75]))
+    site = CONFIG.site.model_copy(update={"latitude": latitude, "longitude": float(random.uniform(-180, 180))})
+    night = Night.of(evening, site, SEED + 1)
+    night = replace(night, town=night.town * np.float32(np.exp(random.uniform(np.log(DARKEST), 0))))
+    if abs(latitude) < AURORAL:
+        none = aurora_of(np.full(MINUTES, -3.0), np.arange(MINUTES) / 60, np.empty(0, np.int64), random)
+        night = replace(night, course=replace(night.course, aurora=none))
+    cameras = []
+    for k in range(CAMERAS):
+        camera = random_camera(evening, SEED + 10 + k, PATTERN)
+        gain = camera.simulated.gain * float(np.exp(random.uniform(0, np.log(MOST_SENSITIVE))))
+        cameras.append(camera.model_copy(update={"simulated": camera.simulated.model_copy(update={"gain": gain})}))
+    return night, cameras
+
+
+def draw_elsewhere(folder: Path, evening: date) -> None:
+    """Write frames of all weather on a night at another latitude, each through one of some random cameras."""
+    path = folder / f"elsewhere-{evening}.npz"
+    if path.exists():
+        return
+    cv2.setNumThreads(1)
+    night, cameras = elsewhere(evening)
+    rows, images = [], []
+    for i, (minute, kind) in enumerate(weather_minutes(night, evening, 2 * FRAMES)):
+        light = sky.moonlight(night.heavens, minute) + sky.twilight(float(night.heavens.sun_altitude[minute]))
+        image, shown = seen_by(night, minute, cameras[i % CAMERAS])
+        rows.append((evening.isoformat(), minute, 1 + i % CAMERAS, "", true_condition(shown, light), kind))
+        images.append(image)
+    write(path, rows, images)
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     nights = season()[:NIGHTS]
-    joblib.Parallel(n_jobs=-1, batch_size=1)(joblib.delayed(draw_night)(folder, night) for night in nights)
+    work = [joblib.delayed(draw_elsewhere)(folder, night) for night in nights[:ELSEWHERE]]
+    work += [joblib.delayed(draw_night)(folder, night) for night in nights]
+    joblib.Parallel(n_jobs=-1, batch_size=1)(work)
 
 
 if __name__ == "__main__":

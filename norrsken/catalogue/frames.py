@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from norrsken import schemas, tables
 from norrsken.catalogue.magnetic import magnetic_coordinates
-from norrsken.classes import NOT_CLASSIFIED
 from norrsken.classify.condition import Condition, conditions, read_condition
 from norrsken.classify.frames import BATCH
-from norrsken.classify.model import Ensemble, of_known_cameras
+from norrsken.classify.model import Ensemble, Verdict, of_known_cameras
 from norrsken.config.site import Place
 from norrsken.files import ahead, directory_written_aside
 
@@ -53,32 +52,32 @@ def _classified(
 ) -> Iterator[pa.Table]:
     """The rows of a night, some hundred at a time; the next are read while these are worked on."""
     for kept, images, sky_condition in ahead(_with_conditions(path, ensemble, sky, left_out)):
-        yield rows_of(kept, ensemble.predict(images), sky_condition, ensemble, site)
+        yield rows_of(kept, ensemble.judge(images, sky_condition == "bad"), sky_condition, ensemble, site)
 
 
 def rows_of(
     kept: pa.Table,
-    probabilities: NDArray[np.float64],
+    verdict: Verdict,
     sky_condition: NDArray[np.str_],
     ensemble: Ensemble,
     site: Place,
 ) -> pa.Table:
-    """The rows of the catalogue for kept frames. probabilities: (n, classes). sky_condition: (n,)."""
-    bad = sky_condition == "bad"
-    labels = np.where(bad, NOT_CLASSIFIED, ensemble.labels(probabilities))
+    """The rows of the catalogue for kept frames. verdict: of the classifier. sky_condition: (n,)."""
+    bad, probabilities = sky_condition == "bad", verdict.probabilities
     latitude, mlt = magnetic_coordinates(kept["time"].cast(pa.int64()).to_numpy(), site)
     aurora = ensemble.settings.aurora
     columns = {name: kept[name] for name in COLUMNS if name != "image"} | {
         "magnetic_latitude": latitude,
         "mlt": mlt,
         "condition": sky_condition,
-        "label": labels,
-        "reason": pa.array(np.where(bad, "bad", "unsure"), mask=labels != NOT_CLASSIFIED),
+        "label": verdict.labels,
+        "reason": pa.array(verdict.reasons, mask=verdict.reasons == ""),
         "aurora": pa.nulls(len(kept), pa.string()),
         "aurora_probability": pa.nulls(len(kept), pa.float32()),
         "seen": ensemble.seen(kept["night"].to_pylist()),
         "confidence": probabilities.max(axis=1),
         "entropy": entropy(probabilities),
+        "familiarity": pa.nulls(len(kept), pa.float32()) if verdict.familiarity is None else verdict.familiarity,
         **{schemas.p(name): probabilities[:, i] for i, name in enumerate(ensemble.classes)},
         "model": [ensemble.settings.name] * len(kept),
     }

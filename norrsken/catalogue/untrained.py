@@ -67,12 +67,12 @@ def _judged(
             rows = rows.filter(pc.or_(tested, validated))
             if len(rows):
                 images = tables.images(rows["image"])
-                probabilities = ensemble.predict(images)
+                verdict = ensemble.judge(images)
                 judged = rows.drop_columns(["frame_id", "image"]).to_pandas()
                 judged["sky"] = conditions(images, sky) == "clear"
-                judged["confidence"] = probabilities.max(axis=1)
-                labels = pd.Categorical(ensemble.labels(probabilities), (*said.classes, NOT_CLASSIFIED))
-                found = pd.DataFrame(probabilities, columns=[*map(schemas.p, said.classes)])
+                judged["confidence"] = verdict.probabilities.max(axis=1)
+                labels = pd.Categorical(verdict.labels, (*said.classes, NOT_CLASSIFIED))
+                found = pd.DataFrame(verdict.probabilities, columns=[*map(schemas.p, said.classes)])
                 yield judged.join(found).join(pd.get_dummies(labels, dtype=int))
 
 

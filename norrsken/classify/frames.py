@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pandas.api.typing import NaTType
 
 from norrsken import schemas, tables
+from norrsken.classify.condition import conditions, shipped
 from norrsken.classify.files import Problem, frame_files, frame_name, of_system
 from norrsken.classify.model import FrameModel, of_known_cameras, replaced_on, require_grid, unknown_camera
 from norrsken.config.site import Camera, FrameSource
@@ -26,6 +27,12 @@ log = logging.getLogger(__name__)
 
 #: Frames in a step.
 BATCH = 256
+
+
+def columns(model: FrameModel) -> tuple[str, ...]:
+    """The columns of a table of classified frames; see `classify`."""
+    more = ("condition", "familiarity", "reason") if model.measures_familiarity else ()
+    return ("frame", "time", "label", *map(schemas.p, model.classes), *more)
 
 
 @dataclass(frozen=True)
@@ -47,17 +54,21 @@ def classify(
     """Classify the frames of night tables and pictures, a table of at most some hundred frames at a time.
 
     Columns: frame (see `files.frame_name`, or the frame id), time, label, and the probability of each class of the
-    model. The time is empty where the names of a camera's files tell none. source: of the pictures; None: they are of
-    the cameras that the model was trained on. Frames in `done` are left out. So are files that cannot be read or do not
-    fit the model, and why is added to `problems`, by path.
+    model. The time is empty where the names of a camera's files tell none. Of a model that measures familiarity also
+    the sky's condition, the familiarity, and the reason where a frame is not classified. source: of the pictures; None:
+    they are of the cameras that the model was trained on. Frames in `done` are left out. So are files that cannot be
+    read or do not fit the model, and why is added to `problems`, by path.
     """
+    sky = shipped() if model.measures_familiarity else None
     if source is not None:
         require_grid(source, model)
     for frames in ahead(_read(model, paths, problems, done, source or model.source)):
-        probabilities = model.predict(frames.images)
-        scores = {schemas.p(name): probabilities[:, i] for i, name in enumerate(model.classes)}
-        labels = model.labels(probabilities)
-        yield pd.DataFrame({"frame": frames.names, "time": frames.times, "label": labels, **scores})
+        condition = None if sky is None else conditions(frames.images, sky)
+        verdict = model.judge(frames.images, None if condition is None else condition == "bad")
+        scores = {schemas.p(name): verdict.probabilities[:, i] for i, name in enumerate(model.classes)}
+        found = {"frame": frames.names, "time": frames.times, "label": verdict.labels, **scores}
+        found |= {"condition": condition, "familiarity": verdict.familiarity, "reason": verdict.reasons}
+        yield pd.DataFrame(found)[[*columns(model)]]
 
 
 def _read(

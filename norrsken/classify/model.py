@@ -4,17 +4,18 @@ import os
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from scipy.special import expit, softmax
 
 from norrsken import stages, tables
-from norrsken.classes import DECISIONS, NOT_CLASSIFIED, SEEN
-from norrsken.config.base import Settings
+from norrsken.classes import DECISIONS, NOT_CLASSIFIED, REASONS, SEEN
+from norrsken.classify.familiarity import Familiarity
+from norrsken.config.base import Settings, is_none
 from norrsken.config.site import Camera, FrameSource
 from norrsken.errors import NorrskenError
 from norrsken.files import digest
@@ -30,6 +31,19 @@ LEAST = 1e-6
 
 class ClassifyError(NorrskenError):
     """The model cannot be used on the frames, or a file does not hold frames that it has classified."""
+
+
+class Verdict(NamedTuple):
+    """What a model says of n frames.
+
+    probabilities: (n, classes) in class order. familiarity: (n,), see `Familiarity`; None where it has no measure of
+    it. labels: (n,). reasons: (n,), of `REASONS`, why a frame is not classified; empty where it is.
+    """
+
+    probabilities: NDArray[Any]
+    familiarity: NDArray[np.float32] | None
+    labels: NDArray[np.str_]
+    reasons: NDArray[np.str_]
 
 
 class FrameModel(Protocol):
@@ -51,15 +65,21 @@ class FrameModel(Protocol):
     def classes(self) -> tuple[str, ...]:
         """The classes that it tells apart, in its order."""
 
+    @property
+    def measures_familiarity(self) -> bool:
+        """Whether it tells how near frames are to those that it was trained on."""
+
     def predict(self, images: NDArray[np.uint8]) -> NDArray[Any]:
         """Probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, classes) in class order."""
 
-    def labels(self, probabilities: NDArray[Any]) -> NDArray[np.str_]:
-        """What frames with these probabilities are called: (n, classes) → (n,)."""
+    def judge(self, images: NDArray[np.uint8], bad: NDArray[np.bool_] | None = None) -> Verdict:
+        """All that it says of processed frames: (n, 128, 128, 3) uint8. bad: (n,), those that show nothing of use."""
 
 
 class FrameClassifier:
     """A model and what computes its features, ready for frames that were processed as those that it was trained on."""
+
+    measures_familiarity = False
 
     def __init__(self, model: str | Path) -> None:
         """Raises `ModelError` for what is not a model's file, `ClassifyError` where its features cannot be computed."""
@@ -84,10 +104,11 @@ class FrameClassifier:
         """Probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, classes) in class order."""
         return self.classifier.predict(self.inputs(images)).probabilities
 
-    def labels(self, probabilities: NDArray[Any]) -> NDArray[np.str_]:
-        """The most probable class of each frame: (n, classes) → (n,)."""
+    def judge(self, images: NDArray[np.uint8], bad: NDArray[np.bool_] | None = None) -> Verdict:
+        """The most probable class of each frame, whatever it shows."""
+        probabilities = self.predict(images)
         names: NDArray[np.str_] = np.array(self.classes)[probabilities.argmax(axis=1)]
-        return names
+        return Verdict(probabilities, None, names, np.full(len(names), ""))
 
 
 def of_known_cameras(path: str | Path, times: pa.ChunkedArray, model: FrameModel) -> NDArray[np.bool_]:
@@ -209,6 +230,19 @@ class Limit(Settings):
     of: Literal["class", "rest", "all"]
 
 
+class FamiliarityLimit(Settings):
+    """From which familiarity on a frame gets a class; see `Familiarity`.
+
+    path, sha256: of the file of distances, as `Member` has them. limit: the least familiarity. unseen: the share of
+    simulated frames below it, of cameras and nights that neither the classifier nor the limit was fitted to.
+    """
+
+    path: str
+    sha256: str
+    limit: float
+    unseen: float
+
+
 class Seen(Settings):
     """What the nights of the data set were to the classifier: each is in one list only.
 
@@ -268,7 +302,7 @@ class Classifier(Settings):
     fitted_on: `ensemble`: temperature and limits were fitted on frames that no member has seen; `members`: on frames
     that each member kept out for itself, as on splits that are not by night; `nothing`: no frames were kept out.
     limits: for each class. least_confidence: that of all classes together. aurora: None where no class stands for a
-    clear sky.
+    clear sky. familiarity: None where it has no measure of it.
     """
 
     name: str
@@ -279,6 +313,7 @@ class Classifier(Settings):
     least_confidence: float
     limits: dict[str, Limit]
     aurora: AuroraDecision | None
+    familiarity: FamiliarityLimit | None = Field(default=None, exclude_if=is_none)
     validation: Judgement | None
     test: Judgement
     seen: Seen
@@ -302,14 +337,9 @@ class Ensemble:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Raises `ClassifyError` where the file of a member is gone or has changed."""
         self.path, self.settings, self.digest = Path(path), read_classifier(path), str(digest(path))
-        files = [self.path.parent / member.path for member in self.settings.members]
-        for file, member in zip(files, self.settings.members, strict=True):
-            sha256 = digest(file)
-            if sha256 != member.sha256:
-                raise ClassifyError(
-                    f"{path}: {file} is {'gone' if sha256 is None else 'another model now'}; make the classifier anew"
-                )
-        self.members = [FrameClassifier(file) for file in files]
+        self.members = [FrameClassifier(self._file(member)) for member in self.settings.members]
+        familiarity = self.settings.familiarity
+        self._familiarity = None if familiarity is None else Familiarity.read(self._file(familiarity))
         self.source, self.classes = self.members[0].source, self.members[0].classes
         self._parts = {night: part for part in SEEN for night in getattr(self.settings.seen, part, ())}
         other = next((member for member in self.members if member.classes != self.classes), None)
@@ -322,20 +352,43 @@ class Ensemble:
             raise ClassifyError(f"{path}: limits are not those of {', '.join(self.classes)}; make the classifier anew")
         self._limits = np.array([self.settings.limits[name].confidence for name in self.classes])
 
+    def _file(self, named: Member | FamiliarityLimit) -> Path:
+        """A file beside `classifier.json`; raises `ClassifyError` where it is gone or has changed."""
+        file = self.path.parent / named.path
+        sha256 = digest(file)
+        if sha256 != named.sha256:
+            raise ClassifyError(
+                f"{self.path}: {file} is {'gone' if sha256 is None else 'another file now'}; make the classifier anew"
+            )
+        return file
+
+    @property
+    def measures_familiarity(self) -> bool:
+        """Whether it tells how near frames are to those that it was trained on."""
+        return self._familiarity is not None
+
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Calibrated probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, classes) in class order."""
+        return self.judge(images).probabilities
+
+    def judge(self, images: NDArray[np.uint8], bad: NDArray[np.bool_] | None = None) -> Verdict:
+        """Calibrated probabilities, familiarity, and the most probable class where there is no reason against it."""
         # The inputs are the same for all: runs of one model have the same features.
-        return self.predict_inputs(self.members[0].inputs(images))
+        return self.judge_inputs(self.members[0].inputs(images), bad)
 
-    def predict_inputs(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
+    def judge_inputs(self, inputs: NDArray[Any], bad: NDArray[np.bool_] | None = None) -> Verdict:
         """The same of the inputs of the members; see `FrameClassifier.inputs`."""
-        mean = np.mean([member.classifier.predict(inputs).probabilities for member in self.members], axis=0)
-        return tempered(mean, self.settings.temperature)
-
-    def labels(self, probabilities: NDArray[Any]) -> NDArray[np.str_]:
-        """The most probable class of each frame, or `not_classified`: (n, classes) → (n,)."""
-        names = np.array(self.classes)[probabilities.argmax(axis=1)]
-        return np.where(sure_enough(probabilities, self._limits), names, NOT_CLASSIFIED)
+        said = [member.classifier.predict(inputs) for member in self.members]
+        probabilities = tempered(np.mean([one.probabilities for one in said], axis=0), self.settings.temperature)
+        familiarity, limit, features = None, self.settings.familiarity, said[0].embeddings
+        if self._familiarity is not None and features is not None:
+            familiarity = self._familiarity.of(features)
+        unsure = ~sure_enough(probabilities, self._limits)
+        unfamiliar = np.zeros_like(unsure) if familiarity is None or limit is None else familiarity < limit.limit
+        bad = np.zeros_like(unsure) if bad is None else bad
+        reasons = np.select([bad, unfamiliar, unsure], REASONS, "")
+        labels = np.where(reasons == "", np.array(self.classes)[probabilities.argmax(axis=1)], NOT_CLASSIFIED)
+        return Verdict(probabilities, familiarity, labels, reasons)
 
     def seen(self, nights: Sequence[date]) -> list[str]:
         """What each night was to the classifier: `train`, `validation`, `test` or `none`."""

@@ -13,11 +13,10 @@ from typing import Self
 import pandas as pd
 
 from norrsken.classify.files import KnownFrames, Problem, frame_files, frame_name
-from norrsken.classify.frames import classify
+from norrsken.classify.frames import classify, columns
 from norrsken.classify.model import ClassifyError, FrameModel
 from norrsken.config.site import FrameSource
 from norrsken.files import csv_rows
-from norrsken.schemas import p
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ class ClassifiedFrames:
         """
         self.path, self.done, self._model = path, set[str](), model.digest[:16]
         # `model` holds the first 16 characters of the digest of the model's file.
-        self._columns = ("frame", "time", "label", *map(p, model.classes), "model")
+        self._columns = (*columns(model), "model")
         path.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as opened:
             self._file = opened.enter_context(path.open("ab+", buffering=0))

@@ -19,9 +19,18 @@ if TYPE_CHECKING:
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command, and what it does."""
     parser.add_argument(
-        "model", metavar="MODEL", help="a run's model.safetensors or model.skops, or a catalogue's classifier.json"
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="the model first, a run's model.safetensors or model.skops, or a catalogue's classifier.json; then "
+        "archived JPEGs, night tables, or folders of either",
     )
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="archived JPEGs, night tables, or folders of either")
+    parser.add_argument(
+        "--general",
+        action="store_true",
+        help="in place of a model: the classifier that comes with the program, which was trained on the simulated sky "
+        "alone; it also tells the sky's condition, how familiar a frame is to it, and why it gives no class",
+    )
     parser.add_argument(
         "--config",
         metavar="CONFIG",
@@ -55,32 +64,42 @@ def _seconds(text: str) -> float:
 
 def _classify(options: argparse.Namespace) -> int:
     from norrsken.classify.frames import classify
-    from norrsken.classify.model import ClassifyError, FrameClassifier
+    from norrsken.classify.model import ClassifyError
     from norrsken.classify.table import ClassifiedFrames
 
     source = None if options.config is None else load_observatory(options.config).frame_source
     if options.follow and not options.csv:
         raise ClassifyError("--follow needs a file to add frames to: --csv FILE")
-    if options.model.endswith(".json"):
-        from norrsken.classify.model import Ensemble
-
-        model: FrameModel = Ensemble(options.model)
-    else:
-        model = FrameClassifier(options.model)
+    model, paths = _model_and_paths(options)
     problems: dict[str, Problem] = {}
     if options.follow:
         with ClassifiedFrames(options.csv, model) as frames:
-            return _follow(model, options.paths, frames, options.follow, source)
+            return _follow(model, paths, frames, options.follow, source)
     if options.csv:
         with ClassifiedFrames(options.csv, model) as frames:
-            for table in classify(model, options.paths, problems, frames.done, source):
+            for table in classify(model, paths, problems, frames.done, source):
                 frames.append(table)
     else:
-        for i, table in enumerate(classify(model, options.paths, problems, source=source)):
+        for i, table in enumerate(classify(model, paths, problems, source=source)):
             table["time"] = table["time"].dt.strftime("%Y-%m-%d %H:%M:%S")
             print(table.to_string(index=False, header=i == 0, float_format="{:.2f}".format))
     _tell_problems(problems)
     return 1 if problems else 0
+
+
+def _model_and_paths(options: argparse.Namespace) -> "tuple[FrameModel, list[str]]":
+    """The model that classifies, and what it is to classify. Raises `ClassifyError` where either is missing."""
+    from norrsken.classify.general import general
+    from norrsken.classify.model import ClassifyError, Ensemble, FrameClassifier
+
+    if options.general:
+        if options.config is None and not all(path.endswith(".parquet") for path in options.paths):
+            raise ClassifyError("--general needs --config CONFIG, which says where the pixels of the camera look")
+        return general(), options.paths
+    path, *paths = options.paths
+    if not paths:
+        raise ClassifyError(f"expected a model and frames, found {path} alone; --general takes the place of a model")
+    return Ensemble(path) if path.endswith(".json") else FrameClassifier(path), paths
 
 
 def _follow(
