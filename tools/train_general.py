@@ -1,194 +1,150 @@
-"""Makes the general classifier that comes with norrsken: simulated nights, each frame through several random cameras.
+"""Makes the general classifier that comes with norrsken, of the simulated sky and of ImageNet's weights alone.
 
-Usage: python tools/train_general.py FOLDER
+Usage: python tools/train_general.py FOLDER [SEED]
 
-Into FOLDER the nights are drawn first, one file each, so that what was stopped goes on.
+Into FOLDER the frames are drawn first (`many_cameras.py`). A network is trained with SEED (0) on the frames of five of
+seven nights, each through three random cameras and the reference camera. The nights that are left, and their cameras,
+are new to it: one half of them decides temperature, limits and what is familiar, the other half tells how good all this
+is. Writes `norrsken/general/`.
 """
 
+import logging
 import sys
-from dataclasses import asdict, replace
-from datetime import date, timedelta
 from pathlib import Path
 
-import cv2
-import joblib
 import numpy as np
-import pandas as pd
+from many_cameras import CONFIG, Drawn, drawn
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 
-from norrsken.config.config import load
-from norrsken.config.releases import Order
-from norrsken.config.site import Camera
-from norrsken.nights.images import process
+from norrsken import __version__, stages
+from norrsken.catalogue.calibrate import class_limits, fit_temperature, least_confidence
+from norrsken.catalogue.judge import Frames, judge
+from norrsken.classify.familiarity import Familiarity
+from norrsken.classify.general import CLASSIFIER, NAME
+from norrsken.classify.model import Classifier, FamiliarityLimit, FrameClassifier, Member, Seen, tempered
+from norrsken.config.jobs import RunSettings
+from norrsken.config.models import Network
+from norrsken.config.site import FrameSource
+from norrsken.files import digest, write_json
+from norrsken.models import classifiers
+from norrsken.models.checkpoint import save_tensors
+from norrsken.models.interface import Card
 from norrsken.paper import CLASSES
-from norrsken.simulation import annotators, sky
-from norrsken.simulation.archive import REJECTING_CLOUD
-from norrsken.simulation.cameras import random_camera
-from norrsken.simulation.display import MINUTES, aurora_of
-from norrsken.simulation.exposure import encode
-from norrsken.simulation.night import Night, Scene, scene
-from norrsken.simulation.truth import SPAN, simulated_by, worth_labelling
-from norrsken.simulation.weather import SPOILING
 
-ROOT = Path(__file__).parent.parent
-CONFIG = load(ROOT / "config.yaml")
-SIMULATED = simulated_by(CONFIG.label_set(CONFIG.release))
-PATTERN = "{time:%Y%m%dT%H%M%S}.jpg"
+SETTINGS = Network(
+    kind="network",
+    architecture="tf_efficientnet_lite0",
+    weights="package",
+    level="dark",
+    cameras="mild",
+    optimizer="adamw",
+    weight_decay=0.05,
+    learning_rate=1e-3,
+    epochs=6,
+    input_size=96,
+    threads=2,
+)
 
-#: Another sky than that of the demo, of the benchmarks and of `norrsken simulate`, whose seed is 0 unless said.
-SEED = 2024
+#: The precision that the classified frames shall reach, as a release asks for it where it says nothing.
+PRECISION = 0.9
 
-#: Nights; random cameras of each; every how manieth minute the annotators see.
-NIGHTS, CAMERAS, EVERY = 480, 3, 4
-
-#: So many of these nights are drawn once more at other latitudes, for the weather alone.
-ELSEWHERE = 300
-
-ORDERS: tuple[Order, ...] = ("time", "random")
-
-#: Frames of a night of whatever weather, and so many more of breakups and of each weather that spoils frames.
-FRAMES, MORE = 6, 3
-
-#: Away from Kiruna the light of the town is down to this share of it, and cameras are up to so many times as sensitive.
-DARKEST, MOST_SENSITIVE = 0.02, 6.0
-
-#: Below this latitude there is no aurora.
-AURORAL = 52.0
-
-#: A breakup in kR: a model that takes it for glare or moonlight would miss what matters most.
-BREAKUP = 20.0
-
-#: Moonlight and twilight at the zenith, in the simulation's units, of some three times the dark sky's own light.
-BRIGHT = 0.02
+#: Directions in which the features of familiar frames are measured, and the share of familiar frames that are taken
+#: for unfamiliar ones.
+DIRECTIONS, MISSED = 64, 0.02
 
 
-def season() -> list[date]:
-    """The nights of the decade that are dark, in an order by chance."""
-    random = np.random.default_rng(SEED)
-    days = [date(2010, 1, 1) + timedelta(days=int(day)) for day in random.permutation(3652)]
-    return [day for day in days if not (5, 1) < (day.month, day.day) < (8, 15)]
+def inputs_of(frames: Drawn) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.datetime64]]:
+    """Images, codes of labels, and nights."""
+    table = frames.table
+    codes = np.array([CLASSES.index(label) for label in table["label"]], np.int64)
+    return frames.images, codes, table["night"].to_numpy("datetime64[D]")
 
 
-def true_condition(shown: Scene, light: float) -> str:
-    """light: of Moon and twilight at the zenith."""
-    if shown.spoilt:
-        return "bad"
-    if shown.shares.cloud > REJECTING_CLOUD:
-        return "cloudy"
-    return "bright" if light > BRIGHT else "clear"
+def card(seed: int) -> Card:
+    """What the model's file says of it: its frames are on the reference grid."""
+    source = FrameSource(processing=stages.PROCESSING, cameras=CONFIG.cameras, up=CONFIG.site.up)
+    run = RunSettings(name=NAME, model=SETTINGS, features=None)
+    return Card(
+        classes=list(CLASSES),
+        run=run,
+        split="simulated",
+        seed=seed,
+        frames=source,
+        extractor=None,
+        program_version=__version__,
+    )
 
 
-def seen_by(night: Night, minute: int, camera: Camera) -> tuple[NDArray[np.uint8], Scene]:
-    """The processed frame of one minute, through the JPEG that the camera's archive would hold."""
-    shown = scene(night, minute, camera)
-    jpeg = np.frombuffer(encode(shown.photograph(), camera.simulated.quality), np.uint8)
-    frame = cv2.cvtColor(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    return process(np.asarray(frame, np.uint8), camera, CONFIG.site.up), shown
+def halve(path: Path, output: Path, about: Card) -> None:
+    """Write a model with numbers of 16 bits, so that its file is half as large."""
+    tensors = load_file(path)
+    exact = ("mean", "std")
+    halves = {key: t.half() if t.is_floating_point() and key not in exact else t for key, t in tensors.items()}
+    save_tensors(output, halves, about.plain())
 
 
-def clean_minutes(night: Night, evening: date) -> dict[int, str]:
-    """The minutes of a night to which two annotators, who are offered every fourth, give the same class, and this."""
-    dark = night.dark(CONFIG.filter)
-    minutes = [minute for minute in night.minutes() if dark[minute] and minute % EVERY == 0]
-    shown = [scene(night, minute, CONFIG.cameras[0]) for minute in minutes]
-    truth = pd.DataFrame([{"spoilt": one.spoilt, **asdict(one.shares)} for one in shown], index=minutes)
-    if truth.empty:
-        return {}
-    truth["night"], truth["time"] = evening, [pd.Timestamp(night.time(minute)) for minute in minutes]
-    truth = truth[worth_labelling(truth, pd.Series(True, truth.index), SPAN // EVERY)]
-    if truth.empty:
-        return {}
-    one, two = (annotators.annotate(truth, k, order, SEED, SIMULATED) for k, order in enumerate(ORDERS))
-    clean = (one == two) & np.isin(one, CLASSES)
-    return dict(zip(truth.index[clean].tolist(), one[clean].tolist(), strict=True))
-
-
-def weather_minutes(night: Night, evening: date, frames: int = FRAMES) -> list[tuple[int, str]]:
-    """Minutes of whatever weather, and of what is rare; and what spoils them, or `breakup`, or nothing."""
-    random = np.random.default_rng([SEED, evening.toordinal()])
-    minutes = np.array(night.minutes(), np.intp)
-    breakup = night.course.aurora.breakup > BREAKUP
-    some = {"": (minutes, frames), "breakup": (minutes[breakup[minutes]], MORE)}
-    some |= {what: (minutes[night.weather.spoilt(what)[minutes]], MORE) for what in SPOILING}
-    return [
-        (minute, kind)
-        for kind, (which, most) in some.items()
-        for minute in random.choice(which, min(most, len(which)), replace=False).tolist()
-    ]
-
-
-def write(path: Path, rows: list[tuple[str, int, int, str, str, str]], images: list[NDArray[np.uint8]]) -> None:
-    table = np.array(rows, dtype=[("night", "U10"), ("minute", "i4"), ("camera", "i4"), ("label", "U10"),
-                                  ("condition", "U10"), ("kind", "U10")])  # fmt: skip
-    part = path.with_suffix(".part.npz")
-    np.savez(part, rows=table, images=np.array(images, np.uint8).reshape(-1, 128, 128, 3))
-    part.rename(path)
-
-
-def draw_night(folder: Path, evening: date) -> None:
-    """Write a night's clean frames and frames of all weather, each through the reference camera (0) and random ones."""
-    path = folder / f"{evening}.npz"
-    if path.exists():
-        return
-    cv2.setNumThreads(1)
-    night = Night.of(evening, CONFIG.site, SEED)
-    cameras = [CONFIG.cameras[0], *(random_camera(evening, SEED + k, PATTERN) for k in range(1, CAMERAS + 1))]
-    rows, images = [], []
-    for minute, label in clean_minutes(night, evening).items():
-        for number, camera in enumerate(cameras):
-            image, _ = seen_by(night, minute, camera)
-            rows.append((evening.isoformat(), minute, number, label, "", ""))
-            images.append(image)
-    for i, (minute, kind) in enumerate(weather_minutes(night, evening)):
-        light = sky.moonlight(night.heavens, minute) + sky.twilight(float(night.heavens.sun_altitude[minute]))
-        for number in (0, 1 + i % CAMERAS):
-            image, shown = seen_by(night, minute, cameras[number])
-            rows.append((evening.isoformat(), minute, number, "", true_condition(shown, light), kind))
-            images.append(image)
-    write(path, rows, images)
-
-
-def elsewhere(evening: date) -> tuple[Night, list[Camera]]:
-    """A night at another latitude, under a sky that may be darker, and cameras that may be more sensitive."""
-    random = np.random.default_rng([SEED, evening.toordinal(), 1])
-    latitude = float(random.uniform(25, 80) * random.choice([-1, 1], p=[0.25, 0.75]))
-    site = CONFIG.site.model_copy(update={"latitude": latitude, "longitude": float(random.uniform(-180, 180))})
-    night = Night.of(evening, site, SEED + 1)
-    night = replace(night, town=night.town * np.float32(np.exp(random.uniform(np.log(DARKEST), 0))))
-    if abs(latitude) < AURORAL:
-        none = aurora_of(np.full(MINUTES, -3.0), np.arange(MINUTES) / 60, np.empty(0, np.int64), random)
-        night = replace(night, course=replace(night.course, aurora=none))
-    cameras = []
-    for k in range(CAMERAS):
-        camera = random_camera(evening, SEED + 10 + k, PATTERN)
-        gain = camera.simulated.gain * float(np.exp(random.uniform(0, np.log(MOST_SENSITIVE))))
-        cameras.append(camera.model_copy(update={"simulated": camera.simulated.model_copy(update={"gain": gain})}))
-    return night, cameras
-
-
-def draw_elsewhere(folder: Path, evening: date) -> None:
-    """Write frames of all weather on a night at another latitude, each through one of some random cameras."""
-    path = folder / f"elsewhere-{evening}.npz"
-    if path.exists():
-        return
-    cv2.setNumThreads(1)
-    night, cameras = elsewhere(evening)
-    rows, images = [], []
-    for i, (minute, kind) in enumerate(weather_minutes(night, evening, 2 * FRAMES)):
-        light = sky.moonlight(night.heavens, minute) + sky.twilight(float(night.heavens.sun_altitude[minute]))
-        image, shown = seen_by(night, minute, cameras[i % CAMERAS])
-        rows.append((evening.isoformat(), minute, 1 + i % CAMERAS, "", true_condition(shown, light), kind))
-        images.append(image)
-    write(path, rows, images)
+def features(model: FrameClassifier, frames: Drawn) -> NDArray[np.float32]:
+    """What enters the last layer of a network: (n, m)."""
+    embeddings = model.classifier.predict(frames.images).embeddings
+    assert embeddings is not None
+    return embeddings
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    nights = season()[:NIGHTS]
-    work = [joblib.delayed(draw_elsewhere)(folder, night) for night in nights[:ELSEWHERE]]
-    work += [joblib.delayed(draw_night)(folder, night) for night in nights]
-    joblib.Parallel(n_jobs=-1, batch_size=1)(work)
+    folder, seed = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    frames = drawn(folder)
+    table = frames.table
+    clean, others, random = table["label"] != "", table["condition"].isin(("clear", "cloudy")), table["camera"] > 0
+    of_part = {part: table["part"] == part for part in ("train", "validation", "test")}
+
+    images, labels, _ = inputs_of(frames.where(clean & of_part["train"]))
+    classifier = classifiers.build(SETTINGS, seed, len(CLASSES))
+    classifier.fit(images, labels)
+    model = CLASSIFIER.with_name("model.safetensors")
+    model.parent.mkdir(exist_ok=True)
+    classifier.save(folder / "model.safetensors", card(seed))
+    halve(folder / "model.safetensors", model, card(seed))
+
+    trained = FrameClassifier(model)
+    judged = {}
+    for part in ("validation", "test"):
+        images, labels, nights = inputs_of(frames.where(clean & random & of_part[part]))
+        judged[part] = Frames(np.asarray(trained.predict(images), np.float64), labels, nights)
+    temperature = fit_temperature(judged["validation"].probabilities, judged["validation"].labels)
+    judged = {
+        name: one._replace(probabilities=tempered(one.probabilities, temperature)) for name, one in judged.items()
+    }
+    least = least_confidence(judged["validation"], PRECISION)
+    limits = class_limits(judged["validation"], least, PRECISION, CLASSES)
+    confidences = np.array([limits[name].confidence for name in CLASSES])
+
+    found = {part: features(trained, frames.where(random & (clean | others) & rows)) for part, rows in of_part.items()}
+    measure = Familiarity.fit(found["train"], found["validation"], DIRECTIONS)
+    measure.write(CLASSIFIER.with_name("familiarity.safetensors"))
+    unseen = measure.of(found["test"])
+    result = Classifier(
+        name=NAME,
+        members=[Member(path=model.name, sha256=str(digest(model)))],
+        temperature=temperature,
+        fitted_on="ensemble",
+        asked_precision=PRECISION,
+        least_confidence=least,
+        limits=limits,
+        aurora=None,
+        familiarity=FamiliarityLimit(
+            path="familiarity.safetensors",
+            sha256=str(digest(CLASSIFIER.with_name("familiarity.safetensors"))),
+            limit=MISSED,
+            unseen=round(float((unseen < MISSED).mean()), 4),
+        ),
+        validation=judge(judged["validation"], confidences, None, CLASSES),
+        test=judge(judged["test"], confidences, None, CLASSES),
+        seen=Seen(train=[], validation=[], test=[]),
+    )
+    write_json(result.plain(), CLASSIFIER)
+    print(result.test)
 
 
 if __name__ == "__main__":

@@ -59,9 +59,10 @@ MEASURES = (
 #: A star stands out from its surroundings by at least this many levels.
 STAR = 18
 
-#: A frame is black when hardly any pixel is brighter than the first level (a real one of Longyearbyen reaches 10, dark
-#: real sky is above 18), and overexposed when half of the pixels are as bright as the second.
-BLACK, OVEREXPOSED = 12, 250
+#: A frame is black when hardly any pixel is brighter than the first level, and blocks of 16 pixels deviate by less than
+#: the second: a real one of Longyearbyen reaches 10 and deviates by 0.1, a dark sky through a camera that is not very
+#: sensitive may be as dark, but deviates by 1. It is overexposed when half of the pixels are as bright as the third.
+BLACK, EVEN, OVEREXPOSED = 12, 0.3, 250
 
 #: A frame whose colours deviate by less than this from their mean shows nothing: noise alone makes as much.
 FLAT = 0.5
@@ -143,10 +144,12 @@ def bad(images: NDArray[np.uint8], before: NDArray[np.uint8] | None = None) -> N
     """
     useless = np.zeros(len(images), bool)
     for i, frame in enumerate(images):
-        brighter = np.count_nonzero(frame > BLACK) / frame.size
+        black = np.count_nonzero(frame > BLACK) / frame.size < 0.01
+        if black:
+            black = cv2.resize(frame.astype(np.float32), (8, 8), interpolation=cv2.INTER_AREA).mean(axis=2).std() < EVEN
         glaring = np.count_nonzero(frame >= OVEREXPOSED) / frame.size
         again = before is not None and cv2.norm(frame, before, cv2.NORM_L1) / frame.size < FROZEN
-        useless[i] = brighter < 0.01 or glaring > 0.5 or again or cv2.meanStdDev(frame)[1].max() < FLAT
+        useless[i] = black or glaring > 0.5 or again or cv2.meanStdDev(frame)[1].max() < FLAT
         before = frame
     return useless
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -66,7 +67,7 @@ def classify(
         condition = None if sky is None else conditions(frames.images, sky)
         verdict = model.judge(frames.images, None if condition is None else condition == "bad")
         scores = {schemas.p(name): verdict.probabilities[:, i] for i, name in enumerate(model.classes)}
-        found = {"frame": frames.names, "time": frames.times, "label": verdict.labels, **scores}
+        found: dict[str, Any] = {"frame": frames.names, "time": frames.times, "label": verdict.labels, **scores}
         found |= {"condition": condition, "familiarity": verdict.familiarity, "reason": verdict.reasons}
         yield pd.DataFrame(found)[[*columns(model)]]
 

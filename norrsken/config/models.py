@@ -12,7 +12,10 @@ PACKAGED = {
 }
 
 #: What `weights` may say in place of a file.
-SOURCES = ("random", "package", "download")
+SOURCES = ("random", "package", "download", "general")
+
+#: The network of the general classifier, whose weights a network may start from.
+GENERAL_NETWORK = "tf_efficientnet_lite0"
 
 #: The share of the training frames that is kept out for validation on a split by night, where nothing else is said.
 NIGHT_SHARE = 0.2
@@ -66,6 +69,8 @@ class Pretrained(OnGpu):
 
     @model_validator(mode="after")
     def _safe_file(self) -> Self:
+        if self.weights == "general":
+            raise ValueError("weights is 'general', which a network under models may start from; features may not")
         check_weights(self.weights, self.network)
         return self
 
@@ -77,6 +82,8 @@ def check_weights(weights: str, network: str) -> None:
             f"weights is {weights!r}, expected {', '.join(f'`{source}`' for source in SOURCES)} or the path of a "
             ".safetensors file; other formats can run code when they are read"
         )
+    if weights == "general" and network != GENERAL_NETWORK:
+        raise ValueError(f"weights is 'general', which are those of {GENERAL_NETWORK}, not of {network}")
     if weights == "package" and network not in PACKAGED:
         raise ValueError(f"weights is 'package', which has {', '.join(PACKAGED)}, not {network}")
 
@@ -148,8 +155,9 @@ class Network(OnGpu, Training):
     weights: str = Field(
         default="random",
         exclude_if=lambda weights: weights == "random",
-        description="Where it starts: `random` weights, or ImageNet's of a network of timm: `package`, which has "
-        "tf_efficientnet_lite0, `download`, or a safetensors file",
+        description="Where it starts: `random` weights; ImageNet's of a network of timm: `package`, which has "
+        "tf_efficientnet_lite0, `download`, or a safetensors file; `general`: those of the general classifier, which is "
+        "a tf_efficientnet_lite0 too",
     )
     level: Literal["dark"] | None = Field(
         default=None,

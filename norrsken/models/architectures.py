@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from norrsken.errors import NorrskenError
 from norrsken.models.weights import create as create_with_weights
-from norrsken.models.weights import is_known
+from norrsken.models.weights import fill_from_general, is_known
 
 
 class UnknownArchitecture(NorrskenError):
@@ -42,9 +42,11 @@ def _of_timm(architecture: str, classes: int, weights: str) -> nn.Module:
         network: nn.Module = timm.create_model(architecture, num_classes=classes)
         return network
     state = torch.get_rng_state()  # what is drawn here and then replaced shall not decide the last layer
-    network = create_with_weights(architecture, weights)
+    network = create_with_weights(architecture, "random" if weights == "general" else weights)
     torch.set_rng_state(state)
     network.reset_classifier(classes)  # type: ignore[operator]  # timm's networks all have it
+    if weights == "general":
+        fill_from_general(network)
     return network
 
 

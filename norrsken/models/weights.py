@@ -14,6 +14,9 @@ from norrsken.config.models import PACKAGED
 from norrsken.errors import NorrskenError
 from norrsken.models.checkpoint import save_tensors
 
+#: The network of the general classifier, as a trained model of this program.
+GENERAL = files("norrsken").joinpath("general", "model.safetensors")
+
 
 class WeightsError(NorrskenError):
     """The weights cannot be had, or they are not those of the network."""
@@ -46,6 +49,19 @@ def create(name: str, weights: str) -> nn.Module:
             except (OSError, safetensors.SafetensorError) as error:
                 raise WeightsError(f"weights: {weights}: cannot be read as safetensors: {error}") from None
             return _filled(_untrained(name), name, weights, state)
+
+
+def fill_from_general(network: nn.Module) -> None:
+    """Give a network of the same kind all weights of the general classifier but for those of its last layer.
+
+    Raises `WeightsError` where it is of another kind.
+    """
+    with as_file(GENERAL) as path:
+        tensors = safetensors.torch.load_file(path)
+    last = tuple(f"{name}." for name, module in network.named_modules() if isinstance(module, nn.Linear))
+    state = {key.removeprefix("network."): tensor for key, tensor in tensors.items() if key.startswith("network.")}
+    own = {key: tensor for key, tensor in network.state_dict().items() if key.startswith(last)}
+    _filled(network, "the network", "general", {key: state[key].float() for key in state} | own)
 
 
 def download(name: str, path: Path) -> None:
