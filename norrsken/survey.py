@@ -99,6 +99,12 @@ def look(config: Config) -> Survey:
             f"The time of {ahead[0]} in the archive lies ahead{_and_more(ahead)}: the clock of a computer is wrong. "
             "It does no harm."
         )
+    table = config.conditions.table
+    if table is not None and not os.path.exists(table):
+        warnings.append(
+            f"conditions.table: there is no {table!r} yet, and no catalogue is made without it; `snakemake conditions` "
+            "makes the page to label it with."
+        )
     truth = truth_folder(archive.root)
     return Survey(
         months=months,
