@@ -55,7 +55,8 @@ LABELS = (
 
 GUIDE = (
     "Say of each frame what it shows of the sky at all. If two labels fit, bad goes before all others, and cloudy "
-    "before bright. Thin cloud through which stars are seen is clear. Whether there is aurora does not matter."
+    "before bright. Thin cloud through which stars are seen is clear. Whether there is aurora does not matter. "
+    "The workflow uses the table that conditions.table names in its configuration."
 )
 
 

@@ -1,4 +1,4 @@
-"""The pages on which people choose times, label frames and settle disagreements."""
+"""The pages on which people choose times, label frames and the sky's condition, and settle disagreements."""
 
 
 rule write_keogram_page:
