@@ -1,8 +1,8 @@
 """Norrsken: from the archive of an all-sky camera to honestly classified aurora.
 
 `snakemake` makes everything that `config.yaml` asks for; `nights`, `labels`, `dataset`, `train`, `train_{model}`,
-`report` and `catalogue` make a part of it, `labelling` the pages to label frames on. A configuration given with
-`--configfile` stands alone: it replaces `config.yaml`.
+`report` and `catalogue` make a part of it, `labelling` the pages to label frames on, `conditions` the page to label the
+condition of the sky on. A configuration given with `--configfile` stands alone: it replaces `config.yaml`.
 """
 
 import sys
@@ -43,6 +43,12 @@ rule nights:
     """Night tables and keograms of the whole archive, and the page of all keograms."""
     input:
         plan.up_to("nights"),
+
+
+rule conditions:
+    """The page on which the condition of the sky is labelled, of frames of the whole archive."""
+    input:
+        plan.up_to("conditions"),
 
 
 if not plan.sources:

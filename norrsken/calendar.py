@@ -17,6 +17,13 @@ def night_of(time: datetime, longitude: float) -> date:
     return (time + night_offset(longitude)).date()
 
 
+def frame_time(frame_id: str, station: str) -> datetime:
+    """The time of a frame, by its id; raises `ValueError` for what is no frame id of the station."""
+    if not frame_id.startswith(station):
+        raise ValueError(f"{frame_id!r} does not begin with {station!r}")
+    return datetime.strptime(frame_id.removeprefix(station), "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+
+
 def night_start(night: date, longitude: float) -> datetime:
     """The local mean solar noon, in UTC, that opens a night."""
     return datetime(night.year, night.month, night.day, tzinfo=UTC) - night_offset(longitude)

@@ -11,6 +11,7 @@ KEPT = "results/kept/{month}"
 BENCHMARKS = "results/benchmarks"
 
 KEOGRAM_PAGE = "results/curation/keograms.html"
+CONDITION_PAGE = "results/curation/conditions"
 
 RELEASE = "results/{release}"
 LABELLING = "results/{release}/labelling"

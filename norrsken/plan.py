@@ -310,6 +310,8 @@ class Plan:
             if not self.months:
                 return []
             return [*self.all_months(paths.NIGHTS), *self.all_months(paths.KEOGRAMS), paths.KEOGRAM_PAGE]
+        if stage == "conditions":
+            return [*self.all_months(paths.NIGHTS), paths.CONDITION_PAGE] if self.months else []
         if stage == "labelling":
             months = [] if self.divides else self.release_months
             return [*months, paths.LABELLING.format(release=self.name)]

@@ -10,7 +10,7 @@ DATASET = 2
 FEATURES = 2
 TRAINING = 3
 REPORT = 7
-CURATION = 1
+CURATION = 2
 CATALOGUE = 4
 
 #: This number is raised when a camera's frame gives other pixels than before. Models refuse frames that were processed

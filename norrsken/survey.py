@@ -7,16 +7,17 @@ frozen release may have appeared meanwhile. Only the standard library and pydant
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import Field
 
 from norrsken import paths
-from norrsken.calendar import months_of_years
+from norrsken.calendar import frame_time, months_of_years, night_of
 from norrsken.config.base import ConfigError, Settings
 from norrsken.config.config import Config
-from norrsken.files import digest, written_aside
+from norrsken.files import csv_rows, digest, written_aside
 from norrsken.nights.archive import (
     directories_by_month,
     find_tree,
@@ -43,6 +44,7 @@ class Survey(Settings):
     but fits no pattern, as `archive.LeftOut`. truth: the folder of a simulation's truth. empty_years: years of the
     release without data. without_images: why no file of the archive is named like a frame; empty where one is.
     warnings: sentences about what stops nothing. masks: SHA-256 of the files of the cameras' masks.
+    labelled_conditions: the table of labelled conditions → the months of its frames; empty where there is no table.
     """
 
     months: dict[str, list[str]]
@@ -56,6 +58,7 @@ class Survey(Settings):
     without_images: str
     warnings: list[str]
     masks: dict[str, str] = Field(default={})
+    labelled_conditions: dict[str, list[str]] = Field(default={})
 
 
 def look(config: Config) -> Survey:
@@ -96,6 +99,12 @@ def look(config: Config) -> Survey:
             f"The time of {ahead[0]} in the archive lies ahead{_and_more(ahead)}: the clock of a computer is wrong. "
             "It does no harm."
         )
+    table = config.conditions.table
+    if table is not None and not os.path.exists(table):
+        warnings.append(
+            f"conditions.table: there is no {table!r} yet, and no catalogue is made without it; `snakemake conditions` "
+            "makes the page to label it with."
+        )
     truth = truth_folder(archive.root)
     return Survey(
         months=months,
@@ -109,6 +118,7 @@ def look(config: Config) -> Survey:
         without_images=why_without_images(config, leaves) if leaves else "",
         warnings=warnings,
         masks=_masks(config),
+        labelled_conditions=_labelled_conditions(config, {*months, *made}),
     )
 
 
@@ -121,6 +131,23 @@ def _masks(config: Config) -> dict[str, str]:
                 raise ConfigError(f"cameras.{number}.mask: there is no file {camera.mask!r}")
             found[camera.mask] = str(digest(camera.mask))
     return found
+
+
+def _labelled_conditions(config: Config, months: Collection[str]) -> dict[str, list[str]]:
+    """The table of labelled conditions, if it is there, and which of the months its frames are of.
+
+    Only the night tables of these months are needed to read it: a new month then does not choose the model anew. What
+    is wrong in the table is left to the job that reads it, since other jobs do not need it.
+    """
+    table, found = config.conditions.table, set()
+    if table is None or not os.path.exists(table):
+        return {}
+    with suppress(ConfigError):
+        for _, row in csv_rows(table, ["frame_id"], ConfigError):
+            with suppress(ValueError):
+                time = frame_time(row["frame_id"].strip(), config.site.station)
+                found.add(f"{night_of(time, config.site.longitude):%Y-%m}")
+    return {table: sorted(found.intersection(months))}
 
 
 def _and_more(paths: list[str]) -> str:

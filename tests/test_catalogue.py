@@ -23,6 +23,7 @@ from norrsken.catalogue.judge import LIMIT_FRAMES, LIMIT_NIGHTS, Frames, judge
 from norrsken.catalogue.occurrence import tabulate_occurrence
 from norrsken.classes import CONDITIONS
 from norrsken.classify import condition
+from norrsken.classify.choose import choose
 from norrsken.classify.model import ClassifyError, Ensemble, tempered
 from norrsken.cli import main
 from norrsken.config.config import Config
@@ -273,11 +274,11 @@ def test_a_release_with_telling_rejected_frames_gets_a_model_of_its_own() -> Non
     clear = np.arange(200) % 2 == 0
     measured = RANDOM.normal(size=(200, len(condition.MEASURES))) * 0.1 + np.array(condition.shipped().mean)
     measured[:, 3] += np.where(clear, 0, 1.0)
-    own = condition.choose(measured, clear, nights)
+    own = choose(measured, clear, nights)
     assert own.clear is not None
     assert own.scores["release_own"] > own.scores["release_shipped"]  # type: ignore[operator]
     assert ((condition.predict(measured, own) == "clear") == clear).mean() > 0.95
-    few = condition.choose(measured[:60], clear[:60], nights[:60])
+    few = choose(measured[:60], clear[:60], nights[:60])
     assert few.clear is None
     assert few.scores["release_rejected"] == 30
 

@@ -381,3 +381,42 @@ def test_the_page_of_the_catalogue_shows_all_its_pictures(catalogued: Path, pers
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.click("text=Each night at a glance")
     page.wait_for_function("document.title.includes('Nights')")
+
+
+def test_conditions_are_labelled_with_a_key_each(project: Project, person: Callable[[str], Person]) -> None:
+    project.config["conditions"] = {"frames": 12}
+    project.save()
+    assert project.run("conditions") == {"write_condition_page": 1, "conditions": 1}
+    path = project.path("results/curation/conditions/index.html")
+    anna = person("anna")
+    page = anna.open(path)
+    assert page.inner_text("h1") == "Condition of the sky, KRN"
+    buttons = page.locator("#labels button")
+    assert [text.split("\n")[0] for text in buttons.all_inner_texts()] == ["C Clear", "O Cloudy", "B Bright", "X Bad"]
+    boxes = [button.bounding_box() for button in buttons.all()]
+    assert all(box is not None and box["width"] > 280 for box in boxes)  # the four fill the width
+    page.keyboard.press("?")
+    assert "bad goes before all others" in page.inner_text("#help")
+    assert "before and after" not in page.inner_text("#help")
+    page.keyboard.press("Escape")
+    said = []
+    for key, label in (("c", "clear"), ("o", "cloudy"), ("b", "bright"), ("x", "bad")):
+        said.append((shown(page), label))
+        press(page, key)
+    anna.crash()
+
+    anna = person("anna")
+    page = anna.open(path)
+    assert "4 of 12 labelled" in page.inner_text("#progress")
+    table = project.path("labels/conditions.csv")
+    assert [(row["frame_id"], row["label"]) for row in exported(page, table)] == said
+    while page.locator("#frame").is_visible():
+        page.keyboard.press("c")
+    assert "put the file into labels/" in page.inner_text("#message")
+    assert len({row["frame_id"] for row in exported(page, table)}) == 12
+    anna.close()
+    project.config["conditions"]["table"] = "labels/conditions.csv"
+    project.config["conditions"]["frames"] = 6
+    project.save()
+    project.run("conditions")
+    assert len(list(path.parent.glob("frames/*/*.png"))) == 12  # what has a label stays

@@ -34,7 +34,7 @@ STAGES = {
 FONT = "Helvetica,Arial,sans-serif"
 
 #: Targets that people name; they make nothing themselves.
-TARGETS = ("all", "labelling")
+TARGETS = ("all", "labelling", "conditions")
 
 #: Rule → the rules that it stands on.
 Graph = dict[str, set[str]]

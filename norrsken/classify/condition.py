@@ -2,12 +2,10 @@
 
 The model is a multinomial logistic regression on what is measured in the processed frame, and on products of that. The
 one that comes with norrsken was fitted to the simulated weather (`tools/fit_condition.py`), since no archive comes with
-a table of its clouds. A release with enough rejected frames gets a model of its own, where that tells them better from
-the agreed frames on nights that it has not seen.
+a table of its clouds. `norrsken.classify.choose` fits one to what people said of a site's or a release's frames.
 """
 
 import json
-import logging
 import os
 from collections.abc import Iterable
 from importlib.resources import files
@@ -15,21 +13,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import Field
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import GroupKFold
 
-from norrsken import schemas, tables
 from norrsken.classes import CONDITIONS
 from norrsken.config.base import Settings
-from norrsken.dataset.splits import read_split
 from norrsken.files import written_aside
-
-log = logging.getLogger(__name__)
 
 Features = NDArray[np.float64]
 
@@ -70,14 +60,14 @@ FLAT = 0.5
 #: A frame that differs by less than this from the one before, in the mean over pixels, is the same: noise makes more.
 FROZEN = 0.02
 
-#: A release needs so many rejected frames, of at least so many nights, for a model of its own.
-LEAST_REJECTED, FOLDS = 50, 5
+#: The weight of the constant term of a condition that is never found: all scores of others are far above it.
+NEVER = -1e6
 
 
 class Condition(Settings):
     """A fitted model, and how well it does: what `condition.json` says.
 
-    weights: (4, k) in the order of `CONDITIONS`, of the terms that `_terms` gives for measures shifted by mean and
+    weights: (4, k) in the order of `CONDITIONS`, of the terms that `terms` gives for measures shifted by mean and
     divided by deviation. clear: (k,), the weights of a model for clear against the rest, where the release has its own.
     scores: how well both do.
     """
@@ -163,22 +153,30 @@ def conditions(
 
 def predict(measured: Features, model: Condition) -> NDArray[np.str_]:
     """The most probable condition by what was measured: (n, m) → (n,)."""
-    terms = _terms(measured, model)
-    scores = terms @ np.array(model.weights).T
+    described = terms(measured, model)
+    scores = described @ np.array(model.weights).T
     codes = scores.argmax(axis=1)
     if model.clear is not None:
-        codes = np.where(terms @ np.array(model.clear) > 0, 0, scores[:, 1:].argmax(axis=1) + 1)
+        codes = np.where(described @ np.array(model.clear) > 0, 0, scores[:, 1:].argmax(axis=1) + 1)
     names: NDArray[np.str_] = np.array(CONDITIONS)[codes]
     return names
 
 
 def fit(measured: Features, labels: Iterable[str], weights: NDArray[np.float64] | None = None) -> Condition:
-    """A model for the conditions in frames. measured: (n, m); labels: (n,), of `CONDITIONS`; weights: (n,)."""
+    """A model for the conditions in frames. measured: (n, m); labels: (n,), of `CONDITIONS`; weights: (n,).
+
+    A condition that is not among the labels is never found.
+    """
     mean, deviation = measured.mean(axis=0), np.maximum(measured.std(axis=0), 1e-6)
     empty = Condition(weights=[], mean=mean.tolist(), deviation=deviation.tolist())
-    regression = LogisticRegression(C=0.3, fit_intercept=False, max_iter=5000)
-    regression.fit(_terms(measured, empty), [CONDITIONS.index(label) for label in labels], weights)
-    return empty.model_copy(update={"weights": regression.coef_.round(5).tolist()})
+    described, codes = terms(measured, empty), np.array([CONDITIONS.index(label) for label in labels])
+    found, known = np.zeros((len(CONDITIONS), described.shape[1])), np.unique(codes)
+    found[np.setdiff1d(np.arange(len(CONDITIONS)), known), 0] = NEVER
+    if len(known) > 1:
+        regression = LogisticRegression(C=0.3, fit_intercept=False, max_iter=5000).fit(described, codes, weights)
+        # For two conditions there is one row: of the second beside the first.
+        found[known[-len(regression.coef_) :]] = regression.coef_
+    return empty.model_copy(update={"weights": found.round(5).tolist()})
 
 
 def shipped() -> Condition:
@@ -195,67 +193,7 @@ def write_condition(model: Condition, path: str | os.PathLike[str]) -> None:
         temporary.write_text(json.dumps(model.plain(), indent=1) + "\n", encoding="utf-8")
 
 
-def choose_condition(labelled: str, dataset: str, split: str, output: str) -> None:
-    """Write `condition.json` for a release: `choose` with the clear and the rejected frames of `labelled.parquet`.
-
-    Rejected are the frames whose label stands for a sky that cannot be judged; clear are the others that have a class.
-    dataset, split: on a split by night, frames of its test nights are left out, so that they are new to the model.
-    """
-    division = read_split(dataset, split)
-    left_out = division.test.nights if division.by_night else np.empty(0, "datetime64[D]")
-    hidden = pa.array(tables.label_names(labelled).hidden_sky, pa.string())
-    measured, clear, nights = [], [], []
-    with tables.opened(labelled, schemas.labelled_table([]), ["verdict", "label", "night", "image"]) as file:
-        for group in range(file.num_row_groups):
-            rows = file.read_row_group(group, ["verdict", "label", "night", "image"])
-            rejected = pc.or_(pc.is_in(rows["verdict"], hidden), pc.is_in(rows["label"], hidden))
-            new = pa.array(np.isin(rows["night"].to_numpy().astype("datetime64[D]"), left_out))
-            used = pc.and_(pc.or_(rejected, pc.is_valid(rows["label"])), pc.invert(new))
-            rows, rejected = rows.filter(used), rejected.filter(used)
-            if len(rows):
-                measured.append(measure(tables.images(rows["image"])))
-                clear.append(~np.array(rejected))
-                nights.append(rows["night"].to_numpy().astype("datetime64[D]"))
-    if measured:
-        model = choose(np.concatenate(measured), np.concatenate(clear), np.concatenate(nights))
-    else:
-        model = choose(np.empty((0, len(MEASURES))), np.empty(0, bool), np.empty(0, "datetime64[D]"))
-    log.info("%s", model.scores)
-    write_condition(model, output)
-
-
-def choose(measured: Features, clear: NDArray[np.bool_], nights: NDArray[np.datetime64]) -> Condition:
-    """The shipped model, or one that tells the release's rejected frames better from its agreed ones.
-
-    measured: (n, m), of agreed and rejected frames. clear: (n,), whether agreed. nights: (n,), for cross-validation.
-    """
-    model = shipped()
-    terms, known = _terms(measured, model), predict(measured, model) == "clear"
-    scores = dict(model.scores)
-    scores |= {"release_clear": int(clear.sum()), "release_rejected": int((~clear).sum()), "used": "simulated weather"}
-    if clear.any() and not clear.all():
-        scores["release_shipped"] = round(float(balanced_accuracy_score(clear, known)), 4)
-    if (~clear).sum() < LEAST_REJECTED or len(np.unique(nights[~clear])) < FOLDS or clear.sum() < LEAST_REJECTED:
-        return model.model_copy(update={"scores": scores})
-    predicted = np.zeros(len(clear), bool)
-    for train, test in GroupKFold(FOLDS).split(terms, clear, nights):
-        predicted[test] = terms[test] @ _fit_clear(terms[train], clear[train]) > 0
-    scores["release_own"] = round(float(balanced_accuracy_score(clear, predicted)), 4)
-    if balanced_accuracy_score(clear, predicted) <= balanced_accuracy_score(clear, known):
-        return model.model_copy(update={"scores": scores})
-    weights = _fit_clear(terms, clear).round(5).tolist()
-    return model.model_copy(update={"clear": weights, "scores": scores | {"used": "the release's rejected frames"}})
-
-
-def _fit_clear(terms: Features, clear: NDArray[np.bool_]) -> Features:
-    regression = LogisticRegression(C=0.1, class_weight="balanced", fit_intercept=False, max_iter=5000).fit(
-        terms, clear
-    )
-    weights: Features = regression.coef_[0]
-    return weights
-
-
-def _terms(measured: Features, model: Condition) -> Features:
+def terms(measured: Features, model: Condition) -> Features:
     """One, the measures with mean 0 and deviation 1, and their products: (n, m) → (n, k)."""
     scaled = (measured - np.array(model.mean)) / np.array(model.deviation)
     first, second = np.triu_indices(scaled.shape[1])

@@ -11,9 +11,11 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from norrsken import paths
+from norrsken.classes import CONDITIONS
 from norrsken.config.base import ConfigError, Name, keys_of, problem_sentence
 from norrsken.config.frames_release import FramesRelease, FramesSettings
 from norrsken.config.jobs import (
+    ConditionPageSettings,
     ExportSettings,
     FigureSettings,
     KeogramPageSettings,
@@ -25,11 +27,11 @@ from norrsken.config.jobs import (
     ReportSettings,
     RunSettings,
 )
-from norrsken.config.label_set import DEFAULT, LabelSet, read_label_set
+from norrsken.config.label_set import DEFAULT, LabelNames, LabelSet, read_label_set
 from norrsken.config.models import Features, Model
 from norrsken.config.observatory import Observatory
 from norrsken.config.releases import ArchiveRelease, Release
-from norrsken.config.site import Archive, Camera, Filter, KeogramSettings
+from norrsken.config.site import Archive, Camera, Conditions, Filter, KeogramSettings
 from norrsken.config.yaml_files import read_yaml
 from norrsken.contents import WITHOUT_CLASSES
 from norrsken.errors import quoted
@@ -45,6 +47,7 @@ class Config(Observatory):
     archive: Archive
     filter: Filter = Filter()
     keogram: KeogramSettings = KeogramSettings()
+    conditions: Conditions = Conditions()
     release: Name = Field(description="The release to work on; --config release=NAME picks another")
     releases: dict[Name, Release] = Field(min_length=1)
     features: dict[Name, Features] = Field(
@@ -150,6 +153,16 @@ class Config(Observatory):
     def keogram_page_settings(self) -> KeogramPageSettings:
         """The settings of the page on which times are chosen from keograms."""
         return KeogramPageSettings(site=self.site, filter=self.filter)
+
+    def condition_page_settings(self) -> ConditionPageSettings:
+        """The settings of the page on which the condition of the sky is labelled."""
+        return ConditionPageSettings(station=self.site.station, **self.conditions.model_dump())
+
+    def condition_labels(self) -> LabelSettings:
+        """The settings of the table of labelled conditions: its frames may be of all years."""
+        names = LabelNames(classes=CONDITIONS, exclusions=(), hidden_sky=())
+        site = self.site
+        return LabelSettings(station=site.station, longitude=site.longitude, years=[], label_names=names)
 
     def night_page_settings(self, release: str) -> NightPageSettings:
         """The settings of the pages of a release's classified nights."""

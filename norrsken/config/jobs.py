@@ -8,7 +8,7 @@ from norrsken.config.directories import Folders
 from norrsken.config.label_set import DEFAULT, Label, LabelNames, LabelSet, read_label_set
 from norrsken.config.models import Features, Model
 from norrsken.config.releases import Order
-from norrsken.config.site import Camera, Filter, KeogramSettings, Place, Site
+from norrsken.config.site import Camera, Conditions, Filter, KeogramSettings, Place, Site
 from norrsken.config.splits import Split
 
 
@@ -38,6 +38,12 @@ class NightPageSettings(Settings):
     site: Site
     filter: Filter
     label_set: LabelSet
+
+
+class ConditionPageSettings(Conditions):
+    """What shapes the page on which conditions are labelled; `Config.condition_page_settings` gathers it."""
+
+    station: str
 
 
 class LabellingSettings(Settings):

@@ -353,6 +353,19 @@ class KeogramSettings(Settings):
     )
 
 
+class Conditions(Settings):
+    """The condition of the sky in the site's frames, as a person has labelled it in a sample of them."""
+
+    table: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Table of labelled conditions, columns frame_id and label, to which the model of them is fitted; "
+        "null: there is none",
+    )
+    frames: int = Field(default=400, ge=1, le=10_000, description="Frames that the page to label conditions offers")
+    seed: int = Field(default=0, ge=0, description="Seed of the choice of these frames, and of their order")
+
+
 def dipole_latitude(latitude: float, longitude: float) -> float:
     """Latitude in degrees in the geomagnetic dipole's frame: within a few degrees, enough to tell the auroral zone."""
     phi, pole = math.radians(latitude), math.radians(DIPOLE_POLE[0])

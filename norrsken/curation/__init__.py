@@ -1,5 +1,5 @@
-"""What people do on pages that need no server: choose times from keograms, label frames, settle disagreements.
+"""What people do on pages without a server: choose times, label frames and the sky's condition, settle disagreements.
 
-A page is one HTML file; its pictures lie beside it. A page gives back plain CSV, which `norrsken.dataset.selections`
-and `norrsken.dataset.labels` read for the workflow.
+A page is one HTML file; its pictures lie beside it. A page gives back plain CSV, which `norrsken.dataset.selections`,
+`norrsken.dataset.labels` and `norrsken.classify.choose` read for the workflow.
 """

@@ -1,10 +1,13 @@
-"""The pages on which people label frames, one page for each annotator (section 2.2)."""
+"""The pages on which people label frames, one page for each annotator (section 2.2).
+
+`write_task` writes such a page for any list of labels; `norrsken.curation.conditions` uses it, too.
+"""
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +39,35 @@ class Shown(NamedTuple):
     repeat: bool
 
 
+class Task(NamedTuple):
+    """What a page asks of a person.
+
+    title: heading of the page. kept: two names under which the browser keeps what was said. file: name of the exported
+    table, without its suffix; folder: where it is put, such as `labels/`. labels: `name`, `title`, `definition` and
+    `key` of each. guide: sentences that say how to decide. neighbours: whether a key shows the frames before and after.
+    """
+
+    title: str
+    kept: tuple[str, str]
+    file: str
+    folder: str
+    labels: Sequence[Mapping[str, Any]]
+    guide: str
+    neighbours: bool
+
+
+def write_task(task: Task, frames: Sequence[str], shown: Iterable[Shown], output: Path) -> None:
+    """Write the page of a task. frames: the path of each below `frames/`, without its suffix, by time."""
+    order = list(shown)
+    page = {
+        **task._asdict(),
+        "frames": frames,
+        "sequence": [frame for frame, _ in order],
+        "repeats": [position for position, (_, repeat) in enumerate(order) if repeat],
+    }
+    write_page("labelling", page, output)
+
+
 def write_labelling_pages(
     months: Iterable[str], selections: str | None, earlier: str | None, settings: LabellingSettings, output: str
 ) -> None:
@@ -61,19 +93,20 @@ def write_labelling_page(
     frames: list[str], annotator: str, order: str, settings: LabellingSettings, output: Path
 ) -> None:
     """Write the page of one annotator. frames: the path of each below `frames/`, without its suffix, by time."""
-    shown = sequence(len(frames), annotator, order, settings)
-    page = {
-        "release": settings.release,
-        "annotator": annotator,
-        "frames": frames,
-        "sequence": [frame for frame, _ in shown],
-        "repeats": [position for position, (_, repeat) in enumerate(shown) if repeat],
-        "labels": [label.plain() for label in settings.labels],
-        "references": settings.references,
+    references = f" ({'; '.join(settings.references)})" if settings.references else ""
+    task = Task(
+        title=f"{annotator} labels {settings.release}",
+        kept=(settings.release, annotator),
+        file=annotator,
         # The export has the annotator's name, so that what divides a class must not take the place of the first table.
-        "folder": "labels/" if settings.of_class is None else "labels/divided/",
-    }
-    write_page("labelling", page, output)
+        folder="labels/" if settings.of_class is None else "labels/divided/",
+        labels=[label.plain() for label in settings.labels],
+        guide="Give each frame the label of the form that dominates it. If several do, give the first of them in the "
+        f"order of the buttons{references}. Judge by what you see in the frame. Look at its neighbours in time only if "
+        "you must: the page notes it.",
+        neighbours=True,
+    )
+    write_task(task, frames, sequence(len(frames), annotator, order, settings), output)
 
 
 def sequence(frames: int, annotator: str, order: str, settings: LabellingSettings) -> list[Shown]:

@@ -4,14 +4,14 @@ import logging
 import os
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from norrsken import schemas, stages, tables
-from norrsken.calendar import night_of
+from norrsken.calendar import frame_time, night_of
 from norrsken.config.jobs import LabelSettings
 from norrsken.config.site import FrameSource
 from norrsken.dataset.selections import Selections, read_selections
@@ -262,9 +262,7 @@ def frames_by_night(lines: Mapping[str, str], settings: LabelSettings) -> tuple[
     outside, problems = 0, []
     for frame, line in lines.items():
         try:
-            if not frame.startswith(settings.station):
-                raise ValueError
-            time = datetime.strptime(frame.removeprefix(settings.station), "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+            time = frame_time(frame, settings.station)
         except ValueError:
             problems.append(
                 f"{line}: {frame!r} is not a frame id of this archive, such as {settings.station}20150112T183000"

@@ -1,4 +1,4 @@
-// Labelling frames one by one. PAGE: the frames by time, the order of this annotator in it, and the labels.
+// Labelling frames one by one. PAGE: the task, the frames by time, and the order of this annotator in it.
 //
 // A decision is kept under its frame, so that it holds when the page is made anew with more frames:
 // { frame, label, order, session, seconds, repeat, context, time }. order counts the frames as they were shown. What was
@@ -7,8 +7,8 @@
 const AHEAD = 8; // frames that are loaded before they are needed
 const total = PAGE.sequence.length;
 const repeats = new Set(PAGE.repeats);
-const kept = await Kept.open("labels", PAGE.release, PAGE.annotator);
-const skipped = await Kept.open("skipped", PAGE.release, PAGE.annotator);
+const kept = await Kept.open("labels", ...PAGE.kept);
+const skipped = await Kept.open("skipped", ...PAGE.kept);
 const loaded = new Map();
 
 const path = (frame) => `frames/${PAGE.frames[frame]}.png`;
@@ -141,7 +141,7 @@ const actions = {
   ArrowLeft: () => !paused && place > 0 && show(place - 1),
   ArrowRight: () => !paused && place < total && kept.get(keys[place]) && show(place + 1),
   s: skip,
-  c: context,
+  ...(PAGE.neighbours && { c: context }),
   p: () => pause(!paused),
   "?": () => byId("help").showModal(),
 };
@@ -168,7 +168,7 @@ const COLUMNS = ["frame_id", "label", "order", "session", "seconds", "repeat", "
 
 byId("export").addEventListener("click", () => {
   const rows = [...kept.values.values()].sort((a, b) => a.order - b.order);
-  download(`${PAGE.annotator}.csv`, COLUMNS, rows.map((given) => [given.frame, ...COLUMNS.slice(1).map((column) => given[column])]));
+  download(`${PAGE.file}.csv`, COLUMNS, rows.map((given) => [given.frame, ...COLUMNS.slice(1).map((column) => given[column])]));
 });
 
 /** Why a row cannot be used, or null. Adds it to `found`. */

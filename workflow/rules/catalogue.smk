@@ -31,10 +31,17 @@ rule calibrate_classifier:
 
 
 rule choose_condition:
-    """Choose how cloud is told from clear sky: by the simulated weather, or by the release's rejected frames."""
+    """Choose how the sky's condition is told: as in simulated weather, or as people labelled it here."""
     input:
         labelled=paths.LABELLED,
         dataset=paths.DATASET,
+        # The site's table of conditions, and the night tables of its frames: other months do not choose anew.
+        table=[plan.config.conditions.table] if plan.config.conditions.table else [],
+        months=[
+            paths.NIGHTS.format(month=month)
+            for months in plan.survey.labelled_conditions.values()
+            for month in months
+        ],
     output:
         paths.CONDITION,
     log:
@@ -51,6 +58,7 @@ rule choose_condition:
         runtime=more_each_time(20),
     params:
         split=plan.catalogue_split,
+        settings=plan.config.condition_labels().plain(),
         version=stages.CATALOGUE,
     script:
         "../scripts/choose_condition.py"

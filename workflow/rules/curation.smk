@@ -1,4 +1,4 @@
-"""The pages on which people choose times, label frames and settle disagreements."""
+"""The pages on which people choose times, label frames and the sky's condition, and settle disagreements."""
 
 
 rule write_keogram_page:
@@ -25,6 +25,31 @@ rule write_keogram_page:
         version=stages.CURATION,
     script:
         "../scripts/write_keogram_page.py"
+
+
+rule write_condition_page:
+    """Write the page on which the condition of the sky is labelled, in a sample of the archive's kept frames."""
+    input:
+        months=plan.all_months(paths.NIGHTS),
+        # Its frames stay on the page; there is no table before the page is used.
+        table=list(plan.survey.labelled_conditions),
+    output:
+        directory(paths.CONDITION_PAGE),
+    log:
+        "results/logs/write_condition_page/all.log",
+    benchmark:
+        "results/benchmarks/write_condition_page/all.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(2000),
+        runtime=more_each_time(60),
+    params:
+        settings=plan.config.condition_page_settings().plain(),
+        version=stages.CURATION,
+    script:
+        "../scripts/write_condition_page.py"
 
 
 if not plan.sources:

@@ -1,6 +1,7 @@
-"""Rule choose_condition: see `norrsken.classify.condition`."""
+"""Rule choose_condition: see `norrsken.classify.choose`."""
 
-from norrsken.classify.condition import choose_condition
+from norrsken.classify.choose import choose_condition
+from norrsken.config.jobs import LabelSettings
 from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):
@@ -8,5 +9,8 @@ with log_to(snakemake.log[0]):
         labelled=snakemake.input.labelled,
         dataset=snakemake.input.dataset,
         split=snakemake.params.split,
+        table=next(iter(snakemake.input.table), None),
+        months=snakemake.input.months,
+        settings=LabelSettings.model_validate(snakemake.params.settings),
         output=snakemake.output[0],
     )
