@@ -13,6 +13,7 @@ BENCHMARKS = "results/benchmarks"
 KEOGRAM_PAGE = "results/curation/keograms.html"
 
 RELEASE = "results/{release}"
+SAMPLE = "results/{release}/sample.parquet"
 LABELLING = "results/{release}/labelling"
 LABELLED = "results/{release}/labelled.parquet"
 DISAGREEMENTS = "results/{release}/disagreements"
