@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import CONFIG, PAPER, Project, jobs, write_evening
 from numpy.typing import NDArray
@@ -30,6 +32,7 @@ from norrsken.dataset.sample import Drawn, SampleTableError, read_drawn, weights
 from norrsken.dataset.splits import DatasetError, divide, split_dataset
 from norrsken.nights.ingest import ingest_month
 from norrsken.paper import CLASSES
+from norrsken.report.page import write_report
 from norrsken.report.tables import table1
 
 CONFIGURATION = Config.model_validate(CONFIG)
@@ -309,6 +312,32 @@ def test_shares_weigh_each_frame_by_one_over_its_probability() -> None:
     assert agreed["agreement"] == pytest.approx(22 / 24)
     chance = (20 * 22 + 4 * 2) / 24**2
     assert agreed["kappa"] == pytest.approx((22 / 24 - chance) / (1 - chance))
+
+
+def test_the_report_says_that_shares_are_weighed(project: Project) -> None:
+    release, report = project.path("results/small"), project.path("results/small/report")
+    labelled = pq.read_table(release / "labelled.parquet")
+    columns = {"probability": pa.array([0.5] * len(labelled)), "part": pa.array(["balanced"] * len(labelled))}
+    for name, column in columns.items():
+        labelled = labelled.append_column(name, column)
+    pq.write_table(labelled, project.path("labelled.parquet"))
+    shown = ("table1", "table2", "agreement", "consistency", "course", "resources")
+    write_report(
+        str(project.path("labelled.parquet")),
+        str(release / "dataset.parquet"),
+        {name: str(report / f"{name}.csv") for name in shown},
+        {name: str(report / f"figures/{name}.png") for name in ("annotators", "course")},
+        [],
+        [],
+        str(report / "summary.json"),
+        None,
+        CONFIGURATION.report_settings("small"),
+        str(project.path("index.html")),
+    )
+    text = project.path("index.html").read_text()
+    assert "The shares (%) weigh each frame by one over its probability" in text
+    assert "the scores hold for that sample, not for the archive" in text
+    assert "weigh each frame" not in (report / "index.html").read_text()
 
 
 # The configuration and the workflow
