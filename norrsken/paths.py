@@ -14,6 +14,7 @@ KEOGRAM_PAGE = "results/curation/keograms.html"
 CONDITION_PAGE = "results/curation/conditions"
 
 RELEASE = "results/{release}"
+SAMPLE = "results/{release}/sample.parquet"
 LABELLING = "results/{release}/labelling"
 LABELLED = "results/{release}/labelled.parquet"
 DISAGREEMENTS = "results/{release}/disagreements"

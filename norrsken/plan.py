@@ -14,7 +14,7 @@ from norrsken.config.base import ConfigError
 from norrsken.config.config import Config
 from norrsken.config.label_set import LabelSet
 from norrsken.config.models import SOURCES, Features, Model
-from norrsken.config.releases import ArchiveRelease, Catalogue, ClassFrames, Release
+from norrsken.config.releases import ArchiveRelease, Catalogue, ClassFrames, Release, draws_sample, sample_warnings
 from norrsken.contents import FIGURES, OCCURRENCE
 from norrsken.nights.names import cameras_between
 from norrsken.survey import Survey, look
@@ -47,7 +47,7 @@ class Plan:
             )
         exchanged = self.config.site.looks_exchanged
         found = [*self.survey.warnings, *filter(None, (exchanged, self.survey.without_images, unmapped))]
-        return [*empty, *found, *self._colour_warnings()]
+        return [*empty, *found, *sample_warnings(self.release), *self._colour_warnings()]
 
     def _colour_warnings(self) -> list[str]:
         """What is wrong with the colours of a label set of one's own. Only then is the library for it imported."""
@@ -124,6 +124,11 @@ class Plan:
     @property
     def _divided_class(self) -> ClassFrames | None:
         return self.release.labelling.of if isinstance(self.release, ArchiveRelease) else None
+
+    @property
+    def sample(self) -> list[str]:
+        """The table of the balanced sample that the labelling pages offer: one or none."""
+        return [paths.SAMPLE.format(release=self.name)] if draws_sample(self.release) else []
 
     @property
     def selections(self) -> list[str]:
@@ -314,7 +319,7 @@ class Plan:
             return [*self.all_months(paths.NIGHTS), paths.CONDITION_PAGE] if self.months else []
         if stage == "labelling":
             months = [] if self.divides else self.release_months
-            return [*months, paths.LABELLING.format(release=self.name)]
+            return [*months, *self.sample, paths.LABELLING.format(release=self.name)]
         if stage == "catalogue":
             return self._catalogue()
         models = list(self.config.models) if model is None else [model]

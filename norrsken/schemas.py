@@ -54,6 +54,19 @@ NIGHT_TABLE = pa.schema(
 )
 
 
+#: How a frame of a balanced sample was drawn: evenly over the classes, to train on; or by time, in a night to test on.
+SAMPLE_PARTS = BALANCED, BY_TIME = ("balanced", "time")
+
+_PROBABILITY = field("probability", pa.float64(), "of being drawn, from above 0 to 1")
+_PART = field("part", pa.string(), "balanced: even over the classes of the general classifier; time: of a test night")
+
+#: Schema of `sample.parquet`: the frames that were drawn to be labelled, by time.
+SAMPLE_TABLE = pa.schema([FRAME_ID, TIME, NIGHT, _PROBABILITY, _PART])
+
+#: What `labelled.parquet` and `dataset.parquet` say of a balanced sample, where there is one.
+DRAWN = [one.with_nullable(True) for one in (_PROBABILITY, _PART)]
+
+
 def annotator_fields(name: str) -> list[pa.Field]:
     """What `labelled.parquet` says of an annotator's labels: the attributes of `dataset.labels.Given`."""
     kinds = {
@@ -72,10 +85,11 @@ def verdicts(exclusions: Iterable[str]) -> tuple[str, ...]:
     return ("agreed", "adjudicated", *exclusions, "disagreement", "incomplete")
 
 
-def labelled_table(annotators: Iterable[str], exclusions: Iterable[str] = ()) -> pa.Schema:
+def labelled_table(annotators: Iterable[str], exclusions: Iterable[str] = (), drawn: bool = False) -> pa.Schema:
     """Schema of `labelled.parquet`: every labelled frame of a release; the file that a frozen release keeps.
 
-    exclusions: as in `verdicts`; a table can be read without them.
+    exclusions: as in `verdicts`; a table can be read without them. drawn: whether frames are of a balanced sample; only
+    then the table has the columns `DRAWN`.
     """
     return pa.schema(
         [
@@ -85,6 +99,7 @@ def labelled_table(annotators: Iterable[str], exclusions: Iterable[str] = ()) ->
             *(one for annotator in annotators for one in annotator_fields(annotator)),
             field("verdict", pa.string(), "what the annotators say together: " + ", ".join(verdicts(exclusions))),
             field("label", pa.string(), "the class agreed upon or adjudicated; null elsewhere", nullable=True),
+            *(DRAWN if drawn else []),
             field("image", IMAGE, "the processed frame"),
         ]
     )
@@ -104,10 +119,11 @@ PUBLISHED_TABLE = pa.schema(
 )
 
 
-def dataset_table(splits: Iterable[str], classes: Sequence[str] = ()) -> pa.Schema:
+def dataset_table(splits: Iterable[str], classes: Sequence[str] = (), drawn: bool = False) -> pa.Schema:
     """Schema of `dataset.parquet`: the clean frames, a column for each split. Published frames may have no times.
 
-    classes: those of the data set, which `label_names` tells; a table can be read without them.
+    classes: those of the data set, which `label_names` tells; a table can be read without them. drawn: as in
+    `labelled_table`.
     """
     return pa.schema(
         [
@@ -115,6 +131,7 @@ def dataset_table(splits: Iterable[str], classes: Sequence[str] = ()) -> pa.Sche
             TIME.with_nullable(True),
             NIGHT.with_nullable(True),
             field("label", pa.string(), f"one of the {in_words(len(classes))} classes"),
+            *(DRAWN if drawn else []),
             field("image", IMAGE, "the processed frame"),
             *(field(f"split_{split}", pa.string(), "train or test") for split in splits),
         ]
@@ -207,7 +224,9 @@ def markdown(more: Mapping[str, pa.Schema]) -> str:
     names = read_label_set(DEFAULT).names
     schemas = {
         "results/nights/{month}/{night}.parquet": NIGHT_TABLE,
+        "results/{release}/sample.parquet of a balanced sample": SAMPLE_TABLE,
         "results/{release}/labelled.parquet": labelled_table(["{annotator}"], names.exclusions),
+        "results/{release}/labelled.parquet, …/dataset.parquet of a balanced sample, more columns": pa.schema(DRAWN),
         "results/{release}/labelled.parquet of a published data set": PUBLISHED_TABLE,
         "results/{release}/dataset.parquet": dataset_table(["{split}"], names.classes),
         "results/{release}/features/{features}.parquet": FEATURES_TABLE,

@@ -11,9 +11,11 @@ import pytest
 from conftest import CHROMIUM, CONFIG, PAPER, Project
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-from norrsken import tables
+from norrsken import schemas, tables
 from norrsken.config.config import Config
 from norrsken.curation.keograms import write_keogram_page
+from norrsken.curation.labelling import write_labelling_pages
+from norrsken.dataset.sample import read_drawn
 from norrsken.dataset.selections import read_selections
 from norrsken.paper import CLASSES
 
@@ -272,6 +274,37 @@ def test_twenty_frames_by_keyboard_with_a_crash_in_the_middle(
     assert {shown(page)} <= {rows[1]["frame_id"], rows[2]["frame_id"]}
     assert len(exported(page, tmp_path / "carla.csv")) == len(rows) - 2
     carla.close()
+
+
+def test_the_export_of_a_sample_says_how_each_frame_was_drawn(
+    project: Project, person: Callable[[str], Person], tmp_path: Path
+) -> None:
+    kept = tables.read(project.path("results/nights/2015-01/2015-01-15.parquet"), schemas.NIGHT_TABLE).slice(0, 6)
+    how = {"probability": [0.5, 0.125, 1.0] * 2, "part": ["time", "balanced"] * 3}
+    sample = kept.select(["frame_id", "time", "night"])
+    for name, values in how.items():
+        sample = sample.append_column(name, [values])
+    tables.write(tmp_path / "sample.parquet", sample, schemas.SAMPLE_TABLE, {})
+    settings = Config.model_validate(CONFIG).labelling_settings("small")
+    months, pages = [str(project.path("results/nights/2015-01"))], project.path("pages")
+    write_labelling_pages(months, None, None, settings, str(pages), str(tmp_path / "sample.parquet"))
+    anna = person("anna")
+    page = anna.open(pages / "anna.html")
+    while page.locator("#frame").is_visible():
+        assert "balanced" not in page.inner_text("body")
+        page.keyboard.press("3")
+    rows = exported(page, tmp_path / "anna.csv")
+    expected = dict(zip(sample["frame_id"].to_pylist(), zip(*how.values(), strict=True), strict=True))
+    assert {row["frame_id"]: (float(row["probability"]), row["part"]) for row in rows} == expected
+    assert read_drawn([str(tmp_path / "anna.csv")]) == expected
+
+    # A frame that a new draw leaves out keeps its label, and stands for nothing.
+    tables.write(tmp_path / "sample.parquet", sample.slice(1), schemas.SAMPLE_TABLE, {})
+    write_labelling_pages(months, None, None, settings, str(pages), str(tmp_path / "sample.parquet"))
+    rows = exported(anna.open(pages / "anna.html"), tmp_path / "anna.csv")
+    assert (rows[0]["label"], rows[0]["probability"], rows[0]["part"]) == ("arcs", "", "")
+    assert len(read_drawn([str(tmp_path / "anna.csv")])) == 5
+    anna.close()
 
 
 def test_two_annotators_come_to_table_1_and_settle_what_they_disagree_on(

@@ -26,6 +26,7 @@ from norrsken.config.jobs import (
     PublishedSettings,
     ReportSettings,
     RunSettings,
+    SampleSettings,
 )
 from norrsken.config.label_set import DEFAULT, LabelNames, LabelSet, read_label_set
 from norrsken.config.models import Features, Model
@@ -39,6 +40,9 @@ from norrsken.errors import quoted
 #: Names that no release and no split can have, because other folders of `results/` and of a release have them.
 RESERVED_RELEASES = {"nights", "keograms", "logs", "benchmarks", "curation"}
 RESERVED_SPLITS = {"features", "report", "catalogue", "labelling", "disagreements"}
+
+#: The share of test nights in a balanced sample of a release that has no split by night.
+SAMPLE_TEST_SHARE = 0.2
 
 
 class Config(Observatory):
@@ -185,7 +189,21 @@ class Config(Observatory):
             labels=[label for label in label_set.classes if label.name in into] + label_set.exclusions,
             references=label_set.references,
             of_class=None if of is None else of.label,
-            **chosen.labelling.model_dump(exclude={"orders", "of"}),
+            **chosen.labelling.model_dump(exclude={"orders", "of", "sample", "frames"}),
+        )
+
+    def sample_settings(self, release: str) -> SampleSettings:
+        """The settings of a release's balanced sample; raises `ConfigError` where the release draws none."""
+        chosen = self._of_archive(release)
+        if chosen.labelling.frames is None:
+            raise ConfigError(f"releases.{release}.labelling.sample is all: no sample is drawn")
+        shares = [split.test_share for split in chosen.splits.values() if split.method == "night"]
+        return SampleSettings(
+            longitude=self.site.longitude,
+            years=sorted(chosen.years),
+            frames=chosen.labelling.frames,
+            test_share=next(iter(shares), SAMPLE_TEST_SHARE),
+            seed=chosen.labelling.seed,
         )
 
     def label_settings(self, release: str) -> LabelSettings:

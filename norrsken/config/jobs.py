@@ -65,6 +65,19 @@ class LabellingSettings(Settings):
     of_class: str | None
 
 
+class SampleSettings(Settings):
+    """What shapes a balanced sample of a release's frames; `Config.sample_settings` gathers it.
+
+    frames: how many are drawn. test_share: the share of the nights that are sampled by time, and of the frames drawn.
+    """
+
+    longitude: float
+    years: list[int]
+    frames: int
+    test_share: float
+    seed: int
+
+
 class LabelSettings(Settings):
     """What shapes the labelled frames of a release; `Config.label_settings` gathers it.
 

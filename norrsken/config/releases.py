@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from norrsken.config.base import Name, Settings
+from norrsken.config.base import Name, Settings, is_none
 from norrsken.config.frames_release import FramesRelease
 from norrsken.config.label_set import DEFAULT, LabelName
 from norrsken.config.splits import Split
@@ -16,6 +16,9 @@ from norrsken.paper import CLASSES
 SOURCES = "Where its frames come from: the archive, a published data set, or pictures with a table"
 
 Order = Literal["time", "random"]
+
+#: The most frames of a balanced sample: no page holds more.
+MOST_DRAWN = 50_000
 
 
 class ClassFrames(Settings):
@@ -31,6 +34,19 @@ class ClassFrames(Settings):
 class Labelling(Settings):
     """The pages on which the annotators of a release label its frames."""
 
+    sample: Literal["all", "balanced"] = Field(
+        default="all",
+        exclude_if=lambda sample: sample == "all",
+        description="all: all chosen frames, or every n-th, are offered; balanced: a sample that is even over the "
+        "classes which the general classifier sees, with test nights that are sampled by time",
+    )
+    frames: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_DRAWN,
+        exclude_if=is_none,
+        description="How many frames a balanced sample has; null: there is no such sample",
+    )
     orders: dict[Name, Order] = Field(
         default={},
         description="The order in which an annotator sees the frames; where none is given, the first sees them by "
@@ -38,10 +54,33 @@ class Labelling(Settings):
     )
     every: int = Field(default=1, ge=1, description="Only every n-th of the chosen frames is offered")
     repeats: float = Field(default=0.03, ge=0, le=0.5, description="Share of frames that are shown again, unannounced")
-    seed: int = Field(default=0, ge=0, description="Seed of the orders")
+    seed: int = Field(default=0, ge=0, description="Seed of the orders and of the sample")
     of: ClassFrames | None = Field(
         default=None, description="Only the frames of one class of another release are offered; null: all are"
     )
+
+    @model_validator(mode="after")
+    def _sample_fits(self) -> Self:
+        if self.sample == "all":
+            if self.frames is not None:
+                raise ValueError(
+                    f"frames is {self.frames}, but sample is all; frames is the size of a sample: write sample: "
+                    "balanced, or take frames out"
+                )
+            return self
+        if self.frames is None:
+            raise ValueError("sample is balanced, but frames is missing; write how many frames the sample shall have")
+        if self.every != 1:
+            raise ValueError(
+                f"sample is balanced, but every is {self.every}; frames alone says how large the sample is: take every "
+                "out"
+            )
+        if self.of is not None:
+            raise ValueError(
+                f"sample is balanced, but of offers the frames of the class {self.of.label!r}; a sample is drawn of "
+                "the archive: take one of the two out"
+            )
+        return self
 
 
 class EventSettings(Settings):
@@ -222,3 +261,18 @@ Release = Annotated[
     | Annotated[FramesRelease, Tag("frames")],
     Discriminator(_source),
 ]
+
+
+def draws_sample(release: Release) -> bool:
+    """Whether a balanced sample of the release's frames is drawn to be labelled."""
+    return isinstance(release, ArchiveRelease) and release.labelling.sample == "balanced"
+
+
+def sample_warnings(release: Release) -> list[str]:
+    """A sentence for each split whose scores would not hold for the archive, since a balanced sample is labelled."""
+    return [
+        f"The split {name} is not by night, so that its test frames are of the balanced sample: its scores hold for "
+        "that sample, not for the archive."
+        for name, split in release.splits.items()
+        if draws_sample(release) and split.method != "night"
+    ]

@@ -56,43 +56,71 @@ class Task(NamedTuple):
     neighbours: bool
 
 
-def write_task(task: Task, frames: Sequence[str], shown: Iterable[Shown], output: Path) -> None:
-    """Write the page of a task. frames: the path of each below `frames/`, without its suffix, by time."""
+def write_task(
+    task: Task,
+    frames: Sequence[str],
+    shown: Iterable[Shown],
+    output: Path,
+    drawn: Mapping[str, tuple[float, str]] | None = None,
+) -> None:
+    """Write the page of a task. frames: the path of each below `frames/`, without its suffix, by time.
+
+    drawn: see `write_labelling_page`.
+    """
     order = list(shown)
-    page = {
+    page: dict[str, Any] = {
         **task._asdict(),
         "frames": frames,
         "sequence": [frame for frame, _ in order],
         "repeats": [position for position, (_, repeat) in enumerate(order) if repeat],
     }
+    if drawn is not None:
+        page["drawn"] = drawn
     write_page("labelling", page, output)
 
 
 def write_labelling_pages(
-    months: Iterable[str], selections: str | None, earlier: str | None, settings: LabellingSettings, output: str
+    months: Iterable[str],
+    selections: str | None,
+    earlier: str | None,
+    settings: LabellingSettings,
+    output: str,
+    sample: str | None = None,
 ) -> None:
     """Write a page for each annotator and, for all, the frames as PNG.
 
     months: directories of the night tables. selections: the table of chosen times; None: all kept frames. earlier: the
     `labelled.parquet` of another release, of which the frames of the class `settings.of_class` are offered, to divide
-    it; None: those of the months are. Raises `LabellingError` where no frame was kept and chosen, or more than a page
-    can hold.
+    it; None: those of the months are. sample: the `sample.parquet` whose frames alone are offered; None: all are.
+    Raises `LabellingError` where no frame was kept and chosen, or more than a page can hold.
     """
     chosen = None if selections is None else read_selections(selections, settings.longitude)
     with directory_written_aside(output) as folder:
-        offered = _kept(months, chosen, settings) if earlier is None else _of_class(earlier, settings)
+        if earlier is not None:
+            offered = _of_class(earlier, settings)
+        else:
+            offered = _kept(months, chosen, settings) if sample is None else _of_sample(months, sample)
+        drawn = None if sample is None else _drawn(sample)
         frames = list(_write_frames(offered, chosen, settings, folder / "frames"))
         if not frames:
             wanted = "was kept" if earlier is None else f"is {settings.of_class!r} in {earlier}"
             raise LabellingError(f"no frame of the release's years {wanted} and lies in the chosen times")
         for annotator, order in settings.orders.items():
-            write_labelling_page(frames, annotator, order, settings, folder / f"{annotator}.html")
+            write_labelling_page(frames, annotator, order, settings, folder / f"{annotator}.html", drawn)
 
 
 def write_labelling_page(
-    frames: list[str], annotator: str, order: str, settings: LabellingSettings, output: Path
+    frames: list[str],
+    annotator: str,
+    order: str,
+    settings: LabellingSettings,
+    output: Path,
+    drawn: Mapping[str, tuple[float, str]] | None = None,
 ) -> None:
-    """Write the page of one annotator. frames: the path of each below `frames/`, without its suffix, by time."""
+    """Write the page of one annotator. frames: the path of each below `frames/`, without its suffix, by time.
+
+    drawn: how each frame of a sample was drawn, by its id, for the exported table. The page does not show it.
+    """
     references = f" ({'; '.join(settings.references)})" if settings.references else ""
     task = Task(
         title=f"{annotator} labels {settings.release}",
@@ -106,7 +134,7 @@ def write_labelling_page(
         "you must: the page notes it.",
         neighbours=True,
     )
-    write_task(task, frames, sequence(len(frames), annotator, order, settings), output)
+    write_task(task, frames, sequence(len(frames), annotator, order, settings), output, drawn)
 
 
 def sequence(frames: int, annotator: str, order: str, settings: LabellingSettings) -> list[Shown]:
@@ -140,6 +168,25 @@ def _kept(months: Iterable[str], selections: Selections | None, settings: Labell
                 rows = file.read_row_group(group, columns)
                 kept = rows.filter(pc.equal(rows["status"].cast("string"), "kept"))
                 yield from _rows(kept, [date.fromisoformat(path.stem)] * len(kept), settings)
+
+
+def _of_sample(months: Iterable[str], sample: str) -> Iterator[Offered]:
+    """The frames of a sample, by time."""
+    drawn = tables.read(sample, schemas.SAMPLE_TABLE, ["frame_id", "time", "night"])
+    for path in tables.night_tables(months):
+        night = date.fromisoformat(path.stem)
+        of_night = drawn.filter(pc.equal(drawn["night"], night))
+        ids, times = of_night["frame_id"].to_pylist(), of_night["time"].to_pylist()
+        if ids:
+            for frame_id, time, image in zip(ids, times, tables.images_of(path, ids), strict=True):
+                yield Offered(frame_id, time, night, image)
+
+
+def _drawn(sample: str) -> dict[str, tuple[float, str]]:
+    """How each frame of a sample was drawn: its id → probability and part, as the page exports them."""
+    rows = tables.read(sample, schemas.SAMPLE_TABLE, ["frame_id", "probability", "part"])
+    ids, probabilities, parts = (column.to_pylist() for column in rows)
+    return dict(zip(ids, zip(probabilities, parts, strict=True), strict=True))
 
 
 def _of_class(labelled: str, settings: LabellingSettings) -> Iterator[Offered]:

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from norrsken.config.label_set import LabelNames
+from norrsken.dataset.sample import weights
 from norrsken.evaluation.bootstrap import interval, redrawn
 
 #: What is computed from two labels of the same frames: the columns of the tables of agreement.
@@ -21,7 +22,9 @@ def annotators(labelled: pd.DataFrame) -> list[str]:
 def agreement(labelled: pd.DataFrame, names: LabelNames) -> pd.DataFrame:
     """Cohen's kappa and the share of agreement of each pair of annotators.
 
-    labelled: `night` and the columns `label_{annotator}` of `labelled.parquet`. Columns that end in `_suitable` are
+    labelled: `night` and the columns `label_{annotator}` of `labelled.parquet`. Frames of a sample count by their
+    weights, except in the numbers of frames: the shares and kappa are those of the archive. Columns that end in
+    `_suitable` are
     over the frames to which both gave one of the classes (95 % agreement in the paper, section 2.2). Kappa is
     empty where it is not defined; `kappa_low` and `kappa_high` are its 95 % interval (bootstrap over nights, or over
     frames where their nights are not known).
@@ -32,7 +35,7 @@ def agreement(labelled: pd.DataFrame, names: LabelNames) -> pd.DataFrame:
         suitable = both[both.iloc[:, :2].isin(names.classes).all(axis=1)]
         row: dict[str, object] = {"annotator_a": a, "annotator_b": b}
         for suffix, pairs in (("", both), ("_suitable", suitable)):
-            measures = _compare(pairs.iloc[:, 0], pairs.iloc[:, 1], pairs["night"], names)
+            measures = _compare(pairs.iloc[:, 0], pairs.iloc[:, 1], pairs["night"], pairs["weight"], names)
             row |= {f"{name}{suffix}": value for name, value in measures.items()}
         rows.append(row)
     columns = [f"{name}{suffix}" for suffix in ("", "_suitable") for name in MEASURES]
@@ -49,13 +52,14 @@ def consistency(labelled: pd.DataFrame, names: LabelNames) -> pd.DataFrame:
         if f"repeat_{name}" in labelled:
             again = _with_both(labelled, f"label_{name}", f"repeat_{name}")
             if len(again):
-                rows.append({"annotator": name, **_compare(again.iloc[:, 0], again.iloc[:, 1], again["night"], names)})
+                measures = _compare(again.iloc[:, 0], again.iloc[:, 1], again["night"], again["weight"], names)
+                rows.append({"annotator": name, **measures})
     return pd.DataFrame(rows, columns=["annotator", *MEASURES])
 
 
 def _with_both(labelled: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
-    """Two columns of labels, and the night, of the frames that have both labels."""
-    return labelled[[first, second, "night"]].dropna(subset=[first, second])
+    """Two columns of labels, the night and the weight of the frames that have both labels."""
+    return labelled[[first, second, "night"]].assign(weight=weights(labelled)).dropna(subset=[first, second])
 
 
 def confusion(labelled: pd.DataFrame, a: str, b: str, names: LabelNames) -> NDArray[np.float64]:
@@ -90,19 +94,28 @@ def course(labelled: pd.DataFrame, names: LabelNames, parts: int = 10) -> pd.Dat
     return pd.DataFrame(rows, columns=["annotator", "by", "part", "frames", "seconds_median", *names.labels])
 
 
-def _compare(first: pd.Series, second: pd.Series, nights: pd.Series, names: LabelNames) -> dict[str, object]:
+def _compare(
+    first: pd.Series, second: pd.Series, nights: pd.Series, weight: pd.Series, names: LabelNames
+) -> dict[str, object]:
     """The values of `MEASURES` for two labels of the same frames."""
-    counts = _count(first, second, names, nights)
+    counts = _count(first, second, names, nights, weight)
     low, high = interval(_kappa(redrawn(counts))) if len(counts) > 1 else (np.nan, np.nan)
-    values = (len(first), (first == second).mean(), float(_kappa(counts.sum(axis=0))), low, high)
+    total = weight.sum()
+    agreed = weight[first == second].sum() / total if total else np.nan
+    values = (len(first), agreed, float(_kappa(counts.sum(axis=0))), low, high)
     return dict(zip(MEASURES, values, strict=True))
 
 
 def _count(
-    first: pd.Series, second: pd.Series, names: LabelNames, nights: pd.Series | None = None
+    first: pd.Series,
+    second: pd.Series,
+    names: LabelNames,
+    nights: pd.Series | None = None,
+    weight: pd.Series | None = None,
 ) -> NDArray[np.float64]:
     """Frames by two labels of each: (nights, n, n) in the labels' order, or (1, n, n) without nights.
 
+    weight: what each counts; None: one.
     A frame whose night is not known counts as a night of its own.
     """
     labels, number = names.labels, 1
@@ -113,7 +126,8 @@ def _count(
         number = len(known) + int(unknown.sum())
         units[unknown] = np.arange(len(known), number)
     counts = np.zeros((number, len(labels), len(labels)))
-    np.add.at(counts, (units, *(column.map(labels.index).to_numpy(np.int64) for column in (first, second))), 1)
+    codes = (column.map(labels.index).to_numpy(np.int64) for column in (first, second))
+    np.add.at(counts, (units, *codes), 1.0 if weight is None else weight.to_numpy())
     return counts
 
 

@@ -14,6 +14,7 @@ from norrsken import schemas, stages, tables
 from norrsken.calendar import frame_time, night_of
 from norrsken.config.jobs import LabelSettings
 from norrsken.config.site import FrameSource
+from norrsken.dataset.sample import Drawn, read_drawn
 from norrsken.dataset.selections import Selections, read_selections
 from norrsken.errors import NorrskenError, raise_listed
 from norrsken.files import csv_rows, to_json
@@ -158,7 +159,8 @@ def merge_labels(
     if gone:
         left_out["a label that is mapped to nothing"] = len(gone)
     chosen = None if selections is None else read_selections(selections, settings.longitude)
-    schema = schemas.labelled_table(labels, settings.names.exclusions)
+    drawn = read_drawn(label_paths)
+    schema = schemas.labelled_table(labels, settings.names.exclusions, drawn=bool(drawn))
     problems = []
     source = _frame_source(months, wanted)
     source |= source.model_copy(update={"replaced": sorted(cameras)})
@@ -171,9 +173,8 @@ def merge_labels(
             ]
             left_out.update(rejected.values())
             if kept is not None and not problems:
-                writer.write_table(
-                    _with_labels(kept, labels, settled, settings.names.exclusions).select(schema.names).cast(schema)
-                )
+                merged = _with_labels(kept, labels, settled, settings.names.exclusions)
+                writer.write_table(_with_drawn(merged, drawn).select(schema.names).cast(schema))
         raise_listed(problems, LabelError)
         writer.add_key_value_metadata({tables.LEFT_OUT_KEY: to_json(left_out)})
     for reason, count in left_out.items():
@@ -291,6 +292,16 @@ def _with_labels(
             kept = kept.append_column(field, pa.array([row and getattr(row, column) for row in rows], field.type))
     verdicts, classes = zip(*outcomes, strict=True)
     return kept.append_column("verdict", pa.array(verdicts)).append_column("label", pa.array(classes, pa.string()))
+
+
+def _with_drawn(merged: pa.Table, drawn: Mapping[str, Drawn]) -> pa.Table:
+    """The frames with how each was drawn, null where it was not."""
+    of_frames = [drawn.get(frame) for frame in merged["frame_id"].to_pylist()]
+    for field in schemas.DRAWN:
+        merged = merged.append_column(
+            field.name, pa.array([one and getattr(one, field.name) for one in of_frames], field.type)
+        )
+    return merged
 
 
 def frame_ids(table: pa.Table | None) -> set[str]:

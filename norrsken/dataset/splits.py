@@ -109,12 +109,20 @@ def split_dataset(labelled: str, splits: Mapping[str, Split], output: str) -> No
             )
             log.error("%s: %s", labelled, not_made[name])
             continue
+        if split.method in ("random", "stratified") and _drawn(clean, schemas.BALANCED).any():
+            log.warning(
+                "split %r (%s): its test frames are of a sample that is even over the classes, so that its scores hold "
+                "for that sample, not for the archive; a split by night tests on nights that were sampled by time",
+                name,
+                split.method,
+            )
         _warn_of_missing(np.array(clean["label"].to_pylist()), test, name, classes)
         made[f"split_{name}"] = pa.array(np.where(test, "test", "train"))
     if not made:
         raise DatasetError("\n".join(f"{labelled}: {reason}" for reason in not_made.values()))
     settings = {name: split.plain() for name, split in splits.items()}
-    schema = schemas.dataset_table([name for name in splits if name not in not_made], classes)
+    drawn = "probability" in clean.column_names
+    schema = schemas.dataset_table([name for name in splits if name not in not_made], classes, drawn)
     more = {
         tables.FRAMES_KEY: tables.frame_source(labelled).plain(),
         **tables.labels_metadata(names),
@@ -132,7 +140,8 @@ def _clean_frames(labelled: str) -> tuple[pa.Table, NDArray[np.bool_]]:
     """
     with tables.opened(labelled, schemas.labelled_table([]), ["frame_id", "verdict", "label", "night"]) as file:
         names = file.schema_arrow.names
-        columns = ["frame_id", "verdict", "label", "night", *(["part"] if "part" in names else [])]
+        more = [name for name in ("part", "probability") if name in names]
+        columns = ["frame_id", "verdict", "label", "night", *more]
         table = file.read(columns)
     rows = pc.is_in(table["verdict"], pa.array(["agreed", "adjudicated"]))
     clean = table.filter(rows)
@@ -149,8 +158,9 @@ def _with_splits(labelled: str, rows: NDArray[np.bool_], made: Mapping[str, pa.A
     read = done = 0
     columns = ["frame_id", "time", "night", "label", "image"]
     with tables.opened(labelled, schemas.labelled_table([]), columns) as file:
+        drawn = ["probability", "part"] if "probability" in file.schema_arrow.names else []
         for group in range(file.num_row_groups):
-            frames = file.read_row_group(group, columns)
+            frames = file.read_row_group(group, [*columns, *drawn])
             clean = frames.filter(pa.array(rows[read : read + len(frames)]))
             for name, parts in made.items():
                 clean = clean.append_column(name, parts.slice(done, len(clean)))
@@ -169,13 +179,33 @@ def _divided(clean: pa.Table, split: Split, classes: Sequence[str]) -> NDArray[n
         _refuse_some(frames, np.array([part is None for part in parts]), "that are said to be neither train nor test")
         test: NDArray[np.bool_] = np.array(parts) == "test"
     else:
-        test = divide(np.array(clean["label"].to_pylist()), nights, split, classes)
+        test = divide(np.array(clean["label"].to_pylist()), nights, split, classes, _nights_by_time(clean, nights))
     if test.all() or not test.any():
         found = np.unique(nights)
         of = f"are all of the night {found[0]}" if split.method == "night" and len(found) == 1 else "were divided"
         side = "test" if test.any() else "train"
         raise DatasetError(f"the {len(test)} clean frames {of}, and all fell to {side}; both parts need some frames")
     return test
+
+
+def _drawn(clean: pa.Table, part: str) -> NDArray[np.bool_]:
+    """Which frames were drawn for a part of a balanced sample: (n,)."""
+    if "probability" not in clean.column_names:
+        return np.zeros(len(clean), bool)
+    drawn: NDArray[np.bool_] = np.array(clean["part"].to_pylist(), dtype=object) == part
+    return drawn
+
+
+def _nights_by_time(clean: pa.Table, nights: NDArray[np.datetime64]) -> NDArray[np.datetime64] | None:
+    """The nights of a balanced sample that were sampled by time; None where there is no such sample.
+
+    nights: of the frames, (n,). A night of which any frame was drawn evenly over the classes is none of them.
+    """
+    balanced, by_time = (_drawn(clean, part) for part in schemas.SAMPLE_PARTS)
+    if not (balanced.any() or by_time.any()):
+        return None
+    found: NDArray[np.datetime64] = np.setdiff1d(nights[by_time], nights[balanced])
+    return found
 
 
 def _refuse_some(frames: Sequence[str], which: NDArray[np.bool_], why: str) -> None:
@@ -196,9 +226,16 @@ def _warn_of_missing(labels: NDArray[np.str_], test: NDArray[np.bool_], name: st
 
 
 def divide(
-    labels: NDArray[np.str_], nights: NDArray[np.datetime64], split: Split, classes: Iterable[str]
+    labels: NDArray[np.str_],
+    nights: NDArray[np.datetime64],
+    split: Split,
+    classes: Iterable[str],
+    by_time: NDArray[np.datetime64] | None = None,
 ) -> NDArray[np.bool_]:
-    """Which frames are for the test: (n,) bool, the same for the same seed. labels, nights: (n,)."""
+    """Which frames are for the test: (n,) bool, the same for the same seed. labels, nights: (n,).
+
+    by_time: the nights that a split by night may take for the test; None: any.
+    """
     random = np.random.default_rng(split.seed)
     test = np.zeros(len(labels), bool)
     match split.method:
@@ -207,7 +244,7 @@ def divide(
         case "stratified":
             test = drawn_by_class(labels, classes, split.test_share, random)
         case "night":
-            test = np.isin(nights, _test_nights(labels, nights, split, random))
+            test = np.isin(nights, _test_nights(labels, nights, split, random, by_time))
     return test
 
 
@@ -223,19 +260,35 @@ def drawn_by_class(
 
 
 def _test_nights(
-    labels: NDArray[np.str_], nights: NDArray[np.datetime64], split: Split, random: np.random.Generator
+    labels: NDArray[np.str_],
+    nights: NDArray[np.datetime64],
+    split: Split,
+    random: np.random.Generator,
+    by_time: NDArray[np.datetime64] | None,
 ) -> NDArray[np.datetime64]:
-    """Whole nights for the test that hold about the asked share of every class: the best of many random draws."""
+    """Whole nights for the test that hold about the asked share of every class: the best of many random draws.
+
+    Where only the nights `by_time` may be taken, they hold about the asked share of all frames, and of the classes as
+    much as these nights have; if together they hold less, all of them are for the test. Raises `DatasetError` where
+    there is none.
+    """
     names, counts = _count_by_night(labels, nights)
-    goal = split.test_share * counts.sum(axis=0)
+    (able,) = np.nonzero(np.ones(len(names), bool) if by_time is None else np.isin(names, by_time))
+    if len(able) == 0:
+        raise DatasetError("of the nights that were sampled by time none has a clean frame, so that none can be a test")
+    names, of_able = names[able], counts[able]
+    held_by_able = of_able.sum(axis=0)
+    share = split.test_share if by_time is None else min(split.test_share * counts.sum() / of_able.sum(), 1.0)
+    goal = share * held_by_able
+    # At least one night stays on either side.
+    most = min(len(able), max(len(counts) - 1, 1))
     best, best_error = names[:1], np.inf
     for _ in range(NIGHT_DRAWS):
         order = random.permutation(len(names))
-        held = counts[order].cumsum(axis=0)
-        # The test gets the number of nights whose frames come nearest to the share asked for; at least one night stays
-        # on either side.
-        size = int(np.abs(held.sum(axis=1)[: max(len(names) - 1, 1)] - goal.sum()).argmin()) + 1
-        error = float((np.abs(held[size - 1] - goal) / counts.sum(axis=0)).sum())
+        held = of_able[order].cumsum(axis=0)
+        # The test gets the number of nights whose frames come nearest to the share asked for.
+        size = int(np.abs(held.sum(axis=1)[:most] - goal.sum()).argmin()) + 1
+        error = float((np.abs(held[size - 1] - goal) / np.maximum(held_by_able, 1)).sum())
         if error < best_error:
             best, best_error = names[order[:size]], error
     return best

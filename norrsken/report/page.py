@@ -56,6 +56,7 @@ def write_report(
         "confusions": [_figure(path, scores) for path in confusions],
         "left_out": tables.left_out(labelled),
         "adjudicated": int((tables.read_without_images(labelled)["verdict"] == "adjudicated").sum()),
+        "sampled": "probability" in tables.read_without_images(labelled),
         "drifted": [] if sources is None else _drift(labelled, sources),
         "score_names": SCORE_NAMES,
         "folder": Path(output).parent.as_posix(),

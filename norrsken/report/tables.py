@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from norrsken.config.label_set import LabelNames, LabelSet
+from norrsken.dataset.sample import weights
 from norrsken.evaluation.scores import SCORE_NAMES, notes
 from norrsken.files import written_aside
 from norrsken.paper import PAPER_LABELS, PAPER_TABLE2, PAPER_YEARS, model_title, not_the_papers
@@ -76,10 +77,16 @@ def table1(labelled: pd.DataFrame, dataset: pd.DataFrame, years: Sequence[int], 
     """The counts of the paper's Table 1: by UTC year (its left half) and by label with train and test (its right half).
 
     labelled: `time`, `verdict`, `label`; dataset: `label`, the `split_{split}` columns. years: empty where the frames'
-    times are not known. The paper's numbers stand beside where the labels are the paper's.
+    times are not known. The paper's numbers stand beside where the labels are the paper's. `percent` is the share of
+    the frames; where they are a sample, it is the share of the archive that they stand for.
     """
-    outcome = labelled["label"].fillna(labelled["verdict"])
-    by_year, by_label = labelled["time"].dt.year.value_counts(), outcome.value_counts()
+    outcome, year_of, weight = (
+        labelled["label"].fillna(labelled["verdict"]),
+        labelled["time"].dt.year,
+        weights(labelled),
+    )
+    by_year, by_label = year_of.value_counts(), outcome.value_counts()
+    shares = {"year": weight.groupby(year_of).sum(), "label": weight.groupby(outcome).sum()}
     splits = [name for name in map(str, dataset) if name.startswith("split_")]
     rows: list[dict[str, object]] = [
         {"part": "year", "name": year, "images": by_year.get(year, 0), "paper_images": PAPER_YEARS.get(year)}
@@ -102,7 +109,12 @@ def table1(labelled: pd.DataFrame, dataset: pd.DataFrame, years: Sequence[int], 
     train, test, images = (sum(filter(None, column)) for column in zip(*PAPER_LABELS.values(), strict=True))
     rows.append(total | {"paper_train": train, "paper_test": test, "paper_images": images})
     table = pd.DataFrame(rows)
-    table["percent"] = (100 * table["images"] / max(len(labelled), 1)).round(2)
+    total_weight = weight.sum()
+    held = [
+        total_weight if name == "total" else shares[part].get(name, 0.0)
+        for part, name in zip(table["part"], table["name"], strict=True)
+    ]
+    table["percent"] = (100 * np.array(held, np.float64) / max(total_weight, 1)).round(2)
     counts = [f"{part}_{name.removeprefix('split_')}" for name in splits for part in ("train", "test")]
     compared = ["paper_train", "paper_test", "paper_images"] if label_set.is_papers else []
     ordered = ["part", "name", *counts, "images", "percent", *compared]

@@ -2,7 +2,8 @@
 //
 // A decision is kept under its frame, so that it holds when the page is made anew with more frames:
 // { frame, label, order, session, seconds, repeat, context, time }. order counts the frames as they were shown. What was
-// skipped comes again when all others are done.
+// skipped comes again when all others are done. Of a sample PAGE.drawn has how each frame was drawn. It is only exported:
+// what makes a frame likely to be drawn would tell what a classifier thinks of it.
 
 const AHEAD = 8; // frames that are loaded before they are needed
 const total = PAGE.sequence.length;
@@ -166,9 +167,13 @@ byId("help-button").addEventListener("click", actions["?"]);
 const offered = new Set(PAGE.frames.map((_, frame) => id(frame)));
 const COLUMNS = ["frame_id", "label", "order", "session", "seconds", "repeat", "context", "time"];
 
+/** How a frame was drawn; nothing of one that is not in the sample any more. */
+const drawn = (frame) => (PAGE.drawn ? (PAGE.drawn[frame] ?? ["", ""]) : []);
+
 byId("export").addEventListener("click", () => {
   const rows = [...kept.values.values()].sort((a, b) => a.order - b.order);
-  download(`${PAGE.file}.csv`, COLUMNS, rows.map((given) => [given.frame, ...COLUMNS.slice(1).map((column) => given[column])]));
+  const header = PAGE.drawn ? [...COLUMNS, "probability", "part"] : COLUMNS;
+  download(`${PAGE.file}.csv`, header, rows.map((given) => [given.frame, ...COLUMNS.slice(1).map((column) => given[column]), ...drawn(given.frame)]));
 });
 
 /** Why a row cannot be used, or null. Adds it to `found`. */

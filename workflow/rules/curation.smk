@@ -52,6 +52,32 @@ rule write_condition_page:
         "../scripts/write_condition_page.py"
 
 
+if plan.sample:
+
+    rule draw_sample:
+        """Draw a sample to label: even over the classes that the general classifier sees, test nights by time."""
+        input:
+            months=plan.release_months,
+            selections=plan.selections,
+        output:
+            paths.SAMPLE,
+        log:
+            "results/logs/draw_sample/{release}.log",
+        benchmark:
+            "results/benchmarks/draw_sample/{release}.tsv"
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: 4
+        resources:
+            mem_mb=more_each_time(4000),
+            runtime=more_each_time(240),
+        params:
+            settings=plan.config.sample_settings(plan.name).plain(),
+            version=stages.CURATION,
+        script:
+            "../scripts/draw_sample.py"
+
+
 if not plan.sources:
 
     rule write_labelling_pages:
@@ -61,6 +87,7 @@ if not plan.sources:
             selections=plan.selections,
             # Another release's labelled frames are a source here: this one must not make them anew.
             earlier=lambda wildcards: plan.earlier,
+            sample=plan.sample,
         output:
             directory(paths.LABELLING),
         log:

@@ -9,6 +9,7 @@ with log_to(snakemake.log[0]):
         months=snakemake.input.months,
         selections=next(iter(snakemake.input.selections), None),
         earlier=next(iter(snakemake.input.earlier), None),
+        sample=next(iter(snakemake.input.sample), None),
         settings=LabellingSettings.model_validate(snakemake.params.settings),
         output=snakemake.output[0],
     )
