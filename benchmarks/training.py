@@ -28,14 +28,8 @@ from norrsken.config.site import FrameSource
 from norrsken.models import architectures, classifiers, device
 from norrsken.models.augmentation import augment
 from norrsken.models.interface import Card
-from norrsken.models.network import (
-    PREDICT_BATCH,
-    Augmentation,
-    Epoch,
-    Normalised,
-    augmentation_of,
-    train_one_epoch,
-)
+from norrsken.models.network import PREDICT_BATCH, Augmentation, Epoch, augmentation_of, train_one_epoch
+from norrsken.models.normalised import Normalised
 from norrsken.models.random_cameras import seen_by_others
 from norrsken.paper import CLASSES
 

@@ -49,9 +49,8 @@ SETTINGS = Network(
 #: The precision that the classified frames shall reach, as a release asks for it where it says nothing.
 PRECISION = 0.9
 
-#: Directions in which the features of familiar frames are measured, and the share of familiar frames that are taken
-#: for unfamiliar ones.
-DIRECTIONS, MISSED = 64, 0.02
+#: The layers whose maps tell what is familiar, and the share of familiar frames that are given up.
+LAYERS, MISSED = ("blocks.1", "blocks.2", "blocks.4", "blocks.6"), 0.02
 
 
 def inputs_of(frames: Drawn) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.datetime64]]:
@@ -84,11 +83,11 @@ def halve(path: Path, output: Path, about: Card) -> None:
     save_tensors(output, halves, about.plain())
 
 
-def features(model: FrameClassifier, frames: Drawn) -> NDArray[np.float32]:
-    """What enters the last layer of a network: (n, m)."""
-    embeddings = model.classifier.predict(frames.images).embeddings
-    assert embeddings is not None
-    return embeddings
+def maps(model: FrameClassifier, frames: Drawn) -> NDArray[np.float32]:
+    """What the layers see of frames: (n, m)."""
+    found = model.classifier.predict(frames.images, LAYERS).maps
+    assert found is not None
+    return found
 
 
 def main() -> None:
@@ -120,8 +119,8 @@ def main() -> None:
     limits = class_limits(judged["validation"], least, PRECISION, CLASSES)
     confidences = np.array([limits[name].confidence for name in CLASSES])
 
-    found = {part: features(trained, frames.where(random & (clean | others) & rows)) for part, rows in of_part.items()}
-    measure = Familiarity.fit(found["train"], found["validation"], DIRECTIONS)
+    found = {part: maps(trained, frames.where(random & (clean | others) & rows)) for part, rows in of_part.items()}
+    measure = Familiarity.fit(found["train"], found["validation"])
     measure.write(CLASSIFIER.with_name("familiarity.safetensors"))
     unseen = measure.of(found["test"])
     result = Classifier(
@@ -136,6 +135,7 @@ def main() -> None:
         familiarity=FamiliarityLimit(
             path="familiarity.safetensors",
             sha256=str(digest(CLASSIFIER.with_name("familiarity.safetensors"))),
+            layers=list(LAYERS),
             limit=MISSED,
             unseen=round(float((unseen < MISSED).mean()), 4),
         ),

@@ -1,15 +1,16 @@
-"""How near a frame is to those that a classifier was trained on, in the features that its network has of it.
+"""How near a frame is to those that a network was trained on, in what its layers see of it.
 
-The distance is that of Mahalanobis, as Lee et al. (2018, arXiv 1807.03888) use it against frames of another kind. It is
-told as a share: of frames through cameras that the classifier has not seen, which lie farther out than this one.
+The distance is that of Mahalanobis over mean and deviation of each map of several layers, as Lee et al. (2018, arXiv
+1807.03888) use it to find images of another kind; the covariance is that of Ledoit & Wolf (2004). It is told as a
+share: of familiar frames, through cameras that the network has not seen, those that lie farther out than this one.
 """
 
 import os
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
+from sklearn.covariance import LedoitWolf
 
 from norrsken.files import written_aside
 
@@ -17,32 +18,32 @@ Floats = NDArray[np.float32]
 
 
 class Familiarity:
-    """Where the features of training frames lie, and how far away those of other familiar frames are.
+    """Where the maps of training frames lie, and how far away those of other familiar frames are.
 
-    mean: (m,). axes: (m, k), directions in which the features of training frames have the deviation 1. distances: (q,),
-    of frames of cameras that the classifier has not seen, rising.
+    mean, scale: of the logarithm of each number that the maps give, (m,). axes: (m, m), which turn what is scaled so
+    that its squares add up to the square of the distance. distances: (q,), of familiar frames, rising.
     """
 
-    def __init__(self, mean: Floats, axes: Floats, distances: Floats) -> None:
-        self._mean, self._axes, self._distances = mean, axes, distances
+    def __init__(self, mean: Floats, scale: Floats, axes: Floats, distances: Floats) -> None:
+        self._mean, self._scale, self._axes, self._distances = mean, scale, axes, distances
 
     @classmethod
-    def fit(cls, features: Floats, others: Floats, directions: int) -> "Familiarity":
-        """features: (n, m), of training frames. others: (q, m), of frames of other cameras. directions: k."""
-        unit = _unit(features)
-        mean = unit.mean(axis=0)
-        _, deviations, axes = np.linalg.svd(unit - mean, full_matrices=False)
-        scale = np.sqrt(len(features)) / np.maximum(deviations[:directions], 1e-6)
-        found = cls(mean, np.ascontiguousarray(axes[:directions].T * scale, np.float32), np.empty(0, np.float32))
-        return cls(found._mean, found._axes, np.sort(found.distance(others)))
+    def fit(cls, trained: Floats, familiar: Floats) -> "Familiarity":
+        """trained: (n, m), `Prediction.maps` of training frames. familiar: (q, m), of frames of other cameras."""
+        logarithms = _logarithms(trained)
+        mean, scale = logarithms.mean(axis=0), logarithms.std(axis=0) + np.float32(1e-6)
+        precision = LedoitWolf(assume_centered=True).fit((logarithms - mean) / scale).precision_
+        axes = np.linalg.cholesky(precision.astype(np.float64)).astype(np.float32)
+        found = cls(mean, scale, axes, np.empty(0, np.float32))
+        return cls(mean, scale, axes, np.sort(found.distance(familiar)))
 
-    def distance(self, features: Floats) -> Floats:
+    def distance(self, maps: Floats) -> Floats:
         """Distances of Mahalanobis: (n, m) → (n,)."""
-        return np.asarray(np.linalg.norm((_unit(features) - self._mean) @ self._axes, axis=1), np.float32)
+        return np.asarray(np.linalg.norm((_logarithms(maps) - self._mean) / self._scale @ self._axes, axis=1))
 
-    def of(self, features: Floats) -> Floats:
+    def of(self, maps: Floats) -> Floats:
         """The share of familiar frames that lie farther out: (n, m) → (n,), from 1, in the middle, to 0."""
-        nearer = np.searchsorted(self._distances, self.distance(features))
+        nearer = np.searchsorted(self._distances, self.distance(maps))
         return np.asarray(1 - nearer / len(self._distances), np.float32)
 
     @classmethod
@@ -50,10 +51,11 @@ class Familiarity:
         return cls(**load_file(path))
 
     def write(self, path: str | os.PathLike[str]) -> None:
+        tensors = {"mean": self._mean, "scale": self._scale, "axes": self._axes, "distances": self._distances}
         with written_aside(path) as temporary:
-            save_file({"mean": self._mean, "axes": self._axes, "distances": self._distances}, Path(temporary))
+            save_file({name: np.ascontiguousarray(tensor, np.float32) for name, tensor in tensors.items()}, temporary)
 
 
-def _unit(features: Floats) -> Floats:
-    """Features without their length, which tells how strong a form is rather than which: (n, m) → (n, m)."""
-    return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-6), np.float32)
+def _logarithms(maps: Floats) -> Floats:
+    """Means and deviations are spread over orders of magnitude; means may be a little below 0."""
+    return np.asarray(np.log1p(np.maximum(maps, 0)), np.float32)

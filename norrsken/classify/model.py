@@ -233,12 +233,14 @@ class Limit(Settings):
 class FamiliarityLimit(Settings):
     """From which familiarity on a frame gets a class; see `Familiarity`.
 
-    path, sha256: of the file of distances, as `Member` has them. limit: the least familiarity. unseen: the share of
-    simulated frames below it, of cameras and nights that neither the classifier nor the limit was fitted to.
+    path, sha256: of the file of distances, as `Member` has them. layers: of the first member's network, whose maps are
+    measured. limit: the least familiarity. unseen: the share of simulated frames below it, of cameras and nights that
+    neither the classifier nor the limit was fitted to.
     """
 
     path: str
     sha256: str
+    layers: list[str]
     limit: float
     unseen: float
 
@@ -378,13 +380,16 @@ class Ensemble:
 
     def judge_inputs(self, inputs: NDArray[Any], bad: NDArray[np.bool_] | None = None) -> Verdict:
         """The same of the inputs of the members; see `FrameClassifier.inputs`."""
-        said = [member.classifier.predict(inputs) for member in self.members]
+        limit = self.settings.familiarity
+        first = self.members[0].classifier
+        said = [first.predict(inputs) if limit is None else first.predict(inputs, limit.layers)]
+        said += [member.classifier.predict(inputs) for member in self.members[1:]]
         probabilities = tempered(np.mean([one.probabilities for one in said], axis=0), self.settings.temperature)
-        familiarity, limit, features = None, self.settings.familiarity, said[0].embeddings
-        if self._familiarity is not None and features is not None:
-            familiarity = self._familiarity.of(features)
         unsure = ~sure_enough(probabilities, self._limits)
-        unfamiliar = np.zeros_like(unsure) if familiarity is None or limit is None else familiarity < limit.limit
+        familiarity, unfamiliar = None, np.zeros_like(unsure)
+        if self._familiarity is not None and limit is not None and said[0].maps is not None:
+            familiarity = self._familiarity.of(said[0].maps)
+            unfamiliar = familiarity < limit.limit
         bad = np.zeros_like(unsure) if bad is None else bad
         reasons = np.select([bad, unfamiliar, unsure], REASONS, "")
         labels = np.where(reasons == "", np.array(self.classes)[probabilities.argmax(axis=1)], NOT_CLASSIFIED)

@@ -1,7 +1,7 @@
 """The small network that looks at a frame for the sky's condition; `tools/fit_condition.py` trains it.
 
-It sees a frame twice: as it is, and without its dark level and stretched to the same contrast, because cameras and their
-archives differ in level, colours and contrast more than skies do.
+It sees a frame twice: as it is, and without its dark level and stretched to the same contrast, because cameras and
+their archives differ in level, colours and contrast more than skies do.
 """
 
 from functools import cache

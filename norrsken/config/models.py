@@ -156,8 +156,8 @@ class Network(OnGpu, Training):
         default="random",
         exclude_if=lambda weights: weights == "random",
         description="Where it starts: `random` weights; ImageNet's of a network of timm: `package`, which has "
-        "tf_efficientnet_lite0, `download`, or a safetensors file; `general`: those of the general classifier, which is "
-        "a tf_efficientnet_lite0 too",
+        "tf_efficientnet_lite0, `download`, or a safetensors file; `general`: those of the general classifier, "
+        "which is of the same network",
     )
     level: Literal["dark"] | None = Field(
         default=None,

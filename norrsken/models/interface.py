@@ -18,11 +18,13 @@ class Prediction:
     """What a classifier says of n inputs.
 
     probabilities: (n, classes) float32 in class order, rows sum to 1. embeddings: (n, m) float32, what enters the last
-    layer; None where the model has none.
+    layer; None where the model has none. maps: (n, k) float32, mean and deviation of each map that comes out of the
+    layers that were asked for; None where none were.
     """
 
     probabilities: NDArray[np.float32]
     embeddings: NDArray[np.float32] | None
+    maps: NDArray[np.float32] | None = None
 
 
 class Card(Settings):
@@ -81,7 +83,8 @@ class Classifier(Protocol):
         checkpoint: a file from which a stopped training goes on, and which is kept up to date; the caller removes it.
         """
 
-    def predict(self, inputs: NDArray[Any]) -> Prediction: ...
+    def predict(self, inputs: NDArray[Any], layers: Sequence[str] = ()) -> Prediction:
+        """layers: of a network, whose maps are told too; others have none."""
 
     def save(self, path: Path, card: Card) -> None:
         """Write the trained model with its card."""

@@ -9,7 +9,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from norrsken.models import architectures, device
 from norrsken.models.augmentation import augment
 from norrsken.models.checkpoint import Checkpoint, save_tensors
 from norrsken.models.interface import Card, Prediction
+from norrsken.models.normalised import Normalised, maps_of
 from norrsken.models.random_cameras import seen_by_others
 
 log = logging.getLogger(__name__)
@@ -44,9 +45,6 @@ CHECKPOINT_SECONDS = 60.0
 #: The learning rate rises over this share of the steps, then falls as a cosine.
 WARM_UP = 0.2
 
-#: The share of a frame's pixels that are darker than its dark level.
-DARK = 0.05
-
 #: A training has converged when the network knows its training frames: below this mean loss of the last epoch, the
 #: probability of the true class is above 3/4 in the geometric mean.
 CONVERGED_LOSS = math.log(4 / 3)
@@ -56,46 +54,6 @@ Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
 class TrainingError(NorrskenError):
     """The training cannot go on."""
-
-
-class Normalised(nn.Module):
-    """A network behind its normalisation, so that the model's file holds both.
-
-    Takes frames (n, 3, h, w) of 0…255, which are resampled to `size` pixels on a side, or features (n, m).
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(
-        self, network: nn.Module, inputs: tuple[int, ...], size: int | None = None, level: str | None = None
-    ) -> None:
-        """inputs: the shape over which mean and deviation are taken: (3, 1, 1) or (m,). level: see `Network`."""
-        super().__init__()
-        self.network, self.size, self.level = network, size, level
-        self.register_buffer("mean", torch.zeros(1, *inputs))
-        self.register_buffer("std", torch.ones(1, *inputs))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        normal = self.levelled(inputs).sub_(self.mean).div_(self.std)
-        if self.size is not None and normal.shape[-1] != self.size:
-            normal = nn.functional.interpolate(normal, (self.size,) * 2, mode="bilinear", antialias=True)
-        scores: Tensor = self.network(normal)
-        return scores
-
-    def normalise_by(self, mean: NDArray[Any], std: NDArray[Any]) -> None:
-        """Take a mean and a deviation of each colour, 0…255, or of each feature."""
-        for buffer, values in ((self.mean, mean), (self.std, std)):
-            buffer.copy_(torch.from_numpy(np.asarray(values, np.float32)).view_as(buffer))
-
-    def levelled(self, inputs: Tensor) -> Tensor:
-        """A copy of the inputs as float32, of frames without their dark level where the settings take it out."""
-        copy = inputs.to(torch.float32, copy=True)
-        if self.level is not None:
-            # A sixteenth of the pixels tells the level well enough, and is sorted sixteen times as fast.
-            some = copy[..., ::4, ::4].flatten(2)
-            copy -= some.kthvalue(max(round(DARK * some.shape[-1]), 1), dim=-1).values[..., None, None]
-        return copy
 
 
 class TorchClassifier:
@@ -153,10 +111,17 @@ class TorchClassifier:
         self.converged = history[-1]["train_loss"] < CONVERGED_LOSS
         return history
 
-    def predict(self, inputs: NDArray[Any]) -> Prediction:
+    def predict(self, inputs: NDArray[Any], layers: Sequence[str] = ()) -> Prediction:
+        """layers: of the network, by torch's names, whose maps are told too; see `Prediction`."""
         starts = range(0, len(inputs), PREDICT_BATCH)
-        scores, embeddings = self._forward(inputs[start : start + PREDICT_BATCH] for start in starts)
-        return Prediction(scores.softmax(dim=1).numpy(), None if embeddings is None else embeddings.numpy())
+        with maps_of(self._model, layers) as maps:
+            scores, embeddings = self._forward(inputs[start : start + PREDICT_BATCH] for start in starts)
+        found = [torch.cat(of_layer) for of_layer in maps]
+        return Prediction(
+            scores.softmax(dim=1).numpy(),
+            None if embeddings is None else embeddings.numpy(),
+            torch.cat(found, dim=1).numpy() if found else None,
+        )
 
     def save(self, path: Path, card: Card) -> None:
         save_tensors(path, self._model.state_dict(), card.plain())

@@ -1,7 +1,7 @@
 """The baselines of section 3.1: nearest neighbours and a linear support vector machine, with scikit-learn."""
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ class ScikitClassifier:
         self.estimator.fit(inputs, labels)
         return []
 
-    def predict(self, inputs: NDArray[np.float32]) -> Prediction:
+    def predict(self, inputs: NDArray[np.float32], layers: Sequence[str] = ()) -> Prediction:
         # A class without a training frame has probability 0.
         probabilities = np.zeros((len(inputs), self._classes), np.float32)
         probabilities[:, self.estimator.classes_] = self._probabilities(self.estimator, inputs)
