@@ -207,15 +207,16 @@ def drawn(folder: Path) -> Drawn:
     """The frames of all nights, drawn where the folder lacks them."""
     folder.mkdir(parents=True, exist_ok=True)
     nights = season()[:NIGHTS]
-    work = [joblib.delayed(draw_elsewhere)(folder, night) for night in nights[:ELSEWHERE]]
+    away = nights[:ELSEWHERE]
+    work = [joblib.delayed(draw_elsewhere)(folder, night) for night in away]
     work += [joblib.delayed(draw_night)(folder, night) for night in nights]
     joblib.Parallel(n_jobs=-1, batch_size=1)(work)
-    files = [(folder / f"elsewhere-{night}.npz", True) for night in nights[:ELSEWHERE]]
-    files += [(folder / f"{night}.npz", False) for night in nights]
+    files = [(folder / f"elsewhere-{night}.npz", True) for night in sorted(away)]
+    files += [(folder / f"{night}.npz", False) for night in sorted(nights)]
     tables, images = [], []
-    for path, away in files:
+    for path, elsewhere in files:
         with np.load(path) as file:
-            tables.append(pd.DataFrame(file["rows"]).assign(elsewhere=away))
+            tables.append(pd.DataFrame(file["rows"]).assign(elsewhere=elsewhere))
             images.append(file["images"])
     table = pd.concat(tables, ignore_index=True)
     return Drawn(table.assign(part=table["night"].map(part_of)), np.concatenate(images))

@@ -2,7 +2,8 @@
 
 Usage: python tools/train_general.py FOLDER [SEED]
 
-Into FOLDER the frames are drawn first (`many_cameras.py`). A network is trained with SEED (0) on the frames of five of
+Into FOLDER the frames are drawn first (`many_cameras.py`), and there the trained network is kept: what is there is not
+made again. The network is trained with SEED (0) on the frames of five of
 seven nights, each through three random cameras and the reference camera. The nights that are left, and their cameras,
 are new to it: one half of them decides temperature, limits and what is familiar, the other half tells how good all this
 is. Writes `norrsken/general/`.
@@ -43,7 +44,7 @@ SETTINGS = Network(
     learning_rate=1e-3,
     epochs=6,
     input_size=96,
-    threads=2,
+    threads=1,
 )
 
 #: The precision that the classified frames shall reach, as a release asks for it where it says nothing.
@@ -98,13 +99,15 @@ def main() -> None:
     clean, others, random = table["label"] != "", table["condition"].isin(("clear", "cloudy")), table["camera"] > 0
     of_part = {part: table["part"] == part for part in ("train", "validation", "test")}
 
-    images, labels, _ = inputs_of(frames.where(clean & of_part["train"]))
-    classifier = classifiers.build(SETTINGS, seed, len(CLASSES))
-    classifier.fit(images, labels)
+    whole = folder / f"model-{seed}.safetensors"
+    if not whole.exists():
+        images, labels, _ = inputs_of(frames.where(clean & of_part["train"]))
+        classifier = classifiers.build(SETTINGS, seed, len(CLASSES))
+        classifier.fit(images, labels)
+        classifier.save(whole, card(seed))
     model = CLASSIFIER.with_name("model.safetensors")
     model.parent.mkdir(exist_ok=True)
-    classifier.save(folder / "model.safetensors", card(seed))
-    halve(folder / "model.safetensors", model, card(seed))
+    halve(whole, model, card(seed))
 
     trained = FrameClassifier(model)
     judged = {}

@@ -1,23 +1,25 @@
-"""The small network that looks at a frame for the sky's condition; `tools/fit_condition.py` trains it.
+"""The network that looks at a frame for the sky's condition; `tools/fit_condition.py` trains it.
 
-It sees a frame twice: as it is, and without its dark level and stretched to the same contrast, because cameras and
-their archives differ in level, colours and contrast more than skies do.
+It sees a frame without its dark level and stretched to the same contrast, because cameras and their archives differ in
+level and contrast more than skies do; the levels themselves are told beside what it sees.
 """
 
 from functools import cache
 from importlib.resources import as_file, files
 
 import numpy as np
+import timm
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-#: Outputs of its layers, and by how much each of them makes the maps smaller.
-LAYERS = ((24, 2), (36, 1), (48, 2), (72, 2), (96, 1), (144, 2))
+#: timm's name of the network whose last layer is left out.
+ARCHITECTURE = "tf_efficientnet_lite0"
 
-#: How many numbers it gives of a frame: mean and deviation of each of its last maps.
-WIDTH = 2 * LAYERS[-1][0]
+#: How many numbers it gives of a frame: what that network sees, and the levels.
+SEEN, LEVELS = 1280, 7
+WIDTH = SEEN + LEVELS
 
 #: The shares of a frame's pixels that are darker than its dark level, and than its bright one.
 DARK, BRIGHT = 0.05, 0.995
@@ -36,25 +38,18 @@ class SkyNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        widths = [6, *(width for width, _ in LAYERS)]
-        self.layers = nn.Sequential(
-            *(
-                nn.Sequential(nn.Conv2d(given, width, 3, step, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
-                for given, (width, step) in zip(widths, LAYERS, strict=False)
-            )
-        )
+        self.network: nn.Module = timm.create_model(ARCHITECTURE, num_classes=0)
+        self.scaled = nn.BatchNorm1d(LEVELS)
 
     def forward(self, frames: Tensor) -> Tensor:
-        maps = self.layers(torch.cat([2 * stretched(frames) - 0.6, frames / 128 - 1], dim=1))
-        return torch.cat([maps.mean(dim=(2, 3)), maps.std(dim=(2, 3))], dim=1)
-
-
-def stretched(frames: Tensor) -> Tensor:
-    """Frames whose dark level is 0 in each colour, and the bright one of their brightest colour 1."""
-    some = frames[..., ::2, ::2].flatten(2)
-    dark, bright = (some.quantile(share, dim=-1) for share in (DARK, BRIGHT))
-    contrast = (bright - dark).amax(dim=1, keepdim=True).clamp(min=LEAST_CONTRAST)
-    return ((frames - dark[..., None, None]) / contrast[..., None, None]).clamp(-1, 2)
+        some = frames[..., ::2, ::2].flatten(2)
+        dark, bright = (some.quantile(share, dim=-1) for share in (DARK, BRIGHT))
+        contrast = (bright - dark).amax(dim=1, keepdim=True)
+        levels = torch.cat([(dark + 4).log(), (some.mean(dim=2) + 4).log(), contrast.clamp(min=1).log()], dim=1)
+        above = (frames - dark[..., None, None]) / contrast.clamp(min=LEAST_CONTRAST)[..., None, None]
+        # The network was trained on ImageNet with about −1…1 for black…white.
+        seen = self.network(2 * above.clamp(-1, 2) - 0.6)
+        return torch.cat([seen, self.scaled(levels)], dim=1)
 
 
 @torch.inference_mode()
@@ -62,6 +57,7 @@ def measured_by(network: SkyNetwork, images: NDArray[np.uint8]) -> NDArray[np.fl
     """What a network gives of processed frames: (n, 128, 128, 3) uint8 → (n, WIDTH)."""
     found = np.empty((len(images), WIDTH))
     for start in range(0, len(images), BATCH):
+        # The same bytes as channels_last, which is faster.
         frames = torch.from_numpy(np.ascontiguousarray(images[start : start + BATCH])).permute(0, 3, 1, 2).float()
         found[start : start + BATCH] = network(frames).numpy()
     return found
@@ -73,4 +69,4 @@ def shipped_network() -> SkyNetwork:
     network = SkyNetwork()
     with as_file(WEIGHTS) as path:
         network.load_state_dict(load_file(path))
-    return network.eval()
+    return network.to(memory_format=torch.channels_last).eval()
