@@ -16,6 +16,7 @@ from norrsken import paths
 from norrsken.calendar import months_of_years
 from norrsken.config.base import ConfigError, Settings
 from norrsken.config.config import Config
+from norrsken.config.general import FOLDER as GENERAL_FOLDER
 from norrsken.files import digest, written_aside
 from norrsken.nights.archive import (
     directories_by_month,
@@ -42,7 +43,9 @@ class Survey(Settings):
     now, which nothing remakes. counted: the tables that count its frames. left_out: what lies below the archive's root
     but fits no pattern, as `archive.LeftOut`. truth: the folder of a simulation's truth. empty_years: years of the
     release without data. without_images: why no file of the archive is named like a frame; empty where one is.
-    warnings: sentences about what stops nothing. masks: SHA-256 of the files of the cameras' masks.
+    warnings: sentences about what stops nothing. masks: SHA-256 of the files of the cameras' masks. unlabelled: the
+    release's label tables that are not there. general: SHA-256 of each file of the general classifier, its
+    classifier.json first, where that makes the catalogue.
     """
 
     months: dict[str, list[str]]
@@ -56,6 +59,8 @@ class Survey(Settings):
     without_images: str
     warnings: list[str]
     masks: dict[str, str] = Field(default={})
+    unlabelled: list[str] = Field(default=[])
+    general: dict[str, str] = Field(default={})
 
 
 def look(config: Config) -> Survey:
@@ -109,6 +114,8 @@ def look(config: Config) -> Survey:
         without_images=why_without_images(config, leaves) if leaves else "",
         warnings=warnings,
         masks=_masks(config),
+        unlabelled=[path for path in release.labels if not os.path.exists(path)],
+        general=_general() if getattr(release, "is_general", False) else {},
     )
 
 
@@ -121,6 +128,17 @@ def _masks(config: Config) -> dict[str, str]:
                 raise ConfigError(f"cameras.{number}.mask: there is no file {camera.mask!r}")
             found[camera.mask] = str(digest(camera.mask))
     return found
+
+
+def _general() -> dict[str, str]:
+    """SHA-256 of each file of the general classifier; raises `ConfigError` where it is not there."""
+    names = sorted(path.name for path in GENERAL_FOLDER.glob("[!.]*") if path.is_file())
+    if "classifier.json" not in names:
+        raise ConfigError(
+            f"{GENERAL_FOLDER}: there is no classifier.json; install norrsken anew, with all of its files"
+        )
+    names.sort(key=lambda name: name != "classifier.json")
+    return {name: str(digest(GENERAL_FOLDER / name)) for name in names}
 
 
 def _and_more(paths: list[str]) -> str:

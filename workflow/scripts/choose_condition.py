@@ -5,8 +5,8 @@ from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):
     choose_condition(
-        labelled=snakemake.input.labelled,
-        dataset=snakemake.input.dataset,
+        labelled=next(iter(snakemake.input.labelled), None),
+        dataset=next(iter(snakemake.input.dataset), None),
         split=snakemake.params.split,
         output=snakemake.output[0],
     )
