@@ -192,34 +192,16 @@ def write_condition(model: Condition, path: str | os.PathLike[str]) -> None:
         temporary.write_text(json.dumps(model.plain(), indent=1) + "\n", encoding="utf-8")
 
 
-def choose_condition(labelled: str | None, dataset: str | None, split: str | None, output: str) -> None:
+def choose_condition(labelled: str, dataset: str, split: str, output: str) -> None:
     """Write `condition.json` for a release: `choose` with the clear and the rejected frames of `labelled.parquet`.
 
     Rejected are the frames whose label stands for a sky that cannot be judged; clear are the others that have a class.
-    labelled: None: there are none. dataset, split: on a split by night, frames of its test nights are left out, so that
-    they are new to the model; None: all frames shall be new to it, so that they only judge the shipped model.
+    dataset, split: on a split by night, frames of its test nights are left out, so that they are new to the model.
     """
-    left_out, nothing = np.empty(0, "datetime64[D]"), np.empty((0, len(MEASURES)))
-    if dataset is not None and split is not None:
-        division = read_split(dataset, split)
-        left_out = division.test.nights if division.by_night else left_out
-    measured, clear, nights = nothing, np.empty(0, bool), left_out[:0]
-    if labelled is not None:
-        measured, clear, nights = _measured(labelled, left_out)
-    model = choose(measured, clear, nights, own=dataset is not None)
-    log.info("%s", model.scores)
-    write_condition(model, output)
-
-
-def _measured(
-    labelled: str, left_out: NDArray[np.datetime64]
-) -> tuple[Features, NDArray[np.bool_], NDArray[np.datetime64]]:
-    """What is measured in the clear and the rejected frames, which are clear, and their nights: (n, m), (n,), (n,).
-
-    left_out: nights whose frames are passed over.
-    """
+    division = read_split(dataset, split)
+    left_out = division.test.nights if division.by_night else np.empty(0, "datetime64[D]")
     hidden = pa.array(tables.label_names(labelled).hidden_sky, pa.string())
-    measured, clear, nights = [np.empty((0, len(MEASURES)))], [np.empty(0, bool)], [np.empty(0, "datetime64[D]")]
+    measured, clear, nights = [], [], []
     with tables.opened(labelled, schemas.labelled_table([]), ["verdict", "label", "night", "image"]) as file:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, ["verdict", "label", "night", "image"])
@@ -231,14 +213,23 @@ def _measured(
                 measured.append(measure(tables.images(rows["image"])))
                 clear.append(~np.array(rejected))
                 nights.append(rows["night"].to_numpy().astype("datetime64[D]"))
-    return np.concatenate(measured), np.concatenate(clear), np.concatenate(nights)
+    if measured:
+        model = choose(np.concatenate(measured), np.concatenate(clear), np.concatenate(nights))
+    else:
+        model = choose(np.empty((0, len(MEASURES))), np.empty(0, bool), np.empty(0, "datetime64[D]"))
+    log.info("%s", model.scores)
+    write_condition(model, output)
 
 
-def choose(measured: Features, clear: NDArray[np.bool_], nights: NDArray[np.datetime64], own: bool = True) -> Condition:
+def take_shipped(output: str) -> None:
+    """Write `condition.json` for a release of which no frame chooses it."""
+    write_condition(choose(np.empty((0, len(MEASURES))), np.empty(0, bool), np.empty(0, "datetime64[D]")), output)
+
+
+def choose(measured: Features, clear: NDArray[np.bool_], nights: NDArray[np.datetime64]) -> Condition:
     """The shipped model, or one that tells the release's rejected frames better from its agreed ones.
 
     measured: (n, m), of agreed and rejected frames. clear: (n,), whether agreed. nights: (n,), for cross-validation.
-    own: whether the release may have one of its own; otherwise the frames only judge the shipped one.
     """
     model = shipped()
     terms, known = _terms(measured, model), predict(measured, model) == "clear"
@@ -246,12 +237,7 @@ def choose(measured: Features, clear: NDArray[np.bool_], nights: NDArray[np.date
     scores |= {"release_clear": int(clear.sum()), "release_rejected": int((~clear).sum()), "used": "simulated weather"}
     if clear.any() and not clear.all():
         scores["release_shipped"] = round(float(balanced_accuracy_score(clear, known)), 4)
-    if (
-        not own
-        or (~clear).sum() < LEAST_REJECTED
-        or len(np.unique(nights[~clear])) < FOLDS
-        or clear.sum() < LEAST_REJECTED
-    ):
+    if (~clear).sum() < LEAST_REJECTED or len(np.unique(nights[~clear])) < FOLDS or clear.sum() < LEAST_REJECTED:
         return model.model_copy(update={"scores": scores})
     predicted = np.zeros(len(clear), bool)
     for train, test in GroupKFold(FOLDS).split(terms, clear, nights):

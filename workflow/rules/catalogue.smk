@@ -59,9 +59,12 @@ else:
 rule choose_condition:
     """Choose how cloud is told from clear sky: by the simulated weather, or by the release's rejected frames."""
     input:
-        labelled=[paths.LABELLED] if plan.has_labels else [],
-        # All labelled frames are new to the general classifier, and stay new to the model of the sky beside it.
-        dataset=[] if plan.is_general else [paths.DATASET],
+        # Beside the general classifier it is the shipped one: labels then repeat no month, and all of them judge both.
+        **(
+            {}
+            if plan.is_general
+            else {"labelled": paths.LABELLED, "dataset": paths.DATASET}
+        ),
     output:
         paths.CONDITION,
     log:
