@@ -18,14 +18,22 @@ if not workflow.overwrite_configfiles:
 include: "workflow/rules/common.smk"
 include: "workflow/rules/nights.smk"
 include: "workflow/rules/curation.smk"
-include: "workflow/rules/dataset.smk"
-include: "workflow/rules/training.smk"
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/report.smk"
 
 
-# The catalogue needs frames to classify and a model that can be chosen for it.
-if plan.candidates and plan.months:
+if plan.has_labels:
+
+    include: "workflow/rules/dataset.smk"
+
+
+# Where no model is trained, the catalogue takes the place of the report.
+if plan.trains:
+
+    include: "workflow/rules/training.smk"
+    include: "workflow/rules/figures.smk"
+    include: "workflow/rules/report.smk"
+
+
+if plan.classifies:
 
     include: "workflow/rules/catalogue.smk"
 
@@ -56,47 +64,48 @@ if not plan.sources:
     rule labelling:
         """The pages on which the annotators label the release's frames; no label table is needed yet."""
         input:
-            plan.up_to("labelling"),
+            lambda wildcards: plan.up_to("labelling"),
 
 
-rule labels:
-    """The release's labelled frames, and the months that they stand on."""
-    input:
-        plan.up_to("labels"),
+if plan.has_labels:
+
+    rule labels:
+        """The release's labelled frames, and the months that they stand on."""
+        input:
+            plan.up_to("labels"),
 
 
-rule dataset:
-    """The release's clean data set."""
-    input:
-        plan.up_to("dataset"),
+if plan.trains:
+
+    rule dataset:
+        """The release's clean data set."""
+        input:
+            plan.up_to("dataset"),
+
+    rule train:
+        """All runs of all models, and their scores."""
+        input:
+            plan.up_to("train"),
+
+    rule report:
+        """The report, and all that it stands on."""
+        input:
+            plan.up_to("report"),
+
+    for model in plan.config.models:
+
+        rule:
+            """The runs of one model, and their scores."""
+            name:
+                f"train_{model}"
+            input:
+                plan.up_to("train", model),
 
 
-rule train:
-    """All runs of all models, and their scores."""
-    input:
-        plan.up_to("train"),
-
-
-rule report:
-    """The report, and all that it stands on."""
-    input:
-        plan.up_to("report"),
-
-
-if plan.candidates and plan.months:
+if plan.classifies:
 
     rule catalogue:
         """Every kept frame of the archive classified, and all that is made of it."""
         input:
             plan.up_to("nights"),
             plan.up_to("catalogue"),
-
-
-for model in plan.config.models:
-
-    rule:
-        """The runs of one model, and their scores."""
-        name:
-            f"train_{model}"
-        input:
-            plan.up_to("train", model),

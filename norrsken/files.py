@@ -63,6 +63,12 @@ def written_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def copy_aside(source: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """Copy a file so that the copy is never half there."""
+    with written_aside(path) as temporary:
+        shutil.copyfile(source, temporary)
+
+
 @contextmanager
 def directory_written_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Do the same as `written_aside` for a whole directory."""

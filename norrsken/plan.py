@@ -4,7 +4,7 @@ Nothing heavy is imported here: the Snakefile is parsed again for every job.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from norrsken.calendar import month_span, months_of_years
 from norrsken.config.base import ConfigError
 from norrsken.config.config import Config
 from norrsken.config.label_set import LabelSet
-from norrsken.config.models import SOURCES, Features, Model
-from norrsken.config.releases import ArchiveRelease, Catalogue, ClassFrames, Release, draws_sample, sample_warnings
+from norrsken.config.models import SOURCES, Features, Model, OnGpu
+from norrsken.config.releases import ArchiveRelease, Catalogue, ClassFrames, Release, draws_sample
 from norrsken.contents import FIGURES, OCCURRENCE
 from norrsken.nights.names import cameras_between
 from norrsken.survey import Survey, look
@@ -25,42 +25,30 @@ class Plan:
 
     def __init__(self, config: Config, survey: Survey | None = None) -> None:
         """survey: what was found on the disk; None: it is looked up now, and `look` may raise `ConfigError`."""
-        self.config = config
         self.name = config.release
-        self.release: Release = config.releases[config.release]
         self.label_set: LabelSet = config.label_set(self.name)
-        #: Where the frames of a release that is not of the archive come from, by name; none for one of the archive.
-        self.sources: dict[str, str] = getattr(self.release, "sources", {})
         self.survey = look(config) if survey is None else survey
         #: The months of the archive, and those that it has no more but of which tables are there.
         self.months = sorted([*self.survey.months, *self.survey.lost])
-
-    def warnings(self) -> list[str]:
-        """Sentences about what does not stop a dry run but should be known."""
-        years = ", ".join(map(str, self.survey.empty_years))
-        empty = [f"The archive has no data of {years}, which the release {self.name} names."] if years else []
-        unmapped = ""
-        if self.candidates and self.survey.truth and self.truth is None:
-            unmapped = (
-                f"The label set “{self.label_set.title}” does not say which of its labels stand for the simulated sky: "
-                "the catalogue is not compared with the truth."
-            )
-        exchanged = self.config.site.looks_exchanged
-        found = [*self.survey.warnings, *filter(None, (exchanged, self.survey.without_images, unmapped))]
-        return [*empty, *found, *sample_warnings(self.release), *self._colour_warnings()]
-
-    def _colour_warnings(self) -> list[str]:
-        """What is wrong with the colours of a label set of one's own. Only then is the library for it imported."""
-        if not self.release.label_set.endswith((".yaml", ".yml")):
-            return []
-        from norrsken.figures.colour_vision import colour_warnings
-
-        return colour_warnings(self.label_set.label_colours)
+        self.config = config.with_years(self.months)
+        self.release: Release = self.config.releases[self.name]
+        #: Where the frames of a release that is not of the archive come from, by name; none for one of the archive.
+        self.sources: dict[str, str] = getattr(self.release, "sources", {})
 
     @property
     def frozen(self) -> bool:
         """Whether the release's labelled frames are a source now, which nothing remakes."""
         return self.survey.frozen
+
+    @property
+    def trains(self) -> bool:
+        """Whether models are trained on the release, so that there is a report."""
+        return bool(self.release.splits)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the release has labelled frames. Where nothing is trained on them, their tables may come later."""
+        return self.trains or self.frozen or bool(self.release.labels and not self.survey.unlabelled)
 
     def refuse_other_labels(self) -> None:
         """Raise `TableError` where the release was frozen with other labels than its set has now."""
@@ -211,6 +199,21 @@ class Plan:
         return getattr(self.release, "catalogue", None)
 
     @property
+    def is_general(self) -> bool:
+        """Whether the general classifier makes the catalogue."""
+        return getattr(self.release, "is_general", False)
+
+    @property
+    def general(self) -> list[str]:
+        """Where the files of the general classifier are copied to for the catalogue, its classifier.json first."""
+        return [paths.CLASSIFIER.replace("classifier.json", name) for name in self.survey.general]
+
+    @property
+    def classifies(self) -> bool:
+        """Whether a catalogue is made: it needs frames to classify, and a model that can be chosen for it."""
+        return bool(self.months) and (self.is_general or bool(self.candidates))
+
+    @property
     def catalogue_split(self) -> str:
         """The split whose runs classify the archive: the first by night, since its scores hold for other nights."""
         splits = self.release.splits
@@ -218,8 +221,8 @@ class Plan:
 
     @property
     def candidates(self) -> list[str]:
-        """The models of which the best on validation frames classifies the archive; only one where it is named."""
-        if self.catalogue is None:
+        """The release's models of which the best on validation frames classifies the archive; one where it is named."""
+        if self.catalogue is None or self.is_general:
             return []
         if self.catalogue.model is not None:
             return [self.catalogue.model]
@@ -228,7 +231,9 @@ class Plan:
         return [name for name, model in models if model.kept_out(method) > 0]
 
     def most_of(self, resource: str) -> int:
-        """The most threads or GPUs that one of the candidates asks for."""
+        """The most threads or GPUs that one of the candidates asks for; what networks ask for where there is none."""
+        if self.is_general:
+            return int(OnGpu.model_fields[resource].default)
         models = [self.config.models[name] for name in self.candidates]
         features = [self.config.features.get(getattr(model, "features", None) or "") for model in models]
         return max(int(getattr(entry, resource, 0)) for entry in (*models, *features))
@@ -318,15 +323,25 @@ class Plan:
         if stage == "conditions":
             return [*self.all_months(paths.NIGHTS), paths.CONDITION_PAGE] if self.months else []
         if stage == "labelling":
+            if not self.release.labels:
+                raise ConfigError(
+                    f"releases.{self.name}.labels is missing: name a table for each annotator, such as "
+                    "[labels/anna.csv]; it need not be there yet"
+                )
             months = [] if self.divides else self.release_months
             return [*months, *self.sample, paths.LABELLING.format(release=self.name)]
         if stage == "catalogue":
             return self._catalogue()
         models = list(self.config.models) if model is None else [model]
+        if not self.has_labels:
+            return []
         files = [] if self.frozen else self.release_months
         files = [*files, self.labelled]
+        disagreements = [] if self.sources else [paths.DISAGREEMENTS.format(release=self.name)]
         if stage == "labels":
             return files
+        if not self.trains:
+            return [*files, *disagreements]
         files = [*files, self.dataset]
         if stage == "dataset":
             return files
@@ -334,7 +349,6 @@ class Plan:
         if stage == "train":
             return files
         report = [
-            *([] if self.sources else [paths.DISAGREEMENTS]),
             paths.TABLE1,
             paths.AGREEMENT,
             paths.CONSISTENCY,
@@ -351,21 +365,26 @@ class Plan:
         ]
         return [
             *files,
+            *disagreements,
             *(path.format(release=self.name) for path in report),
             *self.confusions(),
             *self.history_figures(),
         ]
 
     def _catalogue(self) -> list[str]:
-        """What the catalogue stands on, and its files; none where no model can be chosen for it."""
-        if not self.candidates or not self.months:
+        """What the catalogue stands on, and its files; none where no catalogue is made."""
+        if not self.classifies:
             return []
-        runs = [*self.features(self.candidates), *self.metrics(self.candidates, [self.catalogue_split])]
+        if self.is_general:
+            sources = self.up_to("labels")
+        else:
+            runs = [*self.features(self.candidates), *self.metrics(self.candidates, [self.catalogue_split])]
+            sources = [*self.up_to("dataset"), *runs]
         files = [
             *self.all_months(paths.CATALOGUE),
-            paths.CLASSIFIER,
+            *(self.general or [paths.CLASSIFIER]),
             paths.CONDITION,
-            paths.UNTRAINED,
+            *([paths.UNTRAINED] if self.has_labels else []),
             paths.EVENTS,
             paths.ONSETS,
             paths.OCCURRENCE,
@@ -375,25 +394,7 @@ class Plan:
             *([paths.TRUTH_PAGE] if self.truth else []),
             paths.CATALOGUE_INDEX,
         ]
-        return [*self.up_to("dataset"), *runs, *(path.format(release=self.name) for path in files)]
-
-
-def conclusions(plan: Plan, folders: Mapping[str, Path]) -> list[str]:
-    """What people must know of an archive after its months were worked on: what was left out, and whether it looks odd.
-
-    folders: month → the folder of its night tables.
-    """
-    from norrsken.nights import brightness, census, kept
-
-    root, there = plan.config.archive.root, [folder for folder in folders.values() if folder.is_dir()]
-    counts = {month: census.read_counts(folder) for month, folder in folders.items()}
-    clock = brightness.clock_warning(brightness.read_samples(there), plan.config.site.place)
-    return [
-        *kept.sentences(kept.lost_nights(map(str, there))),
-        *census.sentences(census.count_archive(there, root, plan.survey.left_out)),
-        *census.too_many_unrecognised(counts),
-        *filter(None, [clock]),
-    ]
+        return [*sources, *(path.format(release=self.name) for path in files)]
 
 
 def _file_of_weights(entry: Features | Model) -> list[str]:

@@ -206,7 +206,7 @@ def catalogue_table(classes: Sequence[str] = ()) -> pa.Schema:
                 field(p(name), pa.float32(), f"calibrated probability of {name}; the {number} sum to 1")
                 for name in classes
             ),
-            field("model", _NAMES, "split and model whose runs were averaged"),
+            field("model", _NAMES, "split and model whose runs were averaged, or general"),
         ]
     )
 

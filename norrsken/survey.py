@@ -17,6 +17,7 @@ from norrsken import paths
 from norrsken.calendar import frame_time, months_of_years, night_of
 from norrsken.config.base import ConfigError, Settings
 from norrsken.config.config import Config
+from norrsken.config.general import FOLDER as GENERAL_FOLDER
 from norrsken.files import csv_rows, digest, written_aside
 from norrsken.nights.archive import (
     directories_by_month,
@@ -45,6 +46,8 @@ class Survey(Settings):
     release without data. without_images: why no file of the archive is named like a frame; empty where one is.
     warnings: sentences about what stops nothing. masks: SHA-256 of the files of the cameras' masks.
     labelled_conditions: the table of labelled conditions → the months of its frames; empty where there is no table.
+    unlabelled: the release's label tables that are not there. general: SHA-256 of each file of the general classifier,
+    its classifier.json first, where that makes the catalogue.
     """
 
     months: dict[str, list[str]]
@@ -59,6 +62,8 @@ class Survey(Settings):
     warnings: list[str]
     masks: dict[str, str] = Field(default={})
     labelled_conditions: dict[str, list[str]] = Field(default={})
+    unlabelled: list[str] = Field(default=[])
+    general: dict[str, str] = Field(default={})
 
 
 def look(config: Config) -> Survey:
@@ -119,6 +124,8 @@ def look(config: Config) -> Survey:
         warnings=warnings,
         masks=_masks(config),
         labelled_conditions=_labelled_conditions(config, {*months, *made}),
+        unlabelled=[path for path in release.labels if not os.path.exists(path)],
+        general=_general() if getattr(release, "is_general", False) else {},
     )
 
 
@@ -148,6 +155,17 @@ def _labelled_conditions(config: Config, months: Collection[str]) -> dict[str, l
                 time = frame_time(row["frame_id"].strip(), config.site.station)
                 found.add(f"{night_of(time, config.site.longitude):%Y-%m}")
     return {table: sorted(found.intersection(months))}
+
+
+def _general() -> dict[str, str]:
+    """SHA-256 of each file of the general classifier; raises `ConfigError` where it is not there."""
+    names = sorted(path.name for path in GENERAL_FOLDER.glob("[!.]*") if path.is_file())
+    if "classifier.json" not in names:
+        raise ConfigError(
+            f"{GENERAL_FOLDER}: there is no classifier.json; install norrsken anew, with all of its files"
+        )
+    names.sort(key=lambda name: name != "classifier.json")
+    return {name: str(digest(GENERAL_FOLDER / name)) for name in names}
 
 
 def _and_more(paths: list[str]) -> str:

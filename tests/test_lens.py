@@ -281,3 +281,9 @@ def test_all_cameras_with_a_lens_and_kirunas_own_are_on_one_grid() -> None:
     assert {camera(name).grid for name in LENSES} == {KIRUNA.grid} == {"on the reference grid"}
     other = KIRUNA.model_copy(update={"height": 480})
     assert other.grid == "720 × 480 pixels, rotated by 90°, flipped, in blocks of 2"
+
+
+@pytest.mark.parametrize("name", LENSES)
+def test_a_job_reads_the_lens_that_it_is_handed(name: str) -> None:
+    """Jobs are handed all settings of a camera, also those that the configuration does not name."""
+    assert Lens.model_validate(LENSES[name].plain()) == LENSES[name]

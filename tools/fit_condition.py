@@ -9,6 +9,7 @@ how well it does on the new nights: through the reference camera, through random
 
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -50,13 +51,14 @@ def changed(frames: Tensor, codes: Tensor, random: Generator) -> tuple[Tensor, T
     rows = some(STARRY) & (codes != CONDITIONS.index("cloudy")) & (codes != CONDITIONS.index("bad"))
     if rows.any():
         frames[rows] = with_stars(frames[rows], random)
-    for share, change in (
+    changes: tuple[tuple[float, Callable[[Tensor], Tensor]], ...] = (
         (OTHER_CAMERA, lambda part: seen_by_others(part, random, "strong")),
         (STRETCHED, lambda part: stretched(part, random)),
         (PALE, lambda part: pale(part, random)),
         (FILMED, lambda part: filmed(part, random)),
         (COVERED, lambda part: covered(part, random)),
-    ):
+    )
+    for share, change in changes:
         rows = some(share)
         if rows.any():
             frames[rows] = change(frames[rows])

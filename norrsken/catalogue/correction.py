@@ -81,11 +81,19 @@ def read_correction(path: str) -> Correction:
         raise CorrectionError(f"{path}: not a catalogue's correction.json: {error.errors()[0]['msg']}") from None
 
 
-def fit_correction(frames: Frames, classes: Sequence[str], judged: Sequence[str]) -> Correction:
+def no_correction(judged: Sequence[str]) -> Correction:
+    """What stands for a correction where nobody has labelled frames. judged: the classes that can be observed."""
+    missing = "the release has no labelled frames to fit it to"
+    return Correction(classes=list(judged), frames=0, nights=0, missing=missing, fits=[])
+
+
+def fit_correction(
+    frames: Frames, classes: Sequence[str], judged: Sequence[str], part: str = "validation"
+) -> Correction:
     """Fit to the validation frames of the classes that can be observed.
 
     frames: of nights that the classifier has not seen. classes: in the order of the probabilities. judged: those that
-    can be observed.
+    can be observed. part: what these frames are called.
     """
     columns = np.array([classes.index(name) for name in judged], np.intp)
     some = frames.of(np.isin(frames.labels, columns))
@@ -93,7 +101,7 @@ def fit_correction(frames: Frames, classes: Sequence[str], judged: Sequence[str]
     place[columns] = np.arange(len(columns))
     found, labels = some.probabilities[:, columns], place[some.labels]
     night, nights = np.unique(some.nights, return_inverse=True)[1], number_of_nights(some.nights)
-    missing = _missing(np.bincount(labels, minlength=len(columns)), nights, judged)
+    missing = _missing(np.bincount(labels, minlength=len(columns)), nights, judged, part)
     fits: list[Fit] = []
     if missing is None:
         fits.append(_fit(found, labels, np.ones(len(labels))))
@@ -105,14 +113,14 @@ def fit_correction(frames: Frames, classes: Sequence[str], judged: Sequence[str]
     return Correction(classes=list(judged), frames=len(labels), nights=nights, missing=missing, fits=fits)
 
 
-def _missing(counts: NDArray[np.int64], nights: int, judged: Sequence[str]) -> str | None:
-    """What validation frames lack for a correction; None: nothing. counts: of each class that can be observed."""
+def _missing(counts: NDArray[np.int64], nights: int, judged: Sequence[str], part: str) -> str | None:
+    """What frames of this part lack for a correction; None: nothing. counts: of each class that can be observed."""
     if len(judged) < 2:
         return "fewer than two of the classes can be observed"
     if nights < MIN_UNITS:
-        return f"the classifier has {nights} validation night{'s' * (nights != 1)}, and a correction needs {MIN_UNITS}"
+        return f"the classifier has {nights} {part} night{'s' * (nights != 1)}, and a correction needs {MIN_UNITS}"
     few = [f"{name} ({count})" for name, count in zip(judged, counts, strict=True) if count < LEAST_FRAMES]
-    return f"fewer than {LEAST_FRAMES} validation frames of {', '.join(few)}" if few else None
+    return f"fewer than {LEAST_FRAMES} {part} frames of {', '.join(few)}" if few else None
 
 
 def _fit(found: NDArray[np.float64], labels: NDArray[np.intp], times: NDArray[np.float64]) -> Fit:

@@ -18,6 +18,7 @@ from norrsken.catalogue.judge import scores_of
 from norrsken.catalogue.netcdf import FrameSeries, meaning_of, unit
 from norrsken.classes import in_words
 from norrsken.classify.model import Classifier, read_classifier
+from norrsken.config.general import GENERAL
 from norrsken.config.jobs import ExportSettings
 from norrsken.config.label_set import LabelSet
 from norrsken.errors import NorrskenError
@@ -133,7 +134,7 @@ def _write_year(path: Path, parts: Iterable[pd.DataFrame], judged: Classifier, s
             ends = [*ends[:1], rows["time"].iloc[0], rows["time"].iloc[-1]]
         first, last = (f"{time:%Y-%m-%dT%H:%M:%SZ}" for time in (ends[0], ends[-1]))
         year = Year(series.frames, first, last, series.models)
-        series.judge(judged.judgements)
+        series.judge(judged.judgements, "simulated " if judged.name == GENERAL else "")
         series.describe(_attributes(settings, year))
     return year
 
@@ -224,6 +225,8 @@ def _readme(
         number=in_words(len(settings.label_set.classes)),
         aurora=_aurora(settings.label_set),
         judged=judged,
+        general=judged.name == GENERAL,
+        labelled="untrained.csv" in names,
         files={name: _described(name, settings.label_set) for name in names},
         dictionary=dictionary.to_dict("records"),
     )

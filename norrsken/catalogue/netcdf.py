@@ -97,8 +97,11 @@ class FrameSeries:
         for name, values in columns.items():
             self._dataset[name][here] = values
 
-    def judge(self, judgements: Mapping[str, Judgement]) -> None:
-        """Write how good the classifier is for each class, with 95 % intervals over nights. judgements: by part."""
+    def judge(self, judgements: Mapping[str, Judgement], of: str = "") -> None:
+        """Write how good the classifier is for each class, with 95 % intervals over nights.
+
+        judgements: by part. of: what the frames of the parts are, such as `simulated `.
+        """
         texts = {
             "precision": "share of right ones among the frames that got the class",
             "classified": "share that got the class, of the frames of which it is the most probable one",
@@ -112,7 +115,7 @@ class FrameSeries:
                         f"{part}_{name}" + ("" if end == "value" else f"_{end}"),
                         "f4",
                         ("class",),
-                        long_name=f"{text}, on {part} frames{ending}",
+                        long_name=f"{text}, on {of}{part} frames{ending}",
                         units="1",
                         coordinates="class_name",
                         _FillValue=np.float32(np.nan),

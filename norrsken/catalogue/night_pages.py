@@ -21,6 +21,7 @@ from norrsken import schemas, tables
 from norrsken.astronomy import sun_and_moon_altitude
 from norrsken.calendar import night_start
 from norrsken.catalogue.occurrence import LONGEST_STEP, NIGHT_SECONDS, USUAL_STEP
+from norrsken.catalogue.reasons import count_reasons
 from norrsken.classes import CONDITIONS, NOT_CLASSIFIED
 from norrsken.config.jobs import NightPageSettings
 from norrsken.config.label_set import LabelSet
@@ -78,7 +79,8 @@ def write_night_pages(
     longest = _longest_events(events)
     months = {month: list(paths) for month, paths in groupby(tables.night_tables(nights), lambda path: path.stem[:7])}
     label_set, lost_of = settings.label_set, lost_nights(nights)
-    common = {"site": settings.site.name, "kinds": _kinds_shown(label_set), "clear_sky": label_set.clear_sky}
+    strange = count_reasons(catalogue)["unfamiliar"] > 0
+    common = {"site": settings.site.name, "kinds": _kinds_shown(label_set, strange), "clear_sky": label_set.clear_sky}
     years: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     with directory_written_aside(output) as folder:
         (folder / "frames").mkdir()
@@ -123,10 +125,11 @@ def _gone(night: str, lost: Collection[str], lost_of: Mapping[str, Lost]) -> str
     return f"the archive has lost {lost_of[night].gone} of these frames" if night in lost_of else ""
 
 
-def _kinds_shown(label_set: LabelSet) -> list[dict[str, str]]:
-    """What the legend says of each label of the catalogue."""
+def _kinds_shown(label_set: LabelSet, strange: bool) -> list[dict[str, str]]:
+    """What the legend says of each label of the catalogue. strange: whether some frames are unfamiliar."""
     definitions = {label.name: label.definition for label in label_set.classes}
-    definitions[NOT_CLASSIFIED] = "The classifier is not sure enough."
+    unlike = ", or the frame is unlike those that it was trained on" if strange else ""
+    definitions[NOT_CLASSIFIED] = f"The classifier is not sure enough{unlike}."
     titles, colours = label_set.titles, label_set.colours
     return [
         {"name": name, "title": titles[name], "colour": colours[name], "definition": definition}

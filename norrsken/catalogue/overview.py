@@ -1,26 +1,28 @@
 """The page of the catalogue: what was classified, how far to trust it, and what the sky did."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from norrsken import tables
-from norrsken.catalogue.correction import read_correction
+from norrsken.catalogue.correction import no_correction, read_correction
 from norrsken.catalogue.judge import LIMIT_FRAMES, LIMIT_NIGHTS
+from norrsken.catalogue.reasons import count_reasons, unlike
 from norrsken.classes import AURORA, UNDECIDED
 from norrsken.classify.condition import read_condition
 from norrsken.classify.model import read_classifier
+from norrsken.config.general import GENERAL
 from norrsken.config.jobs import ReportSettings
 from norrsken.config.label_set import LabelSet
 from norrsken.pages import csv_records, picture, write_html
 
 
 def write_overview(
-    months: Iterable[str],
+    months: Sequence[str],
     classifier: str,
-    correction: str,
+    correction: str | None,
     condition: str,
     tables_shown: Mapping[str, str],
     figures: Mapping[str, str],
@@ -30,32 +32,40 @@ def write_overview(
 ) -> None:
     """Write `index.html` of the catalogue.
 
-    months: directories of the nights' tables. classifier, correction, condition: JSON files of these names.
-    tables_shown: `untrained`, `occurrence`, `events` and `onsets`: name → CSV file. figures: title → path. truth:
-    whether the catalogue is compared with a simulation.
+    months: directories of the nights' tables. classifier, correction, condition: JSON files of these names; there is no
+    correction, nor the table `untrained`, of a release without labels. tables_shown: `untrained`, `occurrence`,
+    `events` and `onsets`: name → CSV file. figures: title → path. truth: whether the catalogue is compared with a
+    simulation.
     """
-    chosen = read_classifier(classifier)
+    chosen, counts, judged = read_classifier(classifier), count_reasons(months), settings.label_set.judged
+    general = chosen.name == GENERAL
     occurrence, events = pd.read_csv(tables_shown["occurrence"]), pd.read_csv(tables_shown["events"])
     minutes = events.groupby("label")["minutes"]
     by_class = minutes.agg(["size", "median"]).reindex(list(settings.label_set.class_names)).dropna()
     page = {
         "settings": settings,
         "classifier": chosen,
+        "general": general,
+        "model": "" if general else chosen.name.split("/")[1],
+        "warning": unlike(counts),
+        "reasons": counts,
+        "frames": counts.total(),
         "classes": list(settings.label_set.class_names),
         "shared": any(limit.of != "class" for limit in chosen.limits.values()),
         "limit_frames": LIMIT_FRAMES,
         "limit_nights": LIMIT_NIGHTS,
         "condition": read_condition(condition),
         "left_out": tables.left_out(*tables.night_tables(months)).total(),
-        "by_night": settings.splits[chosen.name.split("/")[0]].method == "night",
+        "by_night": not general and settings.splits[chosen.name.split("/")[0]].method == "night",
         "observed": occurrence.loc[occurrence["by"] == "all", "hours_observed"].max(),
-        "correction": read_correction(correction),
+        "correction": no_correction(judged) if correction is None else read_correction(correction),
         "occurrence": _occurrence(occurrence, settings.label_set),
-        **{name: csv_records(tables_shown[name]) for name in ("untrained", "events", "onsets")},
+        **{name: csv_records(tables_shown[name]) for name in ("events", "onsets")},
+        "untrained": csv_records(tables_shown["untrained"]) if "untrained" in tables_shown else None,
         "sky_clear": "sky_clear" if "clear" in settings.label_set.class_names else "clear",
         "aurora": _aurora(settings.label_set),
         "catalogue_labels": settings.label_set.catalogue_labels,
-        "verdicts": _verdicts(settings.label_set),
+        "verdicts": _verdicts(settings.label_set, general),
         "figures": [(title, picture(path)) for title, path in figures.items()],
         "by_class": [(name, int(row["size"]), row["median"]) for name, row in by_class.iterrows()],
         "truth": truth,
@@ -71,15 +81,19 @@ def _occurrence(occurrence: pd.DataFrame, label_set: LabelSet) -> list[dict[Hash
     return rows.assign(title=rows["label"].map(titles)).to_dict("records")
 
 
-def _verdicts(label_set: LabelSet) -> dict[str, str]:
-    """What the page says of each verdict on frames that the classifier was not trained on."""
+def _verdicts(label_set: LabelSet, general: bool) -> dict[str, str]:
+    """What the page says of each verdict on frames that the classifier was not trained on.
+
+    general: whether it is the general classifier, which is tested on all frames.
+    """
+    frames = "Frames" if general else "Test frames"
     ambiguous = [label for label in label_set.exclusions if label.name not in label_set.hidden_sky]
     exclusions = {label.name: f"All annotators: {label.title.lower()}" for label in label_set.exclusions}
     if len(ambiguous) == 1:
         exclusions[ambiguous[0].name] = "All annotators: fits no class"
     return {
-        "agreed": "Test frames on which the annotators agree",
-        "adjudicated": "Test frames on which they disagreed, settled",
+        "agreed": f"{frames} on which the annotators agree",
+        "adjudicated": f"{frames} on which they disagreed, settled",
         **exclusions,
         "disagreement": "The annotators disagree",
     }

@@ -8,6 +8,7 @@ import pandas as pd
 
 from norrsken import schemas, tables
 from norrsken.classes import AURORA, CONDITIONS, DECISIONS
+from norrsken.config.general import GENERAL
 from norrsken.config.jobs import ReportSettings
 from norrsken.config.label_set import LabelSet
 from norrsken.figures.truth import draw_confusion, draw_occurrence
@@ -30,7 +31,8 @@ def compare_with_truth(
     it has not seen.
     """
     frames = read_frames(months, truth, settings.label_set)
-    frames["nights"] = np.where(frames["seen"].isin(["train", "validation"]), "trained on", "new")
+    seen = frames["seen"].isin(["train", "validation"])
+    frames["nights"] = np.where(seen, "trained on", "new")
     clear = frames[frames["condition"] == "clear"]
     with directory_written_aside(output) as folder:
         written = {
@@ -49,6 +51,8 @@ def compare_with_truth(
             "figures": figures,
             "shown": _shown(settings.label_set),
             "frames": len(frames),
+            "general": frames["model"].eq(GENERAL).any(),
+            "parts": ["new", "trained on"] if seen.any() else ["new"],
             "folder": Path(output).as_posix(),
             **{name: table.to_dict("records") for name, table in written.items()},
             "errors": errors_of_shares(written["occurrence"]).to_dict("records"),
@@ -68,18 +72,18 @@ def _shown(label_set: LabelSet) -> dict[str, str]:
 def read_frames(months: Iterable[str], truth: str, label_set: LabelSet) -> pd.DataFrame:
     """The frames of all nights.
 
-    Columns: frame_id, time, night, seen, label, aurora, condition, of the catalogue; true (the label), dominant (the
-    class of the form that weighs most, also where true is no class), cloud, spoilt, weather, of the truth.
+    Columns: frame_id, time, night, seen, label, aurora, condition, model, of the catalogue; true (the label), dominant
+    (the class of the form that weighs most, also where true is no class), cloud, spoilt, weather, of the truth.
     """
     parts = []
     for path in tables.night_tables(months):
-        columns = ["frame_id", "time", "night", "seen", "label", "aurora", "condition"]
+        columns = ["frame_id", "time", "night", "seen", "label", "aurora", "condition", "model"]
         catalogue = tables.read(path, schemas.catalogue_table(), columns).to_pandas()
         known = tables.read(Path(truth, path.name), TRUTH_TABLE, ["frame_id", "label", "spoilt", *MEASURES]).to_pandas()
         known["true"], known["dominant"] = true_labels(known, label_set), dominant_labels(known, label_set)
         parts.append(catalogue.merge(known[["frame_id", "true", "dominant", "cloud", "spoilt"]], on="frame_id"))
     frames: pd.DataFrame = pd.concat(parts, ignore_index=True)
-    for name in ("label", "aurora", "condition", "seen"):
+    for name in ("label", "aurora", "condition", "seen", "model"):
         frames[name] = frames[name].astype(str)
     cloud = np.searchsorted([*WEATHER.values()], frames["cloud"], side="right") - 1
     frames["weather"] = np.where(frames["spoilt"], "spoilt", np.array([*WEATHER])[cloud])

@@ -18,12 +18,15 @@ from norrsken.dataset.agreement import annotators
 from norrsken.dataset.splits import Division, read_split
 
 
-def judge_untrained(labelled: str, dataset: str, classifier: str, condition: str) -> tuple[pd.DataFrame, Correction]:
+def judge_untrained(
+    labelled: str, dataset: str | None, classifier: str, condition: str
+) -> tuple[pd.DataFrame, Correction]:
     """What the classifier says of frames of each verdict, by what each annotator called them; and the correction.
 
     On a split by night only frames of its test nights are in the table, of which neither the classifier nor the model
     of the sky's condition has seen any; on another split, all that have no class, though others of their nights were
-    trained on.
+    trained on. Where dataset is None, the classifier has seen no frame of the release, as the general one; then all
+    frames on which something was said are in the table.
 
     Columns: verdict (an exclusion, disagreement; agreed: the test frames, to compare with), annotator, given (the
     annotator's label), frames, clear (share with a sky that is taken for clear; `sky_clear` where a class is named
@@ -31,38 +34,33 @@ def judge_untrained(labelled: str, dataset: str, classifier: str, condition: str
 
     The correction is fitted to frames of the validation nights that are taken for clear and to which somebody gave a
     class: frames on which all agree are easier than those of an archive. It lacks them where other frames of these
-    nights were trained on.
+    nights were trained on. Where dataset is None, it is fitted to such frames of all nights.
     """
     said = tables.label_names(labelled)
     ensemble = Ensemble(classifier)
-    division = read_split(dataset, ensemble.settings.name.split("/")[0])
+    division = None if dataset is None else read_split(dataset, ensemble.settings.name.split("/")[0])
     frames = pd.concat(_judged(labelled, ensemble, condition, division, said))
     names = annotators(frames)
     tabulated = [_by_label(frames[frames["tested"]], name, said) for name in names]
     table = pd.concat(tabulated).sort_values(["verdict", "annotator", "given"]).reset_index(drop=True)
-    return table, correction_of(frames[frames["validated"] & frames["sky"]], names, said)
+    part = "validation" if division else "labelled"
+    return table, correction_of(frames[frames["validated"] & frames["sky"]], names, said, part)
 
 
 def _judged(
-    labelled: str, ensemble: Ensemble, condition: str, division: Division, said: LabelNames
+    labelled: str, ensemble: Ensemble, condition: str, division: Division | None, said: LabelNames
 ) -> Iterator[pd.DataFrame]:
-    """The frames that are to be judged, some hundred at a time.
+    """The frames that are to be judged, some hundred at a time. division: None: the classifier has seen none of them.
 
     Columns: night, verdict, label, label_{annotator}; tested, validated: what the frame is for; sky: whether it is
     taken for clear; the probabilities, the confidence, and which class it got, one column for each.
     """
     sky, names = read_condition(condition), annotators(tables.read_without_images(labelled))
-    test, test_nights = pa.array(division.test.frame_ids), pa.array(np.unique(division.test.nights))
-    validation_nights = pa.array(ensemble.settings.seen.validation if division.by_night else [], pa.date32())
     columns = ["frame_id", "night", "verdict", "label", "image", *(f"label_{name}" for name in names)]
     with tables.opened(labelled, schemas.labelled_table(names), columns) as file:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, columns)
-            tested = pc.is_in(rows["verdict"], pa.array([*said.exclusions, "disagreement"]))
-            if division.by_night:
-                tested = pc.and_(tested, pc.is_in(rows["night"], test_nights))
-            tested = pc.or_(tested, pc.is_in(rows["frame_id"], test))
-            validated = pc.is_in(rows["night"], validation_nights)
+            tested, validated = _parts(rows, ensemble, division, said)
             rows = rows.append_column("tested", tested).append_column("validated", validated)
             rows = rows.filter(pc.or_(tested, validated))
             if len(rows):
@@ -76,10 +74,25 @@ def _judged(
                 yield judged.join(found).join(pd.get_dummies(labels, dtype=int))
 
 
-def correction_of(frames: pd.DataFrame, names: Sequence[str], said: LabelNames) -> Correction:
+def _parts(
+    rows: pa.Table, ensemble: Ensemble, division: Division | None, said: LabelNames
+) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """Which frames are for the table, and which for the correction: (n,), (n,)."""
+    no_class = pc.is_in(rows["verdict"], pa.array([*said.exclusions, "disagreement"]))
+    if division is None:
+        return pc.or_(no_class, pc.is_valid(rows["label"])), pc.is_valid(rows["verdict"])
+    if division.by_night:
+        no_class = pc.and_(no_class, pc.is_in(rows["night"], pa.array(np.unique(division.test.nights))))
+    validation_nights = pa.array(ensemble.settings.seen.validation if division.by_night else [], pa.date32())
+    tested = pc.or_(no_class, pc.is_in(rows["frame_id"], pa.array(division.test.frame_ids)))
+    return tested, pc.is_in(rows["night"], validation_nights)
+
+
+def correction_of(frames: pd.DataFrame, names: Sequence[str], said: LabelNames, part: str = "validation") -> Correction:
     """The correction, by frames of validation nights and the classes that annotators gave them. names: of these.
 
-    Where they gave different classes, and it was not settled, nobody knows which dominates the frame.
+    part: what the frames are called in the sentence that says what they lack. Where annotators gave different classes,
+    and it was not settled, nobody knows which dominates the frame.
     """
     given = frames[["label", *(f"label_{name}" for name in names)]]
     given = given.where(given.isin(said.classes))
@@ -92,7 +105,7 @@ def correction_of(frames: pd.DataFrame, names: Sequence[str], said: LabelNames) 
         classes.map(said.classes.index).to_numpy(np.int64),
         frames["night"].to_numpy("datetime64[D]"),
     )
-    return fit_correction(found, said.classes, said.judged)
+    return fit_correction(found, said.classes, said.judged, part)
 
 
 def _by_label(frames: pd.DataFrame, annotator: str, said: LabelNames) -> pd.DataFrame:

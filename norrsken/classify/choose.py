@@ -24,6 +24,7 @@ from norrsken import schemas, tables
 from norrsken.calendar import frame_time, night_of
 from norrsken.classes import CONDITIONS
 from norrsken.classify.condition import (
+    STRENGTH,
     Condition,
     Features,
     bad,
@@ -71,9 +72,9 @@ class Sample(NamedTuple):
 
 
 def choose_condition(
-    labelled: str,
-    dataset: str,
-    split: str,
+    labelled: str | None,
+    dataset: str | None,
+    split: str | None,
     table: str | None,
     months: Iterable[str],
     settings: LabelSettings,
@@ -81,14 +82,20 @@ def choose_condition(
 ) -> None:
     """Write `condition.json` for a release.
 
-    labelled: `labelled.parquet`, whose rejected frames count where there is no table. dataset, split: on a split by
-    night, frames of its test nights are left out, so that they are new to the model. table: the labelled conditions;
+    labelled: `labelled.parquet`, whose rejected frames count where there is no table; None: labels have no say. dataset,
+    split: on a split by night, frames of its test nights are left out, so that they are new to the model; None: there
+    is no split. table: the labelled conditions;
     None: there is none. months: the directories of the night tables of its frames. settings: of the table. Raises
     `LabelError` for a label that is no condition.
     """
-    division = read_split(dataset, split)
-    left_out = division.test.nights if division.by_night else np.empty(0, "datetime64[D]")
-    if table is None:
+    left_out = np.empty(0, "datetime64[D]")
+    if dataset is not None and split is not None:
+        division = read_split(dataset, split)
+        left_out = division.test.nights if division.by_night else left_out
+    if table is None and labelled is None:
+        model = shipped()
+        model = model.model_copy(update={"scores": model.scores | {"used": SHIPPED}})
+    elif table is None:
         model = _choose_for_release(labelled, left_out)
     else:
         sample, not_used = read_sample(table, list(months), left_out, settings)
@@ -252,8 +259,7 @@ def choose(measured: Features, clear: NDArray[np.bool_], nights: NDArray[np.date
 
 
 def _fit_clear(described: Features, clear: NDArray[np.bool_]) -> Features:
-    regression = LogisticRegression(C=0.1, class_weight="balanced", fit_intercept=False, max_iter=5000).fit(
-        described, clear
-    )
+    regression = LogisticRegression(C=STRENGTH, class_weight="balanced", fit_intercept=False, max_iter=5000)
+    regression.fit(described, clear)
     weights: Features = regression.coef_[0]
     return weights

@@ -2,7 +2,8 @@
 
 The model is a multinomial logistic regression on what a network (`sky_network`) sees of the processed frame. Both come
 with norrsken and were fitted to the simulated weather through many cameras (`tools/fit_condition.py`), since no archive
-comes with a table of its clouds. `norrsken.classify.choose` fits one to what people said of a site's or a release's frames.
+comes with a table of its clouds. `norrsken.classify.choose` fits one to what people said of the frames of a site or a
+release.
 """
 
 import json

@@ -1,15 +1,13 @@
 """The general classifier, which comes with the program: `tools/train_general.py` made it of the simulated sky alone."""
 
-from pathlib import Path
-
-import norrsken
 from norrsken.classify.model import Ensemble
+from norrsken.config.general import FOLDER, GENERAL
 
 #: What it is called in a configuration and in the tables.
-NAME = "general"
+NAME = GENERAL
 
 #: Its files: the classifier.json, and beside it what that names.
-CLASSIFIER = Path(norrsken.__file__).with_name("general") / "classifier.json"
+CLASSIFIER = FOLDER / "classifier.json"
 
 
 def general() -> Ensemble:

@@ -4,16 +4,18 @@ Only pydantic and the standard library are imported here: the Snakefile is parse
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from norrsken import paths
+from norrsken.calendar import month_span
 from norrsken.classes import CONDITIONS
 from norrsken.config.base import ConfigError, Name, keys_of, problem_sentence
 from norrsken.config.frames_release import FramesRelease, FramesSettings
+from norrsken.config.general import GENERAL
 from norrsken.config.jobs import (
     ConditionPageSettings,
     ExportSettings,
@@ -52,15 +54,28 @@ class Config(Observatory):
     filter: Filter = Filter()
     keogram: KeogramSettings = KeogramSettings()
     conditions: Conditions = Conditions()
-    release: Name = Field(description="The release to work on; --config release=NAME picks another")
+    release: Name = Field(
+        description="The release to work on; --config release=NAME picks another; where there is only one, the key may "
+        "be left out"
+    )
     releases: dict[Name, Release] = Field(min_length=1)
     features: dict[Name, Features] = Field(
         default={}, description="Features of the frames, which are computed once for each release"
     )
-    models: dict[Name, Model] = Field(min_length=1)
+    models: dict[Name, Model] = Field(default={}, min_length=1)
     seeds: list[Annotated[int, Field(ge=0)]] = Field(
-        min_length=1, description="Each model is run once with each of these seeds; one that needs none, with the first"
+        default=[],
+        min_length=1,
+        description="Each model is run once with each of these seeds; one that needs none, with the first",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _the_only_release(cls, raw: Any) -> Any:
+        releases = raw.get("releases") if isinstance(raw, dict) else None
+        if isinstance(releases, dict) and len(releases) == 1 and "release" not in raw:
+            return {**raw, "release": next(iter(releases))}
+        return raw
 
     @field_validator("cameras")
     @classmethod
@@ -78,6 +93,8 @@ class Config(Observatory):
                 raise ValueError(f"releases.{name}: {taken[0]!r} is the name of another folder of the results")
         if self.release not in self.releases:
             raise ValueError(f"release {self.release!r} is not under releases, which has {quoted(self.releases)}")
+        self._check_training()
+        self._check_general()
         if "run" in self.models:
             raise ValueError(
                 "models.run: the target train_run would have the name of a rule; give the model another name"
@@ -98,7 +115,7 @@ class Config(Observatory):
             if of is not None and not isinstance(self.releases[of.release], ArchiveRelease):
                 raise ValueError(f"releases.{name}.labelling.of.release is {of.release!r}, which is not of the archive")
             wanted = getattr(getattr(release, "catalogue", None), "model", None)
-            if wanted is not None and wanted not in self.models:
+            if wanted not in (None, GENERAL) and wanted not in self.models:
                 raise ValueError(
                     f"releases.{name}.catalogue.model is {wanted!r}, which is not under models: {quoted(self.models)}"
                 )
@@ -106,11 +123,44 @@ class Config(Observatory):
             raise ValueError("seeds has the same seed twice")
         return self
 
+    def _check_training(self) -> None:
+        """Raise `ValueError` where a release shall be trained on, and it is not said how."""
+        trained = next((name for name, release in self.releases.items() if release.splits), None)
+        for key in ("models", "seeds"):
+            if trained is not None and not getattr(self, key):
+                raise ValueError(
+                    f"{key} is missing: releases.{trained} has splits, on each of which every model is run"
+                )
+
+    def _check_general(self) -> None:
+        """Raise `ValueError` where a model takes the general classifier's name, or where that can classify nothing."""
+        if GENERAL in self.models:
+            raise ValueError(
+                f"models.{GENERAL}: the classifier that comes with norrsken has this name; give the model another"
+            )
+        users = [name for name, release in self.releases.items() if getattr(release, "is_general", False)]
+        if users and not any(camera.on_reference_grid for camera in self.cameras):
+            raise ValueError(
+                f"releases.{users[0]}.catalogue.model is {GENERAL!r}, which knows frames on the reference grid only, "
+                "but no entry of cameras has a lens, which brings frames to it; see docs/cameras.md"
+            )
+
     def model(self, name: str) -> Model:
         """An entry of models; raises `ConfigError` where there is none of that name."""
         if name not in self.models:
             raise ConfigError(f"models has no entry {name!r}; it has {', '.join(self.models)}")
         return self.models[name]
+
+    def with_years(self, months: Iterable[str]) -> Self:
+        """The same, but where the release to work on names no years, it has those that these months reach into."""
+        release = self.releases[self.release]
+        if not isinstance(release, ArchiveRelease) or release.years:
+            return self
+        spans = [month_span(month, self.site.longitude) for month in months]
+        years = sorted({time.year for span in spans for time in span})
+        return self.model_copy(
+            update={"releases": {**self.releases, self.release: release.model_copy(update={"years": years})}}
+        )
 
     def seeds_of(self, model: str) -> list[int]:
         """The seeds with which a model is run: one where its runs are all alike."""
@@ -133,6 +183,13 @@ class Config(Observatory):
                     f"releases.{release}.{key} names {unknown[0]!r}, which is not a label of the set "
                     f"{chosen.label_set!r}: {quoted(known)}"
                 )
+        tells = read_label_set(DEFAULT).class_names
+        if isinstance(chosen, ArchiveRelease) and chosen.is_general and label_set.class_names != tells:
+            raise ConfigError(
+                f"releases.{release}.catalogue.model is {GENERAL!r}, which tells {quoted(tells)} apart; the label set "
+                f"{chosen.label_set!r} has the classes {quoted(label_set.class_names)}: expected {DEFAULT}, or another "
+                "catalogue.model"
+            )
         return label_set
 
     # Each rule of the workflow is given only the part that it needs: a change elsewhere does not repeat its jobs.
@@ -306,7 +363,9 @@ def load(path: str | os.PathLike[str]) -> Config:
 
 def json_schema() -> dict[str, Any]:
     """The JSON schema that editors check `config.yaml` with."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+    schema = Config.model_json_schema()
+    schema["required"].remove("release")  # `Config` takes the only one where there is but one
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def _sentence(source: str, problem: Mapping[str, Any]) -> str:

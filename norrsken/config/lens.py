@@ -50,7 +50,8 @@ class Lens(Settings):
                 f"axis {list(self.axis)} is {math.dist(self.axis, self.zenith):.0f} pixels from the zenith; expected "
                 f"{MOST_TILT:g} of horizon at most"
             )
-        if "alpha" in self.model_fields_set and self.projection != "sine":
+        # Where it is as usual, it may have been written by the program, which hands its jobs all settings.
+        if self.alpha != type(self).model_fields["alpha"].default and self.projection != "sine":
             raise ValueError(f"alpha belongs to the projection sine, not to {self.projection}")
         return self
 

@@ -7,6 +7,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from norrsken.config.base import Name, Settings, is_none
 from norrsken.config.frames_release import FramesRelease
+from norrsken.config.general import GENERAL, PRECISION
 from norrsken.config.label_set import DEFAULT, LabelName
 from norrsken.config.splits import Split
 from norrsken.errors import quoted
@@ -102,16 +103,30 @@ class Catalogue(Settings):
     """The classification of every kept frame of the archive."""
 
     model: Name | None = Field(
-        default=None, description="Entry of models whose runs are averaged; null: the best on validation frames"
+        default=None,
+        description="Entry of models whose runs are averaged; general: the classifier that comes with norrsken, which "
+        "needs no labels; null: the best on validation frames",
     )
     precision: float = Field(
-        default=0.9, ge=0.5, lt=1, description="Precision that the frames with a class must reach, on validation frames"
+        default=PRECISION,
+        ge=0.5,
+        lt=1,
+        description="Precision that the frames with a class must reach, on validation frames",
     )
     events: EventSettings = Field(
         default=EventSettings(), description="What counts as an event in the classified frames"
     )
     kp: str | None = Field(default=None, description="Table of the Kp index, columns time and kp; null: not used")
     licence: str = Field(default="", description="Licence of the exported catalogue, such as CC-BY-4.0")
+
+    @model_validator(mode="after")
+    def _limits_can_be_made(self) -> Self:
+        if self.model == GENERAL and self.precision != PRECISION:
+            raise ValueError(
+                f"precision is {self.precision}, but the limits of the general classifier were made for {PRECISION}: "
+                "leave the key out, or name an entry of models"
+            )
+        return self
 
 
 class ArchiveRelease(Settings):
@@ -122,9 +137,17 @@ class ArchiveRelease(Settings):
         description=SOURCES,
     )
     title: str = Field(description="What the release is, for the head of the report")
-    years: list[Annotated[int, Field(ge=1900, le=2052)]] = Field(min_length=1, description="UTC years of its frames")
+    years: list[Annotated[int, Field(ge=1900, le=2052)]] = Field(
+        default=[],
+        min_length=1,
+        description="UTC years of its frames; with catalogue.model: general it may be left out: all years of the "
+        "archive",
+    )
     labels: list[str] = Field(
-        min_length=1, description="One table for each annotator; the file's name is the annotator's name"
+        default=[],
+        min_length=1,
+        description="One table for each annotator; the file's name is the annotator's name; with catalogue.model: "
+        "general it may be left out",
     )
     label_set: str = Field(
         default=DEFAULT,
@@ -143,7 +166,12 @@ class ArchiveRelease(Settings):
         default=None, description="Table of the times chosen from keograms; null: every kept frame counts"
     )
     labelling: Labelling = Field(default=Labelling(), description="The pages on which the annotators label frames")
-    splits: dict[Name, Split] = Field(min_length=1, description="Named divisions; every model is run on each")
+    splits: dict[Name, Split] = Field(
+        default={},
+        min_length=1,
+        description="Named divisions; every model is run on each; with catalogue.model: general it may be left out: "
+        "no model is trained",
+    )
     catalogue: Catalogue | None = Field(
         default=Catalogue(), description="The classification of every kept frame; null: none is made"
     )
@@ -173,6 +201,25 @@ class ArchiveRelease(Settings):
         if len(set(names)) < len(names):
             raise ValueError(f"two tables have the same annotator's name: {', '.join(names)}")
         return labels
+
+    @property
+    def is_general(self) -> bool:
+        """Whether the general classifier makes its catalogue."""
+        return self.catalogue is not None and self.catalogue.model == GENERAL
+
+    @model_validator(mode="after")
+    def _has_labels_or_needs_none(self) -> Self:
+        missing = [key for key in ("years", "labels", "splits") if not getattr(self, key)]
+        if missing and not self.is_general:
+            verb = "is missing; it may be" if len(missing) == 1 else "are missing; they may be"
+            raise ValueError(
+                f"{' and '.join(missing)} {verb} only with catalogue: {{model: {GENERAL}}}, which needs no training"
+            )
+        of_labels = ("relabel", "adjudicated", "splits", "frozen")
+        idle = [key for key in of_labels if not self.labels and getattr(self, key)]
+        if idle:
+            raise ValueError(f"{idle[0]} is there, but labels is missing: expected a table for each annotator")
+        return self
 
     @model_validator(mode="after")
     def _orders_of_annotators(self) -> Self:

@@ -1,40 +1,67 @@
 """Night tables and trained models → every kept frame classified, and what the sky did."""
 
+if plan.is_general:
 
-rule calibrate_classifier:
-    """Choose the model that classifies the archive, how sure it may be, and when it gives no class."""
-    input:
-        dataset=paths.DATASET,
-        metrics=plan.metrics(plan.candidates, [plan.catalogue_split]),
-        validations=plan.validations(plan.candidates, [plan.catalogue_split]),
-        predictions=plan.predictions(plan.candidates, [plan.catalogue_split]),
-    output:
-        paths.CLASSIFIER,
-    log:
-        "results/logs/calibrate_classifier/{release}.log",
-    benchmark:
-        "results/benchmarks/calibrate_classifier/{release}.tsv"
-    # This is seconds of work on small files, so it is done where Snakemake runs.
-    localrule: True
-    conda:
-        "../../envs/norrsken.yaml"
-    threads: 1
-    resources:
-        mem_mb=more_each_time(2000),
-        runtime=more_each_time(20),
-    params:
-        clear_sky=plan.label_set.clear_sky,
-        precision=plan.catalogue.precision,
-        version=stages.CATALOGUE,
-    script:
-        "../scripts/calibrate_classifier.py"
+    rule copy_general:
+        """Copy the general classifier, so that the catalogue stays whole when the program is updated."""
+        output:
+            plan.general,
+        log:
+            "results/logs/copy_general/{release}.log",
+        benchmark:
+            "results/benchmarks/copy_general/{release}.tsv"
+        # This is a second of work, so it is done where Snakemake runs.
+        localrule: True
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: 1
+        resources:
+            mem_mb=more_each_time(1000),
+            runtime=more_each_time(10),
+        params:
+            # The files are no input: those of a fresh clone are the same with other times.
+            digests=list(plan.survey.general.values()),
+            version=stages.CATALOGUE,
+        script:
+            "../scripts/copy_general.py"
+
+else:
+
+    rule calibrate_classifier:
+        """Choose the model that classifies the archive, how sure it may be, and when it gives no class."""
+        input:
+            dataset=paths.DATASET,
+            metrics=plan.metrics(plan.candidates, [plan.catalogue_split]),
+            validations=plan.validations(plan.candidates, [plan.catalogue_split]),
+            predictions=plan.predictions(plan.candidates, [plan.catalogue_split]),
+        output:
+            paths.CLASSIFIER,
+        log:
+            "results/logs/calibrate_classifier/{release}.log",
+        benchmark:
+            "results/benchmarks/calibrate_classifier/{release}.tsv"
+        # This is seconds of work on small files, so it is done where Snakemake runs.
+        localrule: True
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: 1
+        resources:
+            mem_mb=more_each_time(2000),
+            runtime=more_each_time(20),
+        params:
+            clear_sky=plan.label_set.clear_sky,
+            precision=plan.catalogue.precision,
+            version=stages.CATALOGUE,
+        script:
+            "../scripts/calibrate_classifier.py"
 
 
 rule choose_condition:
     """Choose how the sky's condition is told: as in simulated weather, or as people labelled it here."""
     input:
-        labelled=paths.LABELLED,
-        dataset=paths.DATASET,
+        # Beside the general classifier labels have no say in it: they then repeat no month, and all of them judge both.
+        labelled=[] if plan.is_general else paths.LABELLED,
+        dataset=[] if plan.is_general else paths.DATASET,
         # The site's table of conditions, and the night tables of its frames: other months do not choose anew.
         table=[plan.config.conditions.table] if plan.config.conditions.table else [],
         months=[
@@ -57,7 +84,7 @@ rule choose_condition:
         mem_mb=more_each_time(2000),
         runtime=more_each_time(20),
     params:
-        split=plan.catalogue_split,
+        split=None if plan.is_general else plan.catalogue_split,
         settings=plan.config.condition_labels().plain(),
         version=stages.CATALOGUE,
     script:
@@ -70,6 +97,8 @@ rule classify_month:
         nights=paths.NIGHTS,
         classifier=paths.CLASSIFIER,
         condition=paths.CONDITION,
+        # What the general classifier.json names: another one repeats the month, though the JSON may be as it was.
+        others=plan.general[1:],
     output:
         directory(paths.CATALOGUE),
     log:
@@ -90,36 +119,40 @@ rule classify_month:
         "../scripts/classify_month.py"
 
 
-rule judge_untrained:
-    """Tabulate what the classifier says of frames that it was never trained on, and what corrects shares of classes."""
-    input:
-        labelled=paths.LABELLED,
-        dataset=paths.DATASET,
-        classifier=paths.CLASSIFIER,
-        condition=paths.CONDITION,
-    output:
-        correction=paths.CORRECTION,
-        table=report(
-            paths.UNTRAINED,
-            caption="../captions/untrained.rst",
-            category="Catalogue",
-            labels={"table": "What the classifier says of frames that fit no class"},
-        ),
-    log:
-        "results/logs/judge_untrained/{release}.log",
-    benchmark:
-        "results/benchmarks/judge_untrained/{release}.tsv"
-    conda:
-        "../../envs/norrsken.yaml"
-    threads: plan.most_of("threads")
-    resources:
-        mem_mb=more_each_time(16000),
-        runtime=more_each_time(60),
-        gpu=plan.most_of("gpu"),
-    params:
-        version=stages.CATALOGUE,
-    script:
-        "../scripts/judge_untrained.py"
+if plan.has_labels:
+
+    rule judge_untrained:
+        """Tabulate what the classifier says of frames that it was never trained on, and what corrects shares of classes."""
+        input:
+            labelled=paths.LABELLED,
+            dataset=[] if plan.is_general else [paths.DATASET],
+            classifier=paths.CLASSIFIER,
+            condition=paths.CONDITION,
+        output:
+            correction=paths.CORRECTION,
+            table=report(
+                paths.UNTRAINED,
+                caption="../captions/untrained.rst",
+                category="Catalogue",
+                labels={
+                    "table": "What the classifier says of frames that fit no class"
+                },
+            ),
+        log:
+            "results/logs/judge_untrained/{release}.log",
+        benchmark:
+            "results/benchmarks/judge_untrained/{release}.tsv"
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: plan.most_of("threads")
+        resources:
+            mem_mb=more_each_time(16000),
+            runtime=more_each_time(60),
+            gpu=plan.most_of("gpu"),
+        params:
+            version=stages.CATALOGUE,
+        script:
+            "../scripts/judge_untrained.py"
 
 
 rule find_events:
@@ -154,7 +187,7 @@ rule tabulate_occurrence:
     """Tabulate and draw in how much of the observed time each class was seen."""
     input:
         months=plan.all_months(paths.CATALOGUE),
-        correction=paths.CORRECTION,
+        correction=[paths.CORRECTION] if plan.has_labels else [],
         kp=[plan.catalogue.kp] if plan.catalogue.kp else [],
     output:
         table=paths.OCCURRENCE,
@@ -229,7 +262,12 @@ rule write_export:
     input:
         catalogue=plan.all_months(paths.CATALOGUE),
         classifier=paths.CLASSIFIER,
-        tables=[paths.EVENTS, paths.ONSETS, paths.OCCURRENCE, paths.UNTRAINED],
+        tables=[
+            paths.EVENTS,
+            paths.ONSETS,
+            paths.OCCURRENCE,
+            *([paths.UNTRAINED] if plan.has_labels else []),
+        ],
     output:
         directory(paths.EXPORT),
     log:
@@ -254,9 +292,9 @@ rule write_catalogue:
     input:
         months=plan.all_months(paths.CATALOGUE),
         classifier=paths.CLASSIFIER,
-        correction=paths.CORRECTION,
+        correction=[paths.CORRECTION] if plan.has_labels else [],
         condition=paths.CONDITION,
-        untrained=paths.UNTRAINED,
+        untrained=[paths.UNTRAINED] if plan.has_labels else [],
         occurrence=paths.OCCURRENCE,
         events=paths.EVENTS,
         onsets=paths.ONSETS,

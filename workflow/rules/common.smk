@@ -7,14 +7,14 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from norrsken import paths, stages, survey
+from norrsken import paths, remarks, stages, survey
 from norrsken.config.base import ConfigError
 from norrsken.config.config import check
 from norrsken.config.yaml_files import reject_repeated_keys
 from norrsken.errors import NorrskenError
 from norrsken.contents import FIGURES, OCCURRENCE
 from norrsken.nights.census import CENSUS
-from norrsken.plan import Plan, conclusions
+from norrsken.plan import Plan
 
 STARTED = time.time()
 
@@ -35,7 +35,7 @@ if workflow.is_main_process:
         plan.refuse_other_labels()
     except NorrskenError as error:
         raise WorkflowError(str(error)) from None
-    for warning in plan.warnings():
+    for warning in remarks.warnings(plan):
         logger.warning(warning)
 
 
@@ -46,21 +46,33 @@ onstart:
     survey.hand_on(plan.survey, Path.cwd())
 
 
-def tell_what_was_left_out():
-    """Say what the archive holds and what was left out of it, where months were worked on in this run."""
-    folders = {month: Path(paths.NIGHTS.format(month=month)) for month in plan.months}
-    made = [folder / CENSUS for folder in folders.values()]
-    if any(path.exists() and path.stat().st_mtime >= STARTED for path in made):
-        for sentence in conclusions(plan, folders):
-            print(sentence, file=sys.stderr)
+def made_now(made):
+    """Whether one of these files or folders was made in this run."""
+    return any(path.exists() and path.stat().st_mtime >= STARTED for path in made)
+
+
+def tell_what_to_know():
+    """Say what was left out of the archive, and whether archive or catalogue look odd, where this run worked on them."""
+    nights = {month: Path(paths.NIGHTS.format(month=month)) for month in plan.months}
+    classified = {
+        month: Path(paths.CATALOGUE.format(release=plan.name, month=month))
+        for month in plan.months
+    }
+    sentences = []
+    if made_now(folder / CENSUS for folder in nights.values()):
+        sentences += remarks.of_archive(plan, nights)
+    if made_now(classified.values()):
+        sentences += remarks.of_catalogue(classified)
+    for sentence in sentences:
+        print(sentence, file=sys.stderr)
 
 
 onsuccess:
-    tell_what_was_left_out()
+    tell_what_to_know()
 
 
 onerror:
-    tell_what_was_left_out()
+    tell_what_to_know()
 
 
 wildcard_constraints:

@@ -107,24 +107,26 @@ if not plan.sources:
             "../scripts/write_labelling_pages.py"
 
 
-rule write_disagreement_page:
-    """Show the frames that the annotators labelled differently, to discuss and to settle them."""
-    input:
-        paths.LABELLED,
-    output:
-        directory(paths.DISAGREEMENTS),
-    log:
-        "results/logs/write_disagreement_page/{release}.log",
-    benchmark:
-        "results/benchmarks/write_disagreement_page/{release}.tsv"
-    conda:
-        "../../envs/norrsken.yaml"
-    threads: 1
-    resources:
-        mem_mb=more_each_time(2000),
-        runtime=more_each_time(20),
-    params:
-        label_set=plan.label_set.plain(),
-        version=stages.CURATION,
-    script:
-        "../scripts/write_disagreement_page.py"
+if plan.has_labels:
+
+    rule write_disagreement_page:
+        """Show the frames that the annotators labelled differently, to discuss and to settle them."""
+        input:
+            paths.LABELLED,
+        output:
+            directory(paths.DISAGREEMENTS),
+        log:
+            "results/logs/write_disagreement_page/{release}.log",
+        benchmark:
+            "results/benchmarks/write_disagreement_page/{release}.tsv"
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: 1
+        resources:
+            mem_mb=more_each_time(2000),
+            runtime=more_each_time(20),
+        params:
+            label_set=plan.label_set.plain(),
+            version=stages.CURATION,
+        script:
+            "../scripts/write_disagreement_page.py"

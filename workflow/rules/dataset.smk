@@ -78,26 +78,29 @@ elif not plan.frozen:
             "../scripts/merge_labels.py"
 
 
-rule split_dataset:
-    """Divide the frames on which the annotators agree into train and test, once for each split."""
-    input:
-        paths.LABELLED,
-    output:
-        paths.DATASET,
-    log:
-        "results/logs/split_dataset/{release}.log",
-    benchmark:
-        "results/benchmarks/split_dataset/{release}.tsv"
-    conda:
-        "../../envs/norrsken.yaml"
-    threads: 1
-    resources:
-        mem_mb=more_each_time(4000),
-        runtime=more_each_time(20),
-    params:
-        splits={
-            name: split.plain() for name, split in sorted(plan.release.splits.items())
-        },
-        version=stages.DATASET,
-    script:
-        "../scripts/split_dataset.py"
+if plan.trains:
+
+    rule split_dataset:
+        """Divide the frames on which the annotators agree into train and test, once for each split."""
+        input:
+            paths.LABELLED,
+        output:
+            paths.DATASET,
+        log:
+            "results/logs/split_dataset/{release}.log",
+        benchmark:
+            "results/benchmarks/split_dataset/{release}.tsv"
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: 1
+        resources:
+            mem_mb=more_each_time(4000),
+            runtime=more_each_time(20),
+        params:
+            splits={
+                name: split.plain()
+                for name, split in sorted(plan.release.splits.items())
+            },
+            version=stages.DATASET,
+        script:
+            "../scripts/split_dataset.py"

@@ -6,8 +6,8 @@ from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):
     choose_condition(
-        labelled=snakemake.input.labelled,
-        dataset=snakemake.input.dataset,
+        labelled=snakemake.input.labelled or None,
+        dataset=snakemake.input.dataset or None,
         split=snakemake.params.split,
         table=next(iter(snakemake.input.table), None),
         months=snakemake.input.months,

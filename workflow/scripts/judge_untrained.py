@@ -7,7 +7,7 @@ from norrsken.joblog import log_to
 with log_to(snakemake.log[0]):
     table, correction = judge_untrained(
         labelled=snakemake.input.labelled,
-        dataset=snakemake.input.dataset,
+        dataset=next(iter(snakemake.input.dataset), None),
         classifier=snakemake.input.classifier,
         condition=snakemake.input.condition,
     )

@@ -9,13 +9,13 @@ with log_to(snakemake.log[0]):
     write_overview(
         months=inputs.months,
         classifier=inputs.classifier,
-        correction=inputs.correction,
+        correction=next(iter(inputs.correction), None),
         condition=inputs.condition,
         tables_shown={
-            "untrained": inputs.untrained,
             "occurrence": inputs.occurrence,
             "events": inputs.events,
             "onsets": inputs.onsets,
+            **dict(zip(["untrained"], inputs.untrained, strict=False)),
         },
         figures=dict(zip(snakemake.params.titles, inputs.figures, strict=True)),
         truth=snakemake.params.truth,
