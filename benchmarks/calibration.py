@@ -24,7 +24,7 @@ from paper_size import CONFIG, SEEDS, train_once
 from norrsken import schemas, tables
 from norrsken.catalogue.calibrate import make_classifier
 from norrsken.catalogue.judge import scores_of
-from norrsken.classify.model import read_classifier
+from norrsken.classify.classifier_file import read_classifier
 from norrsken.config.jobs import RunSettings
 from norrsken.config.models import Features, Linear, Pretrained
 from norrsken.config.splits import Split

@@ -14,8 +14,8 @@ import torch
 from training import CONFIG, DEVICE, FRAMES, THREADS, compare, forward_passes, write_model, write_night
 
 from norrsken.catalogue.frames import classify_month
+from norrsken.classify.classifier_file import Classifier, Judgement, Limit, Member, Seen, Share
 from norrsken.classify.condition import shipped, write_condition
-from norrsken.classify.model import Classifier, Judgement, Limit, Member, Seen, Share
 from norrsken.files import digest
 from norrsken.models import device
 from norrsken.paper import CLASSES

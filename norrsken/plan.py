@@ -13,7 +13,7 @@ from norrsken.calendar import month_span, months_of_years
 from norrsken.config.base import ConfigError
 from norrsken.config.config import Config
 from norrsken.config.label_set import LabelSet
-from norrsken.config.models import SOURCES, Features, Model, OnGpu
+from norrsken.config.models import OnGpu, weights_file
 from norrsken.config.releases import ArchiveRelease, Catalogue, ClassFrames, Release, draws_sample
 from norrsken.contents import FIGURES, OCCURRENCE
 from norrsken.nights.names import cameras_between
@@ -256,11 +256,11 @@ class Plan:
 
     def weights(self, features: str) -> list[str]:
         """The file of weights with which features are computed: one or none."""
-        return _file_of_weights(self.config.features[features])
+        return weights_file(self.config.features[features])
 
     def weights_of(self, model: str) -> list[str]:
         """The file of weights from which a network starts: one or none."""
-        return _file_of_weights(self.config.model(model))
+        return weights_file(self.config.model(model))
 
     def metrics(self, models: Iterable[str], splits: Iterable[str] | None = None) -> list[str]:
         """The metrics of the models' runs, on these splits or on all."""
@@ -395,9 +395,3 @@ class Plan:
             paths.CATALOGUE_INDEX,
         ]
         return [*sources, *(path.format(release=self.name) for path in files)]
-
-
-def _file_of_weights(entry: Features | Model) -> list[str]:
-    """The file that an entry of features or models names as its weights: one or none."""
-    weights = getattr(entry, "weights", SOURCES[0])
-    return [] if weights in SOURCES else [weights]

@@ -24,7 +24,8 @@ from norrsken.catalogue.occurrence import tabulate_occurrence
 from norrsken.classes import CONDITIONS
 from norrsken.classify import condition
 from norrsken.classify.choose import choose
-from norrsken.classify.model import ClassifyError, Ensemble, tempered
+from norrsken.classify.classifier_file import ClassifyError, tempered
+from norrsken.classify.model import Ensemble
 from norrsken.cli import main
 from norrsken.config.config import Config
 from norrsken.config.site import Camera, FrameSource

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from norrsken import tables
-from norrsken.classify.model import read_classifier
+from norrsken.classify.classifier_file import read_classifier
 from norrsken.config.config import Config, load
 from norrsken.config.directories import DirectoryPattern
 from norrsken.config.label_set import read_label_set

@@ -23,7 +23,7 @@ from norrsken.catalogue.judge import Frames
 from norrsken.catalogue.magnetic import magnetic_coordinates
 from norrsken.catalogue.occurrence import tabulate_occurrence
 from norrsken.classify import condition
-from norrsken.classify.model import tempered
+from norrsken.classify.classifier_file import tempered
 from norrsken.config.config import Config
 from norrsken.config.models import Hog
 from norrsken.config.releases import EventSettings

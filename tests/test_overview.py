@@ -8,8 +8,7 @@ from playwright.sync_api import Page
 
 from norrsken.catalogue.correction import Correction, Fit
 from norrsken.catalogue.overview import write_overview
-from norrsken.classify.condition import shipped, write_condition
-from norrsken.classify.model import (
+from norrsken.classify.classifier_file import (
     AuroraDecision,
     Classifier,
     ClassJudgement,
@@ -20,6 +19,7 @@ from norrsken.classify.model import (
     Seen,
     Share,
 )
+from norrsken.classify.condition import shipped, write_condition
 from norrsken.config.config import Config
 from norrsken.files import write_csv
 from norrsken.paper import CLASSES

@@ -21,9 +21,10 @@ from safetensors.torch import load_file
 from norrsken import __version__, stages
 from norrsken.catalogue.calibrate import class_limits, fit_temperature, least_confidence
 from norrsken.catalogue.judge import Frames, judge
+from norrsken.classify.classifier_file import Classifier, FamiliarityLimit, Member, Seen, tempered
 from norrsken.classify.familiarity import Familiarity
 from norrsken.classify.general import CLASSIFIER, NAME
-from norrsken.classify.model import Classifier, FamiliarityLimit, FrameClassifier, Member, Seen, tempered
+from norrsken.classify.model import FrameClassifier
 from norrsken.config.jobs import RunSettings
 from norrsken.config.models import Network
 from norrsken.config.site import FrameSource

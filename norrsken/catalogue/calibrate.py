@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 
 from norrsken import tables
 from norrsken.catalogue.judge import Frames, enough, judge, number_of_nights
-from norrsken.classify.model import (
+from norrsken.classify.classifier_file import (
     TINY,
     AuroraDecision,
     Classifier,

@@ -21,7 +21,7 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from norrsken.catalogue.judge import Frames, number_of_nights
-from norrsken.classify.model import LEAST
+from norrsken.classify.classifier_file import LEAST
 from norrsken.config.base import Settings
 from norrsken.errors import NorrskenError
 from norrsken.evaluation.bootstrap import MIN_UNITS

@@ -17,7 +17,7 @@ from norrsken.catalogue.columns import COLUMNS, described
 from norrsken.catalogue.judge import scores_of
 from norrsken.catalogue.netcdf import FrameSeries, meaning_of, unit
 from norrsken.classes import in_words
-from norrsken.classify.model import Classifier, read_classifier
+from norrsken.classify.classifier_file import Classifier, read_classifier
 from norrsken.config.general import GENERAL
 from norrsken.config.jobs import ExportSettings
 from norrsken.config.label_set import LabelSet

@@ -8,15 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from norrsken import schemas
-from norrsken.classify.model import (
-    AuroraDecision,
-    Classifier,
-    ClassJudgement,
-    Decided,
-    Judgement,
-    Share,
-    sure_enough,
-)
+from norrsken.classify.classifier_file import AuroraDecision, Classifier, ClassJudgement, Decided, Judgement, Share
+from norrsken.classify.model import sure_enough
 from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
 from norrsken.evaluation.calibration import expected_calibration_error
 from norrsken.evaluation.scores import macro_scores

@@ -12,7 +12,7 @@ import pandas as pd
 
 from norrsken import schemas
 from norrsken.classes import CONDITIONS, DECISIONS, NOT_CLASSIFIED, REASONS, SEEN, in_words
-from norrsken.classify.model import Judgement
+from norrsken.classify.classifier_file import Judgement
 from norrsken.config.site import Site
 
 #: The units of the catalogue's columns, as UDUNITS writes them; other columns have none.

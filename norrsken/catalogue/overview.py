@@ -11,8 +11,8 @@ from norrsken.catalogue.correction import no_correction, read_correction
 from norrsken.catalogue.judge import LIMIT_FRAMES, LIMIT_NIGHTS
 from norrsken.catalogue.reasons import count_reasons, unlike
 from norrsken.classes import AURORA, UNDECIDED
+from norrsken.classify.classifier_file import read_classifier
 from norrsken.classify.condition import read_condition
-from norrsken.classify.model import read_classifier
 from norrsken.config.general import GENERAL
 from norrsken.config.jobs import ReportSettings
 from norrsken.config.label_set import LabelSet

@@ -82,9 +82,9 @@ def choose_condition(
 ) -> None:
     """Write `condition.json` for a release.
 
-    labelled: `labelled.parquet`, whose rejected frames count where there is no table; None: labels have no say. dataset,
-    split: on a split by night, frames of its test nights are left out, so that they are new to the model; None: there
-    is no split. table: the labelled conditions;
+    labelled: `labelled.parquet`, whose rejected frames count where there is no table; None: labels have no say.
+    dataset, split: on a split by night, frames of its test nights are left out, so that they are new to the model;
+    None: there is no split. table: the labelled conditions;
     None: there is none. months: the directories of the night tables of its frames. settings: of the table. Raises
     `LabelError` for a label that is no condition.
     """
@@ -92,15 +92,15 @@ def choose_condition(
     if dataset is not None and split is not None:
         division = read_split(dataset, split)
         left_out = division.test.nights if division.by_night else left_out
-    if table is None and labelled is None:
-        model = shipped()
-        model = model.model_copy(update={"scores": model.scores | {"used": SHIPPED}})
-    elif table is None:
-        model = _choose_for_release(labelled, left_out)
-    else:
+    if table is not None:
         sample, not_used = read_sample(table, list(months), left_out, settings)
         model = choose_for_site(sample)
         model = model.model_copy(update={"scores": model.scores | not_used})
+    elif labelled is not None:
+        model = _choose_for_release(labelled, left_out)
+    else:
+        model = shipped()
+        model = model.model_copy(update={"scores": model.scores | {"used": SHIPPED}})
     log.info("%s", model.scores)
     write_condition(model, output)
 

@@ -12,9 +12,10 @@ from typing import Self
 
 import pandas as pd
 
+from norrsken.classify.classifier_file import ClassifyError
 from norrsken.classify.files import KnownFrames, Problem, frame_files, frame_name
 from norrsken.classify.frames import classify, columns
-from norrsken.classify.model import ClassifyError, FrameModel
+from norrsken.classify.model import FrameModel
 from norrsken.config.site import FrameSource
 from norrsken.files import csv_rows
 

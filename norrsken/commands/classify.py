@@ -63,8 +63,8 @@ def _seconds(text: str) -> float:
 
 
 def _classify(options: argparse.Namespace) -> int:
+    from norrsken.classify.classifier_file import ClassifyError
     from norrsken.classify.frames import classify
-    from norrsken.classify.model import ClassifyError
     from norrsken.classify.table import ClassifiedFrames
 
     source = None if options.config is None else load_observatory(options.config).frame_source
@@ -89,8 +89,9 @@ def _classify(options: argparse.Namespace) -> int:
 
 def _model_and_paths(options: argparse.Namespace) -> "tuple[FrameModel, list[str]]":
     """The model that classifies, and what it is to classify. Raises `ClassifyError` where either is missing."""
+    from norrsken.classify.classifier_file import ClassifyError
     from norrsken.classify.general import general
-    from norrsken.classify.model import ClassifyError, Ensemble, FrameClassifier
+    from norrsken.classify.model import Ensemble, FrameClassifier
 
     if options.general:
         if options.config is None and not all(path.endswith(".parquet") for path in options.paths):

@@ -204,3 +204,9 @@ class Network(OnGpu, Training):
 
 Features = Annotated[Hog | Pretrained, Field(discriminator="kind")]
 Model = Annotated[NearestNeighbours | LinearSvm | Linear | Network, Field(discriminator="kind")]
+
+
+def weights_file(entry: Features | Model) -> list[str]:
+    """The file that an entry of features or models names as its weights: one or none."""
+    weights = getattr(entry, "weights", SOURCES[0])
+    return [] if weights in SOURCES else [weights]
