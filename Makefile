@@ -21,8 +21,10 @@ DEMO_NIGHTS := 2014-02-21 2014-02-23 2014-04-02 2015-03-16 2015-09-12 2015-10-20
 
 demo: .venv/run demo/labels/bertil.csv
 	$(VENV)/snakemake all labelling --directory demo --cores all --quiet rules
+	$(VENV)/snakemake catalogue --directory demo --config release=general --cores all --quiet rules
 	@echo
 	@echo "Done. Open demo/results/demo/report/index.html, then demo/results/demo/catalogue/index.html."
+	@echo "Beside it: demo/results/general/catalogue/index.html, by the classifier that comes with norrsken and has seen none of these labels."
 	@echo "To try: demo/results/curation/keograms.html, where times are chosen, and demo/results/demo/labelling/anna.html, where frames are labelled."
 
 demo-full: .venv/run demo/labels/bertil.csv

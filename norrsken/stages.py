@@ -11,7 +11,7 @@ FEATURES = 2
 TRAINING = 3
 REPORT = 7
 CURATION = 2
-CATALOGUE = 4
+CATALOGUE = 5
 
 #: This number is raised when a camera's frame gives other pixels than before. Models refuse frames that were processed
 #: otherwise.

@@ -52,6 +52,9 @@ def judge(
     right = predicted == frames.labels
     table = pd.DataFrame(frames.probabilities, columns=[*map(schemas.p, classes)])
     table["label"], table["predicted"] = np.array(classes)[frames.labels], np.array(classes)[predicted]
+    # A class that neither the frames nor the classifier have is no failure.
+    there = np.unique([frames.labels, predicted])
+    macro = macro_scores(*(np.searchsorted(there, codes) for codes in (frames.labels, predicted)), len(there))
     by_class = {}
     for code, name in enumerate(classes):
         given = predicted == code
@@ -67,7 +70,7 @@ def judge(
         nights=number_of_nights(frames.nights),
         precision=_share(right[classified], frames.nights[classified]),
         classified=_share(classified, frames.nights),
-        f1=_rounded(macro_scores(frames.labels, predicted, len(classes))["f1"]),
+        f1=_rounded(macro["f1"]),
         calibration_error=_rounded(expected_calibration_error(table)),
         by_class=by_class,
         with_aurora=aurora and _decided(frames, aurora, aurora.classes, classes),

@@ -10,12 +10,13 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from norrsken.config.general import FOLDER
 from norrsken.config.models import PACKAGED
 from norrsken.errors import NorrskenError
 from norrsken.models.checkpoint import save_tensors
 
-#: The network of the general classifier, as a trained model of this program.
-GENERAL = files("norrsken").joinpath("general", "model.safetensors")
+#: The first network of the general classifier, as a trained model of this program.
+GENERAL = FOLDER / "model-0.safetensors"
 
 
 class WeightsError(NorrskenError):
@@ -56,8 +57,7 @@ def fill_from_general(network: nn.Module) -> None:
 
     Raises `WeightsError` where it is of another kind.
     """
-    with as_file(GENERAL) as path:
-        tensors = safetensors.torch.load_file(path)
+    tensors = safetensors.torch.load_file(GENERAL)
     last = tuple(f"{name}." for name, module in network.named_modules() if isinstance(module, nn.Linear))
     state = {key.removeprefix("network."): tensor for key, tensor in tensors.items() if key.startswith("network.")}
     own = {key: tensor for key, tensor in network.state_dict().items() if key.startswith(last)}
