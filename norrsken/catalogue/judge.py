@@ -54,7 +54,7 @@ def judge(
     table["label"], table["predicted"] = np.array(classes)[frames.labels], np.array(classes)[predicted]
     # A class that neither the frames nor the classifier have is no failure.
     there = np.unique([frames.labels, predicted])
-    macro = macro_scores(*(np.searchsorted(there, codes) for codes in (frames.labels, predicted)), len(there))
+    macro = macro_scores(np.searchsorted(there, frames.labels), np.searchsorted(there, predicted), len(there))
     by_class = {}
     for code, name in enumerate(classes):
         given = predicted == code

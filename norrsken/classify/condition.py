@@ -1,9 +1,9 @@
 """What a frame shows of the sky at all: clear, cloudy, bright, or nothing that can be used.
 
-The model is a multinomial logistic regression on what a network (`sky_network`) sees of the processed frame. Both come
-with norrsken and were fitted to the simulated weather through many cameras (`tools/fit_condition.py`), since no archive
-comes with a table of its clouds. `norrsken.classify.choose` fits one to what people said of the frames of a site or a
-release.
+The model is linear in what a network (`sky_network`) sees of the processed frame and in what is measured in it
+(`sky_measures`). It comes with norrsken and was fitted to the simulated weather through many cameras
+(`tools/fit_condition.py`), since no archive comes with a table of its clouds. `norrsken.classify.choose` fits one to
+what people said of the frames of a site or a release.
 """
 
 import json
@@ -19,6 +19,7 @@ from pydantic import Field
 from sklearn.linear_model import LogisticRegression
 
 from norrsken.classes import CONDITIONS
+from norrsken.classify.sky_measures import MEASURES, measures
 from norrsken.classify.sky_network import measured_by, shipped_network
 from norrsken.config.base import Settings
 from norrsken.files import written_aside
@@ -59,8 +60,8 @@ class Condition(Settings):
 
 
 def measure(images: NDArray[np.uint8]) -> Features:
-    """What the shipped network sees of processed frames: (n, 128, 128, 3) uint8 → (n, m)."""
-    return measured_by(shipped_network(), images)
+    """What the shipped network sees of processed frames, and `MEASURES`: (n, 128, 128, 3) uint8 → (n, m)."""
+    return np.column_stack([measured_by(shipped_network(), images), measures(images)])
 
 
 def bad(images: NDArray[np.uint8], before: NDArray[np.uint8] | None = None) -> NDArray[np.bool_]:
@@ -130,5 +131,8 @@ def write_condition(model: Condition, path: str | os.PathLike[str]) -> None:
 
 
 def terms(measured: Features, model: Condition) -> Features:
-    """One, and the measures with mean 0 and deviation 1: (n, m) → (n, m + 1)."""
-    return np.column_stack([np.ones(len(measured)), (measured - np.array(model.mean)) / np.array(model.deviation)])
+    """One, all that is measured with mean 0 and deviation 1, and the products of `MEASURES`: (n, m) → (n, k)."""
+    scaled = (measured - np.array(model.mean)) / np.array(model.deviation)
+    few = scaled[:, -len(MEASURES) :]
+    first, second = np.triu_indices(len(MEASURES))
+    return np.column_stack([np.ones(len(scaled)), scaled, few[:, first] * few[:, second]])
