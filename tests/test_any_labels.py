@@ -28,7 +28,7 @@ KNOWS = ("paper.py", "simulation/")
 
 #: Words of the program that are labels of the paper too: module and word, with the reason.
 NO_LABELS = {
-    ("classify/condition.py", "edge"): "one of what is measured in a frame",
+    ("classify/sky_measures.py", "edge"): "one of what is measured in a frame",
     ("figures/scores.py", "edge"): "how matplotlib aligns bars",
 }
 

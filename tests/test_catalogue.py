@@ -26,6 +26,8 @@ from norrsken.classify import condition
 from norrsken.classify.choose import choose
 from norrsken.classify.classifier_file import ClassifyError, tempered
 from norrsken.classify.model import Ensemble
+from norrsken.classify.sky_measures import MEASURES, measures
+from norrsken.classify.sky_network import WIDTH
 from norrsken.cli import main
 from norrsken.config.config import Config
 from norrsken.config.site import Camera, FrameSource
@@ -238,8 +240,8 @@ def test_beams_stars_and_glare_are_told_from_arcs() -> None:
     arc[40:56], beam[:, 63:65] = [10, 90, 5], [10, 90, 10]
     stars[tuple(RANDOM.integers(0, 128, (2, 60)))] = 80
     lamp = np.exp(-np.arange(128)[:, None, None] / 20) * [200, 180, 140] * np.ones((1, 128, 1))
-    measured = condition.measure(np.clip(np.stack([arc, beam, stars, lamp]) + sky, 0, 255).astype(np.uint8))
-    assert [condition.MEASURES[i] for i in (12, 15, 16)] == ["glare", "beam", "stars"]
+    measured = measures(np.clip(np.stack([arc, beam, stars, lamp]) + sky, 0, 255).astype(np.uint8))
+    assert [MEASURES[i] for i in (12, 15, 16)] == ["glare", "beam", "stars"]
     assert measured[:, [12, 15]].argmax(axis=0).tolist() == [3, 1]
     assert measured[1, 15] > measured[0, 15] + 1
     assert measured[2, 16] > measured[0, 16] + 1
@@ -248,10 +250,12 @@ def test_beams_stars_and_glare_are_told_from_arcs() -> None:
 def test_the_shipped_condition_says_how_well_it_does() -> None:
     model = condition.shipped()
     assert len(model.weights) == len(CONDITIONS)
-    assert len(model.mean) == len(condition.MEASURES)
+    assert len(model.mean) == WIDTH + len(MEASURES)
     for score, least in {
         "clear_recall": 0.9,
         "cloudy_precision": 0.85,
+        "cameras_clear_recall": 0.9,
+        "elsewhere_clear_recall": 0.85,
         "laser_found": 0.6,
         "headlight_found": 0.7,
         "breakup_clear": 0.85,
@@ -273,8 +277,9 @@ def test_what_can_be_seen_in_real_frames_is_told() -> None:
 def test_a_release_with_telling_rejected_frames_gets_a_model_of_its_own() -> None:
     nights = np.repeat(np.arange("2015-01-01", "2015-01-21", dtype="datetime64[D]"), 10)
     clear = np.arange(200) % 2 == 0
-    measured = RANDOM.normal(size=(200, len(condition.MEASURES))) * 0.1 + np.array(condition.shipped().mean)
-    measured[:, 3] += np.where(clear, 0, 1.0)
+    shipped = condition.shipped()
+    measured = RANDOM.normal(size=(200, len(shipped.mean))) * shipped.deviation * 0.1 + shipped.mean
+    measured[~clear, 3::40] += np.array(shipped.deviation[3::40])
     own = choose(measured, clear, nights)
     assert own.clear is not None
     assert own.scores["release_own"] > own.scores["release_shipped"]  # type: ignore[operator]
@@ -384,7 +389,7 @@ def test_a_model_that_was_replaced_is_refused(
     Ensemble(tmp_path / "classifier.json")
     said["members"][1]["sha256"] = "0" * 64
     (tmp_path / "classifier.json").write_text(json.dumps(said))
-    with pytest.raises(ClassifyError, match="another model now"):
+    with pytest.raises(ClassifyError, match="another file now"):
         Ensemble(tmp_path / "classifier.json")
 
 

@@ -25,10 +25,11 @@ def project(catalogued: Path, tmp_path: Path) -> Project:
 
 
 def described(names: NDArray[np.str_], nights: int = 20) -> Sample:
-    """Labelled frames of so many nights: each condition stands out in a measure of its own, as in no real frame."""
-    measured = RANDOM.normal(size=(len(names), len(condition.shipped().mean))) * 0.1 + condition.shipped().mean
+    """Labelled frames of so many nights: each condition stands out in measures of its own, as in no real frame."""
+    shipped = condition.shipped()
+    measured = RANDOM.normal(size=(len(names), len(shipped.mean))) * shipped.deviation * 0.1 + shipped.mean
     for i, name in enumerate(CONDITIONS):
-        measured[names == name, i + 2] += 1
+        measured[names == name, i::40] += np.array(shipped.deviation[i::40])
     return of_nights(measured, names, nights)
 
 
@@ -54,7 +55,7 @@ def test_a_site_whose_table_tells_more_gets_a_model_of_its_own() -> None:
 
 def test_a_table_that_tells_nothing_leaves_the_shipped_model() -> None:
     shipped = condition.shipped()
-    measured = RANDOM.normal(size=(300, len(shipped.mean))) * shipped.deviation + shipped.mean
+    measured = 2 * RANDOM.normal(size=(300, len(shipped.mean))) * shipped.deviation + shipped.mean
     agrees = of_nights(measured, condition.predict(measured, shipped))  # labels that the shipped model gives, too
     model = choose_for_site(agrees)
     assert model.weights == shipped.weights
@@ -99,7 +100,7 @@ def test_a_table_of_conditions_is_read_with_what_cannot_be_used(project: Project
     assert "2015-01-15" not in read.nights.astype(str)
     assert not_used == {"table_missing": 3, "table_filtered": 0, "table_hidden": 4}
     images = tables.images_of(project.path("results/nights/2014-12/2014-12-20.parquet"), [rows[1].split(",")[0]])
-    assert read.measured[0].tolist() == condition.measure(images)[0].tolist()
+    assert read.measured[0] == pytest.approx(condition.measure(images)[0], rel=1e-3, abs=1e-3)
     empty, _ = read_sample(str(table), [], new, settings)
     assert len(empty.labels) == len(empty.measured) == 0
     table.write_text("frame_id,label\nKRN20141220T180000,clear\nKRN20141220T180100,foggy\n")

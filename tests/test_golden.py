@@ -24,6 +24,7 @@ from norrsken.catalogue.magnetic import magnetic_coordinates
 from norrsken.catalogue.occurrence import tabulate_occurrence
 from norrsken.classify import condition
 from norrsken.classify.classifier_file import tempered
+from norrsken.classify.general import general
 from norrsken.config.config import Config
 from norrsken.config.models import Hog
 from norrsken.config.releases import EventSettings
@@ -49,9 +50,9 @@ DIGESTS = {
 NUMBERS: dict[str, tuple[int, list[float]]] = {
     "features": (2, [1764.0, 0.16469, 0.13427, 0.20471, 0.091306, 0.20471, 0.032777]),
     "catalogue": (
-        4,
+        5,
         [
-            *[3.912, 5.4337, 0.65003, -2.6241, 0.045462, -0.78106, 0.0048038, 0.0],
+            *[3.912, 5.4337, 0.65003, -2.6241, 0.045462, -0.78106, 0.0048038, 0.24318, 0.40158, 0.0, 1.0],
             *[0.3116, 1.9644, 64.832, 0.47956, 1.157, 174.0, 202.0, 28.0],
             *[0.2274, 0.19603, 0.12939, 0.12303, 0.10059, 0.089717, 0.13385, 0.86615, 250.0],
         ],
@@ -165,6 +166,7 @@ def test_catalogue(tmp_path: Path) -> None:
         frame_id="a", time=times, night=date(2015, 1, 12), exposure_ms=6000, sun_altitude=-20.0, moon_altitude=-20.0,
         magnetic_latitude=latitude, mlt=mlt, condition="clear", label=names, confidence=probabilities.max(axis=1),
         entropy=entropy(probabilities), model="a", reason=None, seen="none", aurora="yes", aurora_probability=0.9,
+            familiarity=0.5,
     )  # fmt: skip
     table = pa.Table.from_pandas(rows, preserve_index=False)
     tables.write(tmp_path / "2015-01/2015-01-12.parquet", table, schemas.catalogue_table(CLASSES), {})
@@ -174,9 +176,14 @@ def test_catalogue(tmp_path: Path) -> None:
     nights = np.datetime64("2015-01-12") + np.arange(300) % 20
     correction = fit_correction(Frames(probabilities, labels, nights), CLASSES, CLASSES)
     occurrence = tabulate_occurrence(months, None, correction, PAPER)
+    measured, said = condition.measure(images), general().judge(images)
+    assert said.familiarity is not None
     check_numbers(
         "catalogue",
-        *condition.measure(images)[0, ::3].tolist(),
+        *measured[0, -19::3].tolist(),
+        float(measured[0, :-19].mean()),
+        float(said.probabilities.max()),
+        float(said.familiarity.mean()),
         (condition.conditions(images, condition.shipped()) == "clear").mean(),
         least_confidence(Frames(probabilities, labels, np.full(300, np.datetime64("2015-01-12"))), 0.75),
         fit_temperature(probabilities, labels),

@@ -36,8 +36,8 @@ from norrsken.simulation.weather import SPOILING
 SHARE = 0.15
 
 #: What is added to the scores of the conditions: a clear frame that is taken for cloudy is lost, and one that is
-#: wrongly taken for clear meets a classifier that may refuse it. This and SHARE were set with frames of two real cameras
-#: in view, AuroraMAX and Lenghu, to which nothing is fitted.
+#: wrongly taken for clear meets a classifier that may refuse it. This and SHARE were set with frames of two cameras in
+#: view, AuroraMAX and Lenghu, to which nothing is fitted.
 ADVANTAGE = (1.5, 0.0, -0.5, 0.0)
 
 #: What spoilt frames that were looked for count in the fit: more than their share, or it would not be worth while.

@@ -25,11 +25,13 @@ UNITS = {
     "aurora_probability": "1",
     "confidence": "1",
     "entropy": "bit",
+    "familiarity": "1",
 }
 
 #: The columns of numbers, which are variables of the same name.
 _NUMBERS = (
     "sun_altitude", "moon_altitude", "magnetic_latitude", "mlt", "aurora_probability", "confidence", "entropy",
+    "familiarity",
 )  # fmt: skip
 
 #: The coordinates that do not change with time.

@@ -41,7 +41,7 @@ FROZEN = 0.02
 NEVER = -1e6
 
 #: Inverse strength of the regularisation where a model is fitted to some hundred frames.
-STRENGTH = 0.003
+STRENGTH = 0.1
 
 
 class Condition(Settings):
