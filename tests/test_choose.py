@@ -29,7 +29,7 @@ def described(names: NDArray[np.str_], nights: int = 20) -> Sample:
     shipped = condition.shipped()
     measured = RANDOM.normal(size=(len(names), len(shipped.mean))) * shipped.deviation * 0.1 + shipped.mean
     for i, name in enumerate(CONDITIONS):
-        measured[names == name, i::40] += np.array(shipped.deviation[i::40])
+        measured[names == name, i - 8 :: 4] += 3 * np.array(shipped.deviation[i - 8 :: 4])
     return of_nights(measured, names, nights)
 
 

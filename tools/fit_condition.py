@@ -221,7 +221,7 @@ def model_of(network: SkyNetwork, last: nn.Linear, frames: Drawn) -> condition.C
     mean[-len(MEASURES) :], deviation[-len(MEASURES) :] = few.mean(axis=0), few.std(axis=0)
     empty = condition.Condition(weights=[], mean=mean.round(5).tolist(), deviation=deviation.round(5).tolist())
     terms = condition.terms(found[-len(few) :], empty)
-    chosen = np.r_[0, np.arange(1 + WIDTH, terms.shape[1])]  # one, the measures and their products
+    chosen = condition.of_measures(terms.shape[1])
     weights = np.zeros((len(CONDITIONS), terms.shape[1]))
     codes = [CONDITIONS.index(name) for name in reference.table["condition"]]
     spoilt = (reference.table["condition"] == "bad") & (reference.table["kind"] != "")

@@ -24,9 +24,9 @@ from norrsken.catalogue.calibrate import fit_temperature, least_confidence
 from norrsken.catalogue.judge import Frames, judge, number_of_nights
 from norrsken.classify.classifier_file import Classifier, FamiliarityLimit, Limit, Member, Seen, tempered
 from norrsken.classify.familiarity import Familiarity
-from norrsken.classify.general import CLASSIFIER, NAME
+from norrsken.classify.general import CLASSIFIER
 from norrsken.classify.model import FrameClassifier
-from norrsken.config.general import PRECISION
+from norrsken.config.general import GENERAL, PRECISION
 from norrsken.config.jobs import RunSettings
 from norrsken.config.models import Network
 from norrsken.config.site import FrameSource
@@ -73,7 +73,7 @@ def inputs_of(frames: Drawn) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDAr
 def card(seed: int) -> Card:
     """What the model's file says of it: its frames are on the reference grid."""
     source = FrameSource(processing=stages.PROCESSING, cameras=CONFIG.cameras, up=CONFIG.site.up)
-    run = RunSettings(name=NAME, model=SETTINGS, features=None)
+    run = RunSettings(name=GENERAL, model=SETTINGS, features=None)
     return Card(
         classes=list(CLASSES),
         run=run,
@@ -168,7 +168,7 @@ def main() -> None:
     )
     measure.write(file)
     result = Classifier(
-        name=NAME,
+        name=GENERAL,
         members=[Member(path=Path(member.path).name, sha256=member.digest) for member in members],
         temperature=temperature,
         fitted_on="ensemble",

@@ -30,6 +30,7 @@ from norrsken.classify.condition import (
     bad,
     fit,
     measure,
+    of_measures,
     predict,
     shipped,
     terms,
@@ -260,6 +261,7 @@ def choose(measured: Features, clear: NDArray[np.bool_], nights: NDArray[np.date
 
 def _fit_clear(described: Features, clear: NDArray[np.bool_]) -> Features:
     regression = LogisticRegression(C=STRENGTH, class_weight="balanced", fit_intercept=False, max_iter=5000)
-    regression.fit(described, clear)
-    weights: Features = regression.coef_[0]
+    few = of_measures(described.shape[1])
+    weights = np.zeros(described.shape[1])
+    weights[few] = regression.fit(described[:, few], clear).coef_[0]
     return weights
