@@ -26,9 +26,7 @@ from norrsken.classify.general import general
 from norrsken.config.models import Network
 from norrsken.evaluation.scores import macro_scores
 from norrsken.models import classifiers
-from norrsken.nights.images import process
 from norrsken.paper import CLASSES
-from norrsken.simulation.exposure import encode
 from norrsken.simulation.night import Night, scene
 
 CAMERA, SEEDS = CAMERAS["B"], (0, 1)
@@ -45,9 +43,7 @@ def photograph(night: date, times: list[pd.Timestamp]) -> NDArray[np.uint8]:
     drawn, images = Night.of(night, CONFIG.site, SEED), []
     for time in times:
         minute = round((time - pd.Timestamp(drawn.start)).total_seconds() / 60)
-        jpeg = encode(scene(drawn, minute, CAMERA).photograph(), CAMERA.simulated.quality)
-        frame = cv2.cvtColor(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-        images.append(process(np.asarray(frame, np.uint8), CAMERA, CONFIG.site.up))
+        images.append(scene(drawn, minute, CAMERA).processed())
     return np.stack(images)
 
 

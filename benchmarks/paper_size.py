@@ -10,8 +10,7 @@ of all runs in FOLDER, and each model's confusion matrix.
 
 import logging
 import sys
-from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from numpy.typing import NDArray
 from norrsken import schemas, stages, tables
 from norrsken.config.config import load
 from norrsken.config.jobs import RunSettings
-from norrsken.config.releases import Order
 from norrsken.config.site import FrameSource
 from norrsken.config.splits import Split
 from norrsken.dataset.splits import divide
@@ -35,53 +33,34 @@ from norrsken.nights.images import process
 from norrsken.nights.names import frame_id
 from norrsken.paper import CLASSES, EXCLUSIONS
 from norrsken.report.tables import table2
-from norrsken.simulation import annotators
-from norrsken.simulation.night import Night, scene
-from norrsken.simulation.truth import SPAN, simulated_by, worth_labelling
+from norrsken.simulation.decade import label_minutes, season
+from norrsken.simulation.night import Night
 from norrsken.training.features import extract_features
 from norrsken.training.run import train_run
 
 CONFIG = load(Path(__file__).parent.parent / "config.yaml")
 CAMERA = CONFIG.cameras[0]
-SIMULATED = simulated_by(CONFIG.label_set(CONFIG.release))
-SEED, EVERY, SEEDS = 0, 4, (0, 1, 2)
+SEED, SEEDS = 0, (0, 1, 2)
 NIGHTS, TRAIN, TEST = 680, 3000, 846
-ORDERS: tuple[Order, ...] = ("time", "random")
 SOURCE = FrameSource(processing=stages.PROCESSING, cameras=CONFIG.cameras, up=CONFIG.site.up).plain()
 
 
 def label_night(night: date) -> tuple[pd.DataFrame, NDArray[np.uint8]] | None:
     """The labels of a night's offered frames, and the processed ones of those to which somebody gives a class."""
     cv2.setNumThreads(1)
-    drawn = Night.of(night, CONFIG.site, SEED)
-    dark = drawn.dark(CONFIG.filter)
-    minutes = [minute for minute in drawn.minutes() if dark[minute] and minute % EVERY == 0]
-    scenes = [scene(drawn, minute, CAMERA) for minute in minutes]
-    truth = pd.DataFrame([{"spoilt": shown.spoilt, **asdict(shown.shares)} for shown in scenes])
+    truth, scenes = label_minutes(Night.of(night, CONFIG.site, SEED), night, CONFIG)
     if truth.empty:
         return None
-    truth["night"] = night
-    truth["time"] = [pd.Timestamp(drawn.time(minute)) for minute in minutes]
-    truth = truth[worth_labelling(truth, pd.Series(True, truth.index), SPAN // EVERY)]
-    if truth.empty:
-        return None
-    one, two = (annotators.annotate(truth, k, order, SEED, SIMULATED) for k, order in enumerate(ORDERS))
-    classes = np.isin(one, CLASSES), np.isin(two, CLASSES)
-    truth = truth.assign(one=one, two=two, clean=(one == two) & classes[0], shown=classes[0] | classes[1])
+    one, two = truth["one"], truth["two"]
+    classes = one.isin(CLASSES), two.isin(CLASSES)
+    truth = truth.assign(clean=(one == two) & classes[0], shown=classes[0] | classes[1])
     images = [process(scenes[i].photograph(), CAMERA, CONFIG.site.up) for i in truth.index[truth["shown"]]]
     return truth, np.array(images, np.uint8).reshape(-1, 128, 128, 3)
 
 
-def season() -> list[date]:
-    """The nights of the decade that are dark, in an order by chance."""
-    random = np.random.default_rng(SEED)
-    days = [date(2010, 1, 1) + timedelta(days=int(day)) for day in random.permutation(3652)]
-    return [day for day in days if not (5, 1) < (day.month, day.day) < (8, 15)]
-
-
 def draw(path: Path) -> None:
     """Write the data set, and say how the annotators agree."""
-    days = sorted(season()[:NIGHTS])
+    days = sorted(season(SEED)[:NIGHTS])
     made = joblib.Parallel(n_jobs=-1, batch_size=1)(joblib.delayed(label_night)(day) for day in days)
     some = [night for night in made if night is not None]
     labelled, images = pd.concat([truth for truth, _ in some]), np.concatenate([images for _, images in some])

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from paper_size import CAMERA, CONFIG, NIGHTS, SEED, SOURCE, season
+from paper_size import CAMERA, CONFIG, NIGHTS, SEED, SOURCE
 
 from norrsken import schemas, tables
 from norrsken.catalogue.correction import Correction, read_correction
@@ -38,6 +38,7 @@ from norrsken.files import write_json
 from norrsken.nights.images import process
 from norrsken.nights.names import frame_id
 from norrsken.simulation.archive import REJECTING_CLOUD
+from norrsken.simulation.decade import season
 from norrsken.simulation.night import Night, scene
 from norrsken.simulation.truth import TRUTH_TABLE, labels, weights_of
 
@@ -82,7 +83,7 @@ def draw_night(day: date, archive: Path) -> None:
 def draw(folder: Path) -> None:
     """Write the archives."""
     number = ARCHIVES * ARCHIVE_NIGHTS
-    days = season()[NIGHTS:]
+    days = season(SEED)[NIGHTS:]
     there = joblib.Parallel(n_jobs=-1)(joblib.delayed(has_frames)(day) for day in days)
     chosen = [day for day, enough in zip(days, there, strict=True) if enough][CHOSEN_ON : CHOSEN_ON + number]
     to = [folder / f"archive-{place // ARCHIVE_NIGHTS:02d}" for place in range(number)]

@@ -5,8 +5,8 @@ takes half an hour on two cores, and 2 GB.
 """
 
 import zlib
-from dataclasses import asdict, dataclass, replace
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import cv2
@@ -16,34 +16,28 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from norrsken.config.config import load
-from norrsken.config.releases import Order
 from norrsken.config.site import Camera
-from norrsken.nights.images import process
 from norrsken.paper import CLASSES
-from norrsken.simulation import annotators, sky
+from norrsken.simulation import sky
 from norrsken.simulation.archive import REJECTING_CLOUD
 from norrsken.simulation.cameras import random_camera
+from norrsken.simulation.decade import label_minutes, season
 from norrsken.simulation.display import MINUTES, aurora_of
-from norrsken.simulation.exposure import encode
 from norrsken.simulation.night import Night, Scene, scene
-from norrsken.simulation.truth import SPAN, simulated_by, worth_labelling
 from norrsken.simulation.weather import SPOILING
 
 ROOT = Path(__file__).parent.parent
 CONFIG = load(ROOT / "config.yaml")
-SIMULATED = simulated_by(CONFIG.label_set(CONFIG.release))
 PATTERN = "{time:%Y%m%dT%H%M%S}.jpg"
 
 #: Another sky than that of the demo, of the benchmarks and of `norrsken simulate`, whose seed is 0 unless said.
 SEED = 2024
 
-#: Nights; random cameras of each; every how manieth minute the annotators see.
-NIGHTS, CAMERAS, EVERY = 480, 3, 4
+#: Nights; random cameras of each.
+NIGHTS, CAMERAS = 480, 3
 
 #: So many of these nights are drawn once more at other latitudes, for the weather alone.
 ELSEWHERE = 300
-
-ORDERS: tuple[Order, ...] = ("time", "random")
 
 #: Frames of a night of whatever weather, and so many more of breakups and of each weather that spoils frames.
 FRAMES, MORE = 6, 3
@@ -61,13 +55,6 @@ BREAKUP = 20.0
 BRIGHT = 0.02
 
 
-def season() -> list[date]:
-    """The nights of the decade that are dark, in an order by chance."""
-    random = np.random.default_rng(SEED)
-    days = [date(2010, 1, 1) + timedelta(days=int(day)) for day in random.permutation(3652)]
-    return [day for day in days if not (5, 1) < (day.month, day.day) < (8, 15)]
-
-
 def true_condition(shown: Scene, light: float) -> str:
     """light: of Moon and twilight at the zenith."""
     if shown.spoilt:
@@ -77,29 +64,13 @@ def true_condition(shown: Scene, light: float) -> str:
     return "bright" if light > BRIGHT else "clear"
 
 
-def seen_by(night: Night, minute: int, camera: Camera) -> tuple[NDArray[np.uint8], Scene]:
-    """The processed frame of one minute, through the JPEG that the camera's archive would hold."""
-    shown = scene(night, minute, camera)
-    jpeg = np.frombuffer(encode(shown.photograph(), camera.simulated.quality), np.uint8)
-    frame = cv2.cvtColor(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    return process(np.asarray(frame, np.uint8), camera, CONFIG.site.up), shown
-
-
 def clean_minutes(night: Night, evening: date) -> dict[int, str]:
-    """The minutes of a night to which two annotators, who are offered every fourth, give the same class, and this."""
-    dark = night.dark(CONFIG.filter)
-    minutes = [minute for minute in night.minutes() if dark[minute] and minute % EVERY == 0]
-    shown = [scene(night, minute, CONFIG.cameras[0]) for minute in minutes]
-    truth = pd.DataFrame([{"spoilt": one.spoilt, **asdict(one.shares)} for one in shown], index=minutes)
-    if truth.empty:
+    """The minutes of a night to which two annotators, who are offered some, give the same class, and this class."""
+    labelled, _ = label_minutes(night, evening, CONFIG)
+    if labelled.empty:
         return {}
-    truth["night"], truth["time"] = evening, [pd.Timestamp(night.time(minute)) for minute in minutes]
-    truth = truth[worth_labelling(truth, pd.Series(True, truth.index), SPAN // EVERY)]
-    if truth.empty:
-        return {}
-    one, two = (annotators.annotate(truth, k, order, SEED, SIMULATED) for k, order in enumerate(ORDERS))
-    clean = (one == two) & np.isin(one, CLASSES)
-    return dict(zip(truth.index[clean].tolist(), one[clean].tolist(), strict=True))
+    clean = labelled[(labelled["one"] == labelled["two"]) & labelled["one"].isin(CLASSES)]
+    return dict(zip(clean.index.tolist(), clean["one"].tolist(), strict=True))
 
 
 def weather_minutes(night: Night, evening: date, frames: int = FRAMES) -> list[tuple[int, str]]:
@@ -135,15 +106,15 @@ def draw_night(folder: Path, evening: date) -> None:
     rows, images = [], []
     for minute, label in clean_minutes(night, evening).items():
         for number, camera in enumerate(cameras):
-            image, _ = seen_by(night, minute, camera)
+            image = scene(night, minute, camera).processed()
             rows.append((evening.isoformat(), minute, number, label, "", ""))
             images.append(image)
     for i, (minute, kind) in enumerate(weather_minutes(night, evening)):
         light = sky.moonlight(night.heavens, minute) + sky.twilight(float(night.heavens.sun_altitude[minute]))
         for number in (0, 1 + i % CAMERAS):
-            image, shown = seen_by(night, minute, cameras[number])
+            shown = scene(night, minute, cameras[number])
             rows.append((evening.isoformat(), minute, number, "", true_condition(shown, light), kind))
-            images.append(image)
+            images.append(shown.processed())
     write(path, rows, images)
 
 
@@ -175,9 +146,9 @@ def draw_elsewhere(folder: Path, evening: date) -> None:
     rows, images = [], []
     for i, (minute, kind) in enumerate(weather_minutes(night, evening, 2 * FRAMES)):
         light = sky.moonlight(night.heavens, minute) + sky.twilight(float(night.heavens.sun_altitude[minute]))
-        image, shown = seen_by(night, minute, cameras[i % CAMERAS])
+        shown = scene(night, minute, cameras[i % CAMERAS])
         rows.append((evening.isoformat(), minute, 1 + i % CAMERAS, "", true_condition(shown, light), kind))
-        images.append(image)
+        images.append(shown.processed())
     write(path, rows, images)
 
 
@@ -206,7 +177,7 @@ def part_of(night: str) -> str:
 def drawn(folder: Path) -> Drawn:
     """The frames of all nights, drawn where the folder lacks them."""
     folder.mkdir(parents=True, exist_ok=True)
-    nights = season()[:NIGHTS]
+    nights = season(SEED)[:NIGHTS]
     away = nights[:ELSEWHERE]
     work = [joblib.delayed(draw_elsewhere)(folder, night) for night in away]
     work += [joblib.delayed(draw_night)(folder, night) for night in nights]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from norrsken.astronomy import Heavens, Planets, heavens, planets
 from norrsken.calendar import night_start
 from norrsken.config.site import Camera, Filter, Site
+from norrsken.nights.images import decode, process
 from norrsken.simulation import aurora, exposure, forms, sky, weather
 from norrsken.simulation.clouds import Lights, clouds_of, cover_sky
 from norrsken.simulation.course import Course, course_of
@@ -96,6 +97,11 @@ class Scene:
         """The frame as archived: (height, width, 3) uint8."""
         random = np.random.default_rng(self.seed)
         return exposure.expose(self.light, self.stars, self.exposure_ms, self.camera, self.lens, random)
+
+    def processed(self) -> NDArray[np.uint8]:
+        """The processed frame, through the JPEG that the camera's archive would hold: (128, 128, 3) uint8."""
+        jpeg = exposure.encode(self.photograph(), self.camera.simulated.quality)
+        return process(decode(jpeg, self.camera), self.camera, self.lens.up)
 
 
 def _town_of(random: np.random.Generator) -> NDArray[np.float32]:
