@@ -1,12 +1,13 @@
 """A small project to run the workflow on: a camera of 264 × 260 pixels, five nights at the turn of a year."""
 
+import copy
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ import yaml
 from filelock import FileLock
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from norrsken.config.base import ConfigError
+from norrsken.config.config import check
 from norrsken.config.label_set import DEFAULT, read_label_set
 from norrsken.paper import CLASSES
 
@@ -69,6 +72,19 @@ CONFIG: dict[str, Any] = {
     },
     "seeds": [0, 1],
 }
+
+#: What changes a configuration in place.
+Edit = Callable[[dict[str, Any]], object]
+
+
+def refusal(raw: dict[str, Any], edit: Edit) -> str:
+    """What is said of a configuration after an edit; the test fails where nothing is wrong with it."""
+    edited = copy.deepcopy(raw)
+    edit(edited)
+    with pytest.raises(ConfigError) as caught:
+        check(edited)
+    return str(caught.value)
+
 
 #: The same with a linear model on the features of a network: each kind of model and of features is there.
 CONFIG_OF_ALL_KINDS: dict[str, Any] = {

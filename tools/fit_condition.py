@@ -25,8 +25,8 @@ from tqdm import tqdm
 
 from norrsken.classes import CONDITIONS
 from norrsken.classify import condition
-from norrsken.classify.sky_measures import MEASURES, measures
-from norrsken.classify.sky_network import ARCHITECTURE, WEIGHTS, WIDTH, SkyNetwork, measured_by
+from norrsken.classify.sky_measures import MEASURES
+from norrsken.classify.sky_network import ARCHITECTURE, WEIGHTS, WIDTH, SkyNetwork
 from norrsken.models.random_cameras import compressed, seen_by_others
 from norrsken.models.weights import create
 from norrsken.simulation.weather import SPOILING
@@ -206,16 +206,11 @@ def train(frames: Drawn, seed: int = 0) -> tuple[SkyNetwork, nn.Linear]:
     return network.eval(), last
 
 
-def measured(network: SkyNetwork, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """As `condition.measure`, with a network that may not be the shipped one yet."""
-    return np.column_stack([measured_by(network, images), measures(images)])
-
-
-def model_of(network: SkyNetwork, last: nn.Linear, frames: Drawn) -> condition.Condition:
-    """The network's last layer and a regression on the measures of the reference camera's frames, as one model."""
+def model_of(last: nn.Linear, frames: Drawn) -> condition.Condition:
+    """The last layer behind the shipped network, and a regression on the reference camera's measures, as one model."""
     table = frames.table
     reference = frames.where((table["camera"] == 0) & (table["condition"] != ""))
-    found = np.concatenate([measured(network, frames.images[::4]), measured(network, reference.images)])
+    found = np.concatenate([condition.measure(frames.images[::4]), condition.measure(reference.images)])
     mean, deviation = found.mean(axis=0), np.maximum(found.std(axis=0), 1e-3)
     few = found[-len(reference.images) :, -len(MEASURES) :]  # of these the reference camera's alone count
     mean[-len(MEASURES) :], deviation[-len(MEASURES) :] = few.mean(axis=0), few.std(axis=0)
@@ -268,7 +263,7 @@ def main() -> None:
     # A black frame is bad by rule; a clean one is seen by the random cameras alone.
     used = (frames.table["kind"] != "black") & ((frames.table["label"] == "") | (frames.table["camera"] > 0))
     trained = frames.where(used & (frames.table["part"] == "train"))
-    network, last, file = SkyNetwork().eval(), nn.Linear(WIDTH, len(CONDITIONS)), folder / "condition.safetensors"
+    last, file = nn.Linear(WIDTH, len(CONDITIONS)), folder / "condition.safetensors"
     if not file.exists():
         network, last = train(trained)
         halves = {key: t.half() if t.is_floating_point() else t for key, t in network.state_dict().items()}
@@ -276,11 +271,10 @@ def main() -> None:
         save_file({key: t.contiguous() for key, t in (halves | layer).items()}, file)
     tensors = load_file(file)
     last.load_state_dict({key: tensors.pop(f"last.{key}") for key in ("weight", "bias")})
-    network.load_state_dict(tensors)
-    save_file(tensors, str(WEIGHTS))
-    model = model_of(network, last, trained)
+    save_file(tensors, str(WEIGHTS))  # before anything is measured: `condition.measure` reads it once
+    model = model_of(last, trained)
     new = frames.where((frames.table["label"] == "") & (frames.table["part"] != "train"))
-    found = condition.predict(measured(network, new.images), model)
+    found = condition.predict(condition.measure(new.images), model)
     scores = scores_of(np.where(condition.bad(new.images), "bad", found), new)
     print(scores)
     condition.write_condition(model.model_copy(update={"scores": scores}), WEIGHTS.parent / "condition.json")  # type: ignore[attr-defined]

@@ -85,9 +85,8 @@ def choose_condition(
 
     labelled: `labelled.parquet`, whose rejected frames count where there is no table; None: labels have no say.
     dataset, split: on a split by night, frames of its test nights are left out, so that they are new to the model;
-    None: there is no split. table: the labelled conditions;
-    None: there is none. months: the directories of the night tables of its frames. settings: of the table. Raises
-    `LabelError` for a label that is no condition.
+    None: there is no split. table: the labelled conditions; None: there is none. months: the directories of the night
+    tables of its frames. settings: of the table. Raises `LabelError` for a label that is no condition.
     """
     left_out = np.empty(0, "datetime64[D]")
     if dataset is not None and split is not None:

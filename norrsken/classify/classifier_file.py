@@ -27,7 +27,10 @@ class ClassifyError(NorrskenError):
 
 
 class Member(Settings):
-    """A run that is averaged: its model's file, as seen from the folder of `classifier.json`, and its SHA-256."""
+    """A file that belongs to a classifier, such as the model of a run that is averaged.
+
+    path: as seen from the folder of `classifier.json`. sha256: of the file.
+    """
 
     path: str
     sha256: str
@@ -98,16 +101,14 @@ class Limit(Settings):
     of: Literal["class", "rest", "all"]
 
 
-class FamiliarityLimit(Settings):
+class FamiliarityLimit(Member):
     """From which familiarity on a frame gets a class; see `Familiarity`.
 
-    path, sha256: of the file of distances, as `Member` has them. layers: of the first member's network, whose maps are
-    measured. limit: the least familiarity. unseen: the share of simulated frames below it, of cameras and nights that
-    neither the classifier nor the limit was fitted to.
+    The file is that of the distances. layers: of the first member's network, whose maps are measured. limit: the least
+    familiarity. unseen: the share of simulated frames below it, of cameras and nights that neither the classifier nor
+    the limit was fitted to.
     """
 
-    path: str
-    sha256: str
     layers: list[str]
     limit: float
     unseen: float

@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 from norrsken.classes import CONDITIONS
 from norrsken.classify.sky_measures import MEASURES, measures
-from norrsken.classify.sky_network import WIDTH, measured_by, shipped_network
+from norrsken.classify.sky_network import WIDTH, seen
 from norrsken.config.base import Settings
 from norrsken.files import written_aside
 
@@ -61,7 +61,7 @@ class Condition(Settings):
 
 def measure(images: NDArray[np.uint8]) -> Features:
     """What the shipped network sees of processed frames, and `MEASURES`: (n, 128, 128, 3) uint8 → (n, m)."""
-    return np.column_stack([measured_by(shipped_network(), images), measures(images)])
+    return np.column_stack([seen(images), measures(images)])
 
 
 def bad(images: NDArray[np.uint8], before: NDArray[np.uint8] | None = None) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from norrsken import stages, tables
 from norrsken.classes import NOT_CLASSIFIED, REASONS, SEEN
-from norrsken.classify.classifier_file import ClassifyError, FamiliarityLimit, Member, read_classifier, tempered
+from norrsken.classify.classifier_file import ClassifyError, Member, read_classifier, tempered
 from norrsken.classify.familiarity import Familiarity
 from norrsken.config.site import Camera, FrameSource
 from norrsken.files import digest
@@ -166,7 +166,7 @@ class Ensemble:
             raise ClassifyError(f"{path}: limits are not those of {', '.join(self.classes)}; make the classifier anew")
         self._limits = np.array([self.settings.limits[name].confidence for name in self.classes])
 
-    def _file(self, named: Member | FamiliarityLimit) -> Path:
+    def _file(self, named: Member) -> Path:
         """A file beside `classifier.json`; raises `ClassifyError` where it is gone or has changed."""
         file = self.path.parent / named.path
         sha256 = digest(file)
@@ -193,8 +193,8 @@ class Ensemble:
     def judge_inputs(self, inputs: NDArray[Any], bad: NDArray[np.bool_] | None = None) -> Verdict:
         """The same of the inputs of the members; see `FrameClassifier.inputs`."""
         limit = self.settings.familiarity
-        first = self.members[0].classifier
-        said = [first.predict(inputs) if limit is None else first.predict(inputs, limit.layers)]
+        layers = [] if limit is None else limit.layers
+        said = [self.members[0].classifier.predict(inputs, layers)]
         said += [member.classifier.predict(inputs) for member in self.members[1:]]
         probabilities = tempered(np.mean([one.probabilities for one in said], axis=0), self.settings.temperature)
         unsure = ~sure_enough(probabilities, self._limits)

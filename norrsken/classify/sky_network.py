@@ -53,9 +53,9 @@ class SkyNetwork(nn.Module):
 
 
 @torch.inference_mode()
-def measured_by(network: SkyNetwork, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """What a network gives of processed frames: (n, 128, 128, 3) uint8 → (n, WIDTH)."""
-    found = np.empty((len(images), WIDTH))
+def seen(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """What the network that comes with norrsken gives of processed frames: (n, 128, 128, 3) uint8 → (n, WIDTH)."""
+    network, found = _shipped(), np.empty((len(images), WIDTH))
     for start in range(0, len(images), BATCH):
         # The same bytes as channels_last, which is faster.
         frames = torch.from_numpy(np.ascontiguousarray(images[start : start + BATCH])).permute(0, 3, 1, 2).float()
@@ -64,8 +64,7 @@ def measured_by(network: SkyNetwork, images: NDArray[np.uint8]) -> NDArray[np.fl
 
 
 @cache
-def shipped_network() -> SkyNetwork:
-    """The network that comes with norrsken."""
+def _shipped() -> SkyNetwork:
     network = SkyNetwork()
     with as_file(WEIGHTS) as path:
         network.load_state_dict(load_file(path))

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from norrsken import schemas, tables
 from norrsken.config.jobs import LabellingSettings
+from norrsken.config.releases import MOST_DRAWN
 from norrsken.dataset.selections import Selections, read_selections
 from norrsken.errors import NorrskenError
 from norrsken.files import directory_written_aside
 from norrsken.pages import write_frame, write_page
 
 #: The most frames on a page. A page of more would open slowly, and nobody would come to its end.
-MAX_FRAMES = 50_000
+MAX_FRAMES = MOST_DRAWN
 
 #: A frame that is shown again comes at least this many frames later.
 REPEAT_AFTER = 50

@@ -24,10 +24,9 @@ def agreement(labelled: pd.DataFrame, names: LabelNames) -> pd.DataFrame:
 
     labelled: `night` and the columns `label_{annotator}` of `labelled.parquet`. Frames of a sample count by their
     weights, except in the numbers of frames: the shares and kappa are those of the archive. Columns that end in
-    `_suitable` are
-    over the frames to which both gave one of the classes (95 % agreement in the paper, section 2.2). Kappa is
-    empty where it is not defined; `kappa_low` and `kappa_high` are its 95 % interval (bootstrap over nights, or over
-    frames where their nights are not known).
+    `_suitable` are over the frames to which both gave one of the classes (95 % agreement in the paper, section 2.2).
+    Kappa is empty where it is not defined; `kappa_low` and `kappa_high` are its 95 % interval (bootstrap over nights,
+    or over frames where their nights are not known).
     """
     rows = []
     for a, b in combinations(annotators(labelled), 2):
@@ -115,8 +114,7 @@ def _count(
 ) -> NDArray[np.float64]:
     """Frames by two labels of each: (nights, n, n) in the labels' order, or (1, n, n) without nights.
 
-    weight: what each counts; None: one.
-    A frame whose night is not known counts as a night of its own.
+    weight: what each counts; None: one. A frame whose night is not known counts as a night of its own.
     """
     labels, number = names.labels, 1
     units = np.zeros(len(first), np.int64)
