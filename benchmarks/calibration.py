@@ -2,11 +2,13 @@
 
 Usage: python benchmarks/calibration.py FOLDER [--features NAME | --weights FILE] [--precision P …]
 
-FOLDER has the `dataset.parquet` of `benchmarks/paper_size.py`. On each of ten splits by night, with 22 % of the frames
-to test, a linear model on features is trained with three seeds, and its classifier is made as for a catalogue. NAME is
-an entry of `features` in config.yaml, FILE a file of weights of timm's EfficientNet-Lite0. Prints, as mean and standard
-deviation over the splits, how far the precision on test nights is from the one that was asked for, how much got a
-class, and the expected calibration error; all in all and by class.
+FOLDER has `dataset.parquet` and `labelled.parquet` of `benchmarks/paper_size.py`. On each of ten splits by night, with
+22 % of the frames to test, a linear model on features is trained with three seeds, and its classifier is made as for a
+catalogue. NAME is an entry of `features` in config.yaml, FILE a file of weights of timm's EfficientNet-Lite0, or
+`package`. Prints, as mean and standard deviation over the splits, how far the precision on test nights is from the one
+that was asked for, how much got a class, and the expected calibration error; all in all and by class. Then the same of
+the sets of classes that cannot be excluded: how often they hold the class that an annotator gave, and how many classes
+they have.
 """
 
 import argparse
@@ -62,7 +64,8 @@ def judged(folder: Path, features: Features, split: str, precision: float) -> pd
     metrics, validations, predictions = (
         [str(run / name) for run in runs] for name in ("metrics.json", "validation.parquet", "predictions.parquet")
     )
-    make_classifier(metrics, validations, predictions, dataset, "faint", precision, str(classifier))
+    labelled = str(folder.parent / "labelled.parquet")
+    make_classifier(metrics, validations, predictions, dataset, labelled, "faint", precision, str(classifier))
     f1 = [run["f1"] for run in read_metrics(metrics)]
     said = read_classifier(classifier)
     return scores_of(said).assign(split=split, asked=precision, f1=said.test.f1, run_f1=np.mean(f1))
@@ -81,6 +84,30 @@ def show(scores: pd.DataFrame, precision: float) -> None:
         own = f"{(rows['limit_of'] == 'class').sum()}/{len(rows)}" if label != "all" else ""
         numbers = (rows["precision"] - precision, rows["classified"], rows["calibration_error"])
         print(f"{part:12s} {label:9s} {own:>9s} " + " ".join(f"{spread(column):>18s}" for column in numbers))
+
+
+def sets_of(path: Path) -> list[dict[str, object]]:
+    """How the sets of a classifier do: a row for each part of the test frames, and for each class."""
+    sets = read_classifier(path).sets
+    if sets is None:
+        return []
+    parts = {"all": sets.labelled, "agreed": sets.agreed, "ambiguous": sets.ambiguous, **sets.by_class}
+    return [
+        {"frames": name, "number": part.frames, "coverage": part.coverage.value, "size": part.size.value}
+        for name, part in parts.items()
+    ]
+
+
+def show_sets(rows: pd.DataFrame) -> None:
+    """Print mean ± standard deviation over the splits, and what holds for the frames of all splits together."""
+    if rows.empty:
+        print("no classifier has sets: the validation nights are too few")
+        return
+    for name, of_splits in rows.groupby("frames", sort=False):
+        told = of_splits.dropna()
+        pooled = np.average(told["coverage"].astype(float), weights=told["number"])
+        cells = " ".join(f"{head} {spread(told[head].astype(float))}" for head in ("coverage", "size"))
+        print(f"sets, {name:9s} {cells} over {len(told)} splits; pooled coverage {pooled:.3f}")
 
 
 def main() -> None:
@@ -111,6 +138,8 @@ def main() -> None:
             once = scores.groupby("split").first()
             print(f"macro F1 on test nights: of a run {spread(once['run_f1'])}, of the average {spread(once['f1'])}")
         show(scores, precision)
+    of_splits = [folder / f"night-{seed}" / f"classifier-{options.precision[0]}.json" for seed in range(SPLITS)]
+    show_sets(pd.DataFrame([row for path in of_splits for row in sets_of(path)]))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 """Table 2 on a simulated data set of the paper's size: 3,000 frames to train, 846 to test, no night in both.
 
-Usage: python benchmarks/paper_size.py FOLDER [MODEL | MODEL:EPOCHS …]
+Usage: python benchmarks/paper_size.py FOLDER [MODEL | MODEL:EPOCHS | MODEL:EPOCHS:votes …]
 
 The data set is drawn into FOLDER once, in twelve minutes on two cores: nights of the decade, every fourth minute of
 them; the annotators label what they would be offered, and the frames on which they agree are kept. Then the models,
-entries of config.yaml, are trained with three seeds each; runs that are there already are not repeated. Prints Table 2
-of all runs in FOLDER, and each model's confusion matrix.
+entries of config.yaml, are trained with three seeds each; runs that are there already are not repeated. With `votes`
+they also learn from the frames of training nights on which the annotators differ. Prints Table 2 of all runs in FOLDER,
+how near networks come to what annotators say of such frames of test nights, and each model's confusion matrix.
 """
 
 import logging
+import os
 import sys
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from norrsken import schemas, stages, tables
+from norrsken.classify.ambiguous import judge_votes
 from norrsken.config.config import load
 from norrsken.config.jobs import RunSettings
 from norrsken.config.site import FrameSource
@@ -33,6 +37,7 @@ from norrsken.nights.images import process
 from norrsken.nights.names import frame_id
 from norrsken.paper import CLASSES, EXCLUSIONS
 from norrsken.report.tables import table2
+from norrsken.report.votes import tabulate_votes
 from norrsken.simulation.decade import label_minutes, season
 from norrsken.simulation.night import Night
 from norrsken.training.features import extract_features
@@ -118,26 +123,54 @@ def report_labels(labelled: pd.DataFrame) -> None:
     print("  paper: breakup 0.038 colored 0.035 arcs 0.216 discrete 0.050 patchy 0.559 edge 0.056 faint 0.046")
 
 
-def train_once(folder: Path, dataset: str, features: str | None, split: str, seed: int, settings: RunSettings) -> None:
+def train_once(
+    folder: Path,
+    dataset: str,
+    features: str | None,
+    split: str,
+    seed: int,
+    settings: RunSettings,
+    labelled: str | None = None,
+) -> None:
     """A run in a folder of its own, unless it is there already."""
     if not (folder / "metrics.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        files = ("history.csv", "predictions.parquet", "validation.parquet", "metrics.json")
-        train_run(dataset, features, split, seed, settings, *(str(folder / file) for file in files))
+        names = ("history.csv", "predictions.parquet", "validation.parquet", "metrics.json")
+        files = {Path(name).stem: str(folder / name) for name in names}
+        train_run(dataset, features, split, seed, settings, **files, labelled=labelled)
 
 
-def train(folder: Path, name: str, epochs: int | None) -> None:
+def train(folder: Path, name: str, epochs: str = "", targets: str = "agreed") -> None:
     """The runs of a model that are not there yet."""
-    run = CONFIG.run_settings(name)
-    changed = {"threads": joblib.cpu_count(), **({} if epochs is None else {"epochs": epochs})}
-    run = run.model_copy(update={"model": run.model.model_copy(update=changed)})
+    run, votes = CONFIG.run_settings(name), targets == "votes"
+    changed: dict[str, Any] = {"threads": joblib.cpu_count(), **({"epochs": int(epochs)} if epochs else {})}
+    entry = type(run.model).model_validate({**run.model.plain(), **changed, **({"targets": targets} if votes else {})})
+    name += f"-{epochs}" * bool(epochs) + "-votes" * votes
+    run = run.model_copy(update={"name": name, "model": entry})
     features: str | None = None
     if run.features is not None:
         features = str(folder / f"{getattr(run.model, 'features', '')}.parquet")
         if not Path(features).exists():
             extract_features(str(folder / "dataset.parquet"), run.features, features)
     for seed in SEEDS:
-        train_once(folder / name / str(seed), str(folder / "dataset.parquet"), features, "night", seed, run)
+        labelled = str(folder / "labelled.parquet") if votes else None
+        train_once(folder / name / str(seed), str(folder / "dataset.parquet"), features, "night", seed, run, labelled)
+
+
+def compare_votes(folder: Path, metrics: Sequence[dict[str, Any]], paths: Sequence[Path]) -> None:
+    """Print how near networks come to what annotators say of frames on which they differ."""
+    networks = {run["model"]: run["settings"]["model"].get("targets", "agreed") for run in metrics
+                if run["settings"]["model"]["kind"] == "network"}  # fmt: skip
+    judged: dict[tuple[str, str], str | os.PathLike[str]] = {}
+    for model in networks:
+        of_model = [path for path, run in zip(paths, metrics, strict=True) if run["model"] == model]
+        judged["night", model] = output = str(folder / model / "votes.parquet")
+        if not Path(output).exists():
+            predictions = [str(path.with_name("predictions.parquet")) for path in of_model]
+            sources = str(folder / "dataset.parquet"), str(folder / "labelled.parquet")
+            judge_votes([*map(str, of_model)], predictions, *sources, output)
+    if judged:
+        print(tabulate_votes(judged, networks).to_string(index=False, float_format="{:.3f}".format))
 
 
 def main() -> None:
@@ -147,8 +180,7 @@ def main() -> None:
         draw(dataset)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     for name in names:
-        model, _, epochs = name.partition(":")
-        train(folder, model, int(epochs) if epochs else None)
+        train(folder, *name.split(":"))
     paths = sorted(folder.glob("*/*/metrics.json"))
     metrics = read_metrics(paths)
     if metrics:
@@ -158,6 +190,7 @@ def main() -> None:
                 index=False, float_format="{:.3f}".format
             )
         )
+    compare_votes(folder, metrics, paths)
     for model in dict.fromkeys(run["model"] for run in metrics):
         print(f"{model}, mean over the runs; rows truth, columns predicted: {', '.join(CLASSES)}")
         print(np.mean([run["confusion"] for run in metrics if run["model"] == model], axis=0).round(1))

@@ -5,7 +5,6 @@ Nothing heavy is imported here: the Snakefile is parsed again for every job.
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from norrsken import paths
@@ -124,23 +123,6 @@ class Plan:
         return [] if self.release.selections is None else [self.release.selections]
 
     @property
-    def label_sources(self) -> dict[str, Any] | None:
-        """What people said, and the settings with which it is merged; None for a release that is not of the archive.
-
-        The report reads this only to say how far a frozen release has drifted. As inputs these would remake it.
-        """
-        if self.sources:
-            return None
-        return {
-            "labels": self.release.labels,
-            "divided": self.release.divided,
-            "adjudicated": self.release.adjudicated,
-            "selections": self.release.selections,
-            "nights": os.path.dirname(paths.NIGHTS),
-            "settings": self.config.label_settings(self.name).plain(),
-        }
-
-    @property
     def figures(self) -> list[str]:
         """The figures of the report, in its order; a published data set and models without epochs do not have all."""
         networks = any(model.kind == "network" for model in self.config.models.values())
@@ -149,47 +131,12 @@ class Plan:
         return [name for name in FIGURES if wanted.get(name, True)]
 
     @property
-    def configuration(self) -> dict[str, Any]:
-        """All of the configuration that shapes the report; `frozen` and `catalogue` of the release do not."""
-        config, release = self.config, self.release.plain()
-        for name in ("frozen", "catalogue"):
-            release.pop(name, None)
-        return {
-            "release": {"name": self.name, **release},
-            "seeds": config.seeds,
-            **{name: getattr(config, name).plain() for name in ("site", "archive", "filter")},
-            "cameras": [{"name": camera.name, **camera.plain()} for camera in config.cameras],
-            "features": {name: entry.plain() for name, entry in sorted(config.features.items())},
-            "models": {name: entry.plain() for name, entry in sorted(config.models.items())},
-        }
-
-    @property
     def counts(self) -> dict[str, str]:
         """The files that count the archive's frames: of a frozen release those that exist, of other frames none."""
         if self.sources:
             return {}
         files = {name: path.format(release=self.name) for name, path in paths.COUNTS.items()}
         return {name: path for name, path in files.items() if not self.frozen or name in self.survey.counted}
-
-    @property
-    def benchmarks(self) -> dict[str, list[str]]:
-        """Snakemake's benchmark files of the jobs that the release's runs stand on, by rule.
-
-        Those of features and runs are in the order of `features` and `metrics`.
-        """
-        models = self.config.models
-        features = [f"{self.name}/{Path(path).stem}" for path in self.features(models)]
-        runs = [os.path.relpath(os.path.dirname(path), "results") for path in self.metrics(models)]
-        jobs = {
-            "ingest_month": sorted(months_of_years(self.release.years)),
-            "merge_labels": [self.name],
-            "read_published": [self.name],
-            "read_pictures": [self.name],
-            "split_dataset": [self.name],
-            "extract_features": features,
-            "train_run": runs,
-        }
-        return {rule: [f"{paths.BENCHMARKS}/{rule}/{job}.tsv" for job in names] for rule, names in jobs.items()}
 
     # Its catalogue
 
@@ -261,6 +208,26 @@ class Plan:
     def weights_of(self, model: str) -> list[str]:
         """The file of weights from which a network starts: one or none."""
         return weights_file(self.config.model(model))
+
+    def votes_of(self, model: str) -> list[str]:
+        """The labelled frames that a model whose targets are votes is trained on: one file or none."""
+        return [self.labelled] if getattr(self.config.model(model), "targets", None) == "votes" else []
+
+    @property
+    def judged_votes(self) -> dict[tuple[str, str], str]:
+        """Split by night and model → the file that judges the model by frames on which annotators differ.
+
+        None where no model is trained on such frames.
+        """
+        models = self.config.models
+        splits = [name for name, split in self.release.splits.items() if split.method == "night"]
+        pairs = [(split, model) for split in splits for model in models if any(map(self.votes_of, models))]
+        return {(s, m): paths.JUDGED_VOTES.format(release=self.name, split=s, model=m) for s, m in pairs}
+
+    @property
+    def votes(self) -> list[str]:
+        """The table of these: one or none."""
+        return [paths.VOTES.format(release=self.name)] if self.judged_votes else []
 
     def metrics(self, models: Iterable[str], splits: Iterable[str] | None = None) -> list[str]:
         """The metrics of the models' runs, on these splits or on all."""
@@ -337,11 +304,12 @@ class Plan:
             return []
         files = [] if self.frozen else self.release_months
         files = [*files, self.labelled]
-        disagreements = [] if self.sources else [paths.DISAGREEMENTS.format(release=self.name)]
+        pages = [paths.DISAGREEMENTS, paths.LABEL_QUALITY, paths.LABEL_NOISE, paths.SECOND_LOOK]
+        looked_at = [] if self.sources else [path.format(release=self.name) for path in pages]
         if stage == "labels":
             return files
         if not self.trains:
-            return [*files, *disagreements]
+            return [*files, *looked_at]
         files = [*files, self.dataset]
         if stage == "dataset":
             return files
@@ -356,6 +324,7 @@ class Plan:
             paths.ANNOTATORS_FIGURE,
             paths.COURSE_FIGURE,
             paths.TABLE2,
+            *self.votes,
             *(paths.FIGURE.replace("{name}", name) for name in self.figures),
             *(paths.CARD.replace("{model}", model) for model in self.config.models),
             *self.counts.values(),
@@ -365,7 +334,7 @@ class Plan:
         ]
         return [
             *files,
-            *disagreements,
+            *looked_at,
             *(path.format(release=self.name) for path in report),
             *self.confusions(),
             *self.history_figures(),

@@ -206,6 +206,13 @@ def catalogue_table(classes: Sequence[str] = ()) -> pa.Schema:
                 field(p(name), pa.float32(), f"calibrated probability of {name}; the {number} sum to 1")
                 for name in classes
             ),
+            field(
+                "possible",
+                pa.list_(pa.string()),
+                "classes that cannot be excluded; nine of ten frames of a class have it here. Null where the frame is "
+                "bad or unfamiliar, and where the classifier has no sets",
+                nullable=True,
+            ),
             field("model", _NAMES, "split and model whose runs were averaged, or general"),
         ]
     )

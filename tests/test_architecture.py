@@ -23,7 +23,7 @@ FLOORS = (
     "classify",
     "figures",
     "report", "catalogue",
-    "survey", "plan", "remarks", "status", "commands", "cli", "__main__",
+    "survey", "plan", "provenance", "remarks", "status", "commands", "cli", "__main__",
 )  # fmt: skip
 
 #: Modules of more than `LONGEST` lines, with the reason.

@@ -16,21 +16,21 @@ from test_status import status
 
 from norrsken import schemas, stages, tables
 from norrsken.catalogue import truth
-from norrsken.catalogue.calibrate import class_limits, fit_aurora, fit_temperature, least_confidence
+from norrsken.catalogue.calibrate import class_limits, fit_aurora, least_confidence
 from norrsken.catalogue.correction import Correction
-from norrsken.catalogue.frames import entropy
 from norrsken.catalogue.judge import LIMIT_FRAMES, LIMIT_NIGHTS, Frames, judge
 from norrsken.catalogue.occurrence import tabulate_occurrence
 from norrsken.classes import CONDITIONS
 from norrsken.classify import condition
 from norrsken.classify.choose import choose
-from norrsken.classify.classifier_file import ClassifyError, tempered
+from norrsken.classify.classifier_file import ClassifyError
 from norrsken.classify.model import Ensemble
 from norrsken.classify.sky_measures import MEASURES, measures
 from norrsken.classify.sky_network import WIDTH
 from norrsken.cli import main
 from norrsken.config.config import Config
 from norrsken.config.site import Camera, FrameSource
+from norrsken.evaluation.calibration import entropy, fit_temperature, tempered
 from norrsken.evaluation.validation import best_of, validation_f1
 from norrsken.files import write_csv
 from norrsken.nights.images import process, read_frame

@@ -46,6 +46,7 @@ def write_night(
         "aurora": [{"faint": "no", "not_classified": "undecided"}.get(label, "yes") for label in labels],
         "aurora_probability": 0.5,
         "familiarity": None,
+        "possible": None,
         "seen": "none",
         "confidence": 0.9,
         "model": "night resnet18",

@@ -55,6 +55,9 @@ def write_night(folder: Path, start: str, frames: int, model: str = "night/resne
         "seen": [SEEN[i % 4] for i in range(frames)],
         "confidence": probabilities.max(axis=1),
         "entropy": np.linspace(0, 2.8, frames),
+        "possible": pa.array([[], ["arcs"], ["arcs", "discrete"], None] * frames, pa.list_(pa.string())).slice(
+            0, frames
+        ),
         "familiarity": pa.array(np.linspace(0, 1, frames), pa.float32(), mask=np.arange(frames) % 3 == 1),
         **{f"p_{name}": probabilities[:, i] for i, name in enumerate(CLASSES)},
         "model": [model] * frames,

@@ -322,8 +322,10 @@ def test_drift_of_what_was_settled_is_told(made: Path) -> None:
         return drift(str(path), tables_now, [], str(settled), None, str(made / "nights"), SETTINGS)
 
     assert told() == [f"{settled} is not there to compare with."]
-    write_labels(settled, [(frame(1), "edge")])  # nothing to settle there
+    write_labels(settled, [(frame(1), "arcs")])  # nothing to settle there
     assert told() == []
+    write_labels(settled, [(frame(1), "edge")])  # they agree, and are wrong
+    assert told() == [f"{settled} settles 1 of its frames otherwise now."]
     for label in ("edge", "rejected"):
         write_labels(settled, [(frame(0), label)])
         assert told() == [f"{settled} settles 1 of its frames otherwise now."]

@@ -49,7 +49,12 @@ def events(path: Path, rows: list[tuple[str, int, int]]) -> str:
 def write(path: Path, schema: pa.Schema, columns: dict[str, Any]) -> None:
     """Write a table; numbers that are not given are 0."""
     n = len(columns["frame_id"])
-    filled = {f.name: columns.get(f.name, [0] * n if pa.types.is_primitive(f.type) else [""] * n) for f in schema}
+    filled = {
+        f.name: columns.get(
+            f.name, [0 if pa.types.is_primitive(f.type) else [] if pa.types.is_list(f.type) else ""] * n
+        )
+        for f in schema
+    }
     tables.write(path, pa.table(filled).cast(schema), schema, {})
 
 

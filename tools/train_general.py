@@ -5,7 +5,8 @@ Usage: python tools/train_general.py FOLDER
 Into FOLDER the frames are drawn first (`many_cameras.py`), and there the trained networks are kept: what is there is
 not made again. They are trained with two seeds on the frames of five of seven nights, each through three random cameras
 and the reference camera. The nights that are left, and their cameras, are new to them: one half decides temperature,
-limits and what is familiar, the other half tells how good all this is. Writes `norrsken/general/`.
+limits and what is familiar, the other half tells how good all this is; of the nights of the first half, every second
+one decides only which classes cannot be excluded. Writes `norrsken/general/`.
 """
 
 import logging
@@ -20,9 +21,10 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from norrsken import __version__, stages
-from norrsken.catalogue.calibrate import fit_temperature, least_confidence
-from norrsken.catalogue.judge import Frames, judge, number_of_nights
-from norrsken.classify.classifier_file import Classifier, FamiliarityLimit, Limit, Member, Seen, tempered
+from norrsken.catalogue.calibrate import least_confidence
+from norrsken.catalogue.judge import Frames, joined, judge, number_of_nights
+from norrsken.catalogue.sets import make_sets, nights_aside
+from norrsken.classify.classifier_file import Classifier, FamiliarityLimit, Limit, Member, Seen
 from norrsken.classify.familiarity import Familiarity
 from norrsken.classify.general import CLASSIFIER
 from norrsken.classify.model import FrameClassifier
@@ -30,6 +32,7 @@ from norrsken.config.general import GENERAL, PRECISION
 from norrsken.config.jobs import RunSettings
 from norrsken.config.models import Network
 from norrsken.config.site import FrameSource
+from norrsken.evaluation.calibration import fit_temperature
 from norrsken.evaluation.scores import macro_scores
 from norrsken.files import digest, write_json
 from norrsken.models import classifiers
@@ -129,6 +132,17 @@ def predicted(members: Sequence[FrameClassifier], frames: Drawn, images: NDArray
     return Frames(said.mean(axis=0, dtype=np.float64), labels, nights)
 
 
+def seen_alike_and_strangely(members: Sequence[FrameClassifier], frames: Drawn) -> tuple[Frames, Frames]:
+    """What the networks say of frames, and of these and the same through cameras less like those of the training.
+
+    Limits shall hold for cameras that are less like these than these are like each other.
+    """
+    alike = predicted(members, frames, frames.images)
+    return alike, joined(
+        [alike, *(predicted(members, frames, as_others_see(frames.images, k)) for k in range(STRANGE))]
+    )
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
@@ -139,13 +153,11 @@ def main() -> None:
     CLASSIFIER.parent.mkdir(exist_ok=True)
     members = [trained(folder, seed, frames.where(clean & of_part["train"])) for seed in SEEDS]
 
-    some = frames.where(clean & random & of_part["validation"])
-    validation = predicted(members, some, some.images)
-    # Limits shall hold for cameras that are less like these than they are like each other.
-    shown = [validation, *(predicted(members, some, as_others_see(some.images, draw)) for draw in range(STRANGE))]
-    fitted = Frames(*(np.concatenate(column) for column in zip(*shown, strict=True)))
+    kept_out, shown = seen_alike_and_strangely(members, frames.where(clean & random & of_part["validation"]))
+    aside = nights_aside(kept_out.nights)
+    validation, fitted = (part.of(~np.isin(part.nights, aside)) for part in (kept_out, shown))
     temperature = fit_temperature(fitted.probabilities, fitted.labels)
-    least = least_confidence(tempered_frames(fitted, temperature), PRECISION)
+    least = least_confidence(fitted.tempered(temperature), PRECISION)
     # Rare classes have too few frames for limits of their own, which would be those of a few nights and cameras.
     counts = validation.probabilities.argmax(axis=1)
     limits = {
@@ -158,7 +170,8 @@ def main() -> None:
         for code, name in enumerate(CLASSES)
     }
     some = frames.where(clean & random & of_part["test"])
-    test = predicted(members, some, some.images)
+    test, strange = seen_alike_and_strangely(members, some)
+    calibration, judged = (part.tempered(temperature) for part in (shown.of(np.isin(shown.nights, aside)), strange))
     confidences = np.full(len(CLASSES), least)
 
     found = {part: maps(members[0], frames.where(random & (clean | weather) & rows)) for part, rows in of_part.items()}
@@ -183,8 +196,9 @@ def main() -> None:
             limit=MISSED,
             unseen=round(float((measure.of(found["test"]) < MISSED).mean()), 4),
         ),
-        validation=judge(tempered_frames(validation, temperature), confidences, None, CLASSES),
-        test=judge(tempered_frames(test, temperature), confidences, None, CLASSES),
+        validation=judge(validation.tempered(temperature), confidences, None, CLASSES),
+        test=judge(test.tempered(temperature), confidences, None, CLASSES),
+        sets=make_sets(calibration, judged, np.ones(len(judged.labels), bool), CLASSES),
         seen=Seen(train=[], validation=[], test=[]),
     )
     write_json(result.plain(), CLASSIFIER)
@@ -193,10 +207,6 @@ def main() -> None:
         said = alone.probabilities.argmax(axis=1)
         print(f"{member.path}: macro F1 on test nights {macro_scores(alone.labels, said, len(CLASSES))['f1']:.3f}")
     print(result.test)
-
-
-def tempered_frames(frames: Frames, temperature: float) -> Frames:
-    return frames._replace(probabilities=tempered(frames.probabilities, temperature))
 
 
 if __name__ == "__main__":

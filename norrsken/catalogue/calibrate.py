@@ -3,46 +3,51 @@
 The runs of one model on one split, one for each seed, are averaged. Their probabilities are calibrated by one
 temperature (Guo et al. 2017) after they were averaged, as Rahaman & Thiery (2021) advise. A frame is not classified
 below the confidence from which on the asked share of the validation frames of its class is right. On a split by night
-these are of nights that no run has seen, so that the average itself is judged on them.
+these are of nights that no run has seen, so that the average itself is judged on them; there every second of these
+nights decides none of this, but which classes of a frame cannot be excluded.
 """
 
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 
 from norrsken import tables
-from norrsken.catalogue.judge import Frames, enough, judge, number_of_nights
+from norrsken.catalogue.judge import Frames, enough, joined, judge, number_of_nights
+from norrsken.catalogue.sets import drawn_labels, enough_for_sets, make_sets, nights_aside
+from norrsken.classify.ambiguous import mean_probabilities_of
 from norrsken.classify.classifier_file import (
-    TINY,
     AuroraDecision,
     Classifier,
     Limit,
     Member,
     Seen,
     log_odds_of_aurora,
-    tempered,
 )
+from norrsken.classify.model import FrameClassifier
 from norrsken.config.label_set import LabelNames
+from norrsken.dataset.votes import Votes, read_votes
 from norrsken.errors import NorrskenError
-from norrsken.evaluation.calibration import class_names, mean_probabilities, probability_columns
+from norrsken.evaluation.calibration import (
+    TINY,
+    class_names,
+    fit_temperature,
+    mean_probabilities,
+    probability_columns,
+)
 from norrsken.evaluation.scores import read_metrics
 from norrsken.evaluation.validation import best_of, validation_f1
 from norrsken.files import digest, write_json
 
 log = logging.getLogger(__name__)
-
-#: Temperatures that are tried, as exponents of e: from a twentieth to twenty.
-_TEMPERATURES = (-3.0, 3.0)
 
 
 class CatalogueError(NorrskenError):
@@ -54,6 +59,7 @@ def make_classifier(
     validations: Sequence[str],
     predictions: Sequence[str],
     dataset: str,
+    labelled: str,
     clear_sky: str | None,
     precision: float,
     output: str,
@@ -61,46 +67,48 @@ def make_classifier(
     """Write `classifier.json` for the one model whose runs are given, or for the best of several.
 
     metrics, validations, predictions: the `metrics.json`, `validation.parquet` and `predictions.parquet` of the runs of
-    all candidates on one split, in the same order; beside the metrics lie their models. clear_sky: the class that
-    stands for one. precision: what must be reached on the validation frames. A model that keeps none out is used as it
-    is, and every frame gets a class. Raises `CatalogueError` where none can be chosen, or where the runs are of other
-    classes than the data set.
+    all candidates on one split, in the same order; beside the metrics lie their models. labelled: `labelled.parquet`,
+    whose frames on which annotators differ count for the sets. clear_sky: the class that stands for one. precision:
+    what must be reached on the validation frames. A model that keeps none out is used as it is, and every frame gets a
+    class. Raises `CatalogueError` where none can be chosen, or where the runs are of other classes than the data set.
     """
     runs = read_metrics(metrics)
     of_model: dict[str, list[int]] = defaultdict(list)
     for place, run in enumerate(runs):
         of_model[run["model"]].append(place)
-    chosen, split = next(iter(of_model)), runs[0]["split"]
+    by_night, split = runs[0]["split_method"] == "night", runs[0]["split"]
+    clean, names, votes = tables.read_without_images(dataset), tables.label_names(dataset), read_votes(labelled)
+    nights, classes = clean.set_index("frame_id")["night"], names.classes
+    aside = _aside(validations, nights, votes) if by_night else np.array([], "datetime64[D]")
+    chosen = next(iter(of_model))
     if len(of_model) > 1:
-        scores = {model: f1 for (_, model), f1 in validation_f1(runs, validations).items()}
-        if not scores:
-            raise CatalogueError(
-                "no model of the configuration has a validation_share, so none can be chosen: name one as "
-                "catalogue.model"
-            )
-        log.info("macro F1 on validation frames: %s", ", ".join(f"{m} {s:.3f}" for m, s in scores.items()))
-        chosen = best_of(scores)
+        chosen = _best(runs, validations, nights.index[~np.isin(nights.to_numpy("datetime64[D]"), aside)])
     places = of_model[chosen]
     members = [Path(metrics[place]).parent / runs[place]["model_file"] for place in places]
-    by_night = runs[places[0]]["split_method"] == "night"
-    clean = tables.read_without_images(dataset)
-    names = tables.label_names(dataset)
-    classes = names.classes
     validated, tested = (
         [_read(paths[place], classes, member) for place, member in zip(places, members, strict=True)]
         for paths in (validations, predictions)
     )
-    nights = clean.set_index("frame_id")["night"]
-    validation = _together(validated, by_night, nights, classes)
-    test = _together(tested, True, nights, classes)
+    kept_out, test = _together(validated, by_night, nights, classes), _together(tested, True, nights, classes)
+    validation = kept_out.of(~np.isin(kept_out.nights, aside))
     temperature, least = 1.0, 0.0
     limits = {name: Limit(confidence=0, frames=0, nights=0, of="all") for name in classes}
     if len(validation.labels):
         temperature = fit_temperature(validation.probabilities, validation.labels)
-        validation = validation._replace(probabilities=tempered(validation.probabilities, temperature))
+        validation = validation.tempered(temperature)
         least = least_confidence(validation, precision)
         limits = class_limits(validation, least, precision, classes)
-    test = test._replace(probabilities=tempered(test.probabilities, temperature))
+    sets = None
+    if len(aside):
+        wanted = np.concatenate([aside, test.nights])
+        differing = votes.of(~votes.agreed & np.isin(votes.nights, wanted))
+        said = mean_probabilities_of([FrameClassifier(member) for member in members], labelled, differing)
+        others = Frames(said, drawn_labels(differing), differing.nights)
+        parts = [kept_out.of(np.isin(kept_out.nights, aside)), others.of(np.isin(others.nights, aside))]
+        tests = [test, others.of(~np.isin(others.nights, aside))]
+        calibration, both = (joined(some).tempered(temperature) for some in (parts, tests))
+        sets = make_sets(calibration, both, np.arange(len(both.labels)) < len(test.labels), classes)
+    test = test.tempered(temperature)
     confidences = np.array([limits[name].confidence for name in classes])
     trained = clean.loc[clean[f"split_{split}"] == "train", "label"]
     aurora = fit_aurora(validation, trained, names, clear_sky, precision)
@@ -115,12 +123,38 @@ def make_classifier(
         least_confidence=least,
         limits=limits,
         aurora=aurora,
+        sets=sets,
         validation=judge(validation, confidences, aurora, classes) if len(validation.labels) else None,
         test=judge(test, confidences, aurora, classes),
         seen=_seen(clean, split, validated),
     )
     write_json(result.plain(), output)
     log.info("%s: temperature %.3f, least confidence %.3f", result.name, temperature, least)
+
+
+def _aside(validations: Sequence[str], nights: pd.Series, votes: Votes) -> NDArray[np.datetime64]:
+    """The validation nights that decide nothing but the sets; none where they have too few frames for that.
+
+    Of nights that every run has kept out, since these are the ones that no run has seen. nights: of each frame id.
+    """
+    of_runs = [nights.loc[tables.read_predictions(path)["frame_id"]] for path in validations]
+    common = set.intersection(*(set(of_run.to_numpy("datetime64[D]")) for of_run in of_runs))
+    aside = nights_aside(np.array(sorted(common), "datetime64[D]"))
+    if enough_for_sets(votes.nights[np.isin(votes.nights, aside)]):
+        return aside
+    log.warning("the validation nights are too few for sets of classes: the catalogue has none")
+    return aside[:0]
+
+
+def _best(runs: Sequence[Mapping[str, Any]], validations: Sequence[str], deciding: Iterable[str]) -> str:
+    """The model that is best on its validation frames among those that decide. Raises `CatalogueError` for none."""
+    scores = {model: f1 for (_, model), f1 in validation_f1(runs, validations, set(deciding)).items()}
+    if not scores:
+        raise CatalogueError(
+            "no model of the configuration has a validation_share, so none can be chosen: name one as catalogue.model"
+        )
+    log.info("macro F1 on validation frames: %s", ", ".join(f"{m} {s:.3f}" for m, s in scores.items()))
+    return best_of(scores)
 
 
 def _read(path: str, classes: Sequence[str], member: Path) -> pd.DataFrame:
@@ -160,16 +194,6 @@ def _seen(clean: pd.DataFrame, split: str, validated: Sequence[pd.DataFrame]) ->
         told |= np.isin(nights, found)
         lists[name] = found.tolist()
     return Seen(**lists)
-
-
-def fit_temperature(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """The temperature at which the labels are most likely. probabilities: (n, classes); labels: codes (n,)."""
-
-    def loss(exponent: float) -> float:
-        likely = tempered(probabilities, float(np.exp(exponent)))[np.arange(len(labels)), labels]
-        return float(-np.log(np.maximum(likely, TINY)).mean())
-
-    return round(float(np.exp(minimize_scalar(loss, bounds=_TEMPERATURES, method="bounded").x)), 4)
 
 
 def least_confidence(frames: Frames, precision: float) -> float:

@@ -69,6 +69,7 @@ COLUMNS: dict[str, dict[str, Column]] = {
         "sky_clear": Column("1", "share whose sky is taken for clear"),
         "classified": Column("1", "share that got a class"),
         "confidence": Column("1", "mean of the highest probability"),
+        "possible": Column("1", "classes that cannot be excluded, mean over the frames"),
     },
     "scores.csv": {
         "part": Column("", "judged on frames of the validation, which decided model, temperature and limits, or of "
@@ -88,6 +89,12 @@ COLUMNS: dict[str, dict[str, Column]] = {
     },
 }  # fmt: skip
 
+#: Columns of tables with such columns, one for each class: what annotators and classifier say, side by side.
+BESIDE = {
+    "votes_": Column("1", "share of the annotators' labels that are this class, of those that are classes; mean"),
+    "p_": Column("1", "calibrated probability of this class, mean over the same frames"),
+}
+
 #: Columns that are called like a label.
 PER_LABEL = {"untrained.csv": Column("1", "frames that were called so")}
 
@@ -97,7 +104,8 @@ def described(file: str, table: pd.DataFrame) -> list[tuple[str, str, str, str, 
     known, of_label = COLUMNS[file], PER_LABEL.get(file)
     rows = []
     for name in map(str, table):
-        column = known.get(name, of_label)
+        beside = next((column for start, column in BESIDE.items() if name.startswith(start)), of_label)
+        column = known.get(name, beside if of_label else None)
         if column is None:
             raise KeyError(f"{file}: nothing is known of the column {name}")
         kind = table[name].dtype

@@ -122,7 +122,8 @@ def _write_year(path: Path, parts: Iterable[pd.DataFrame], judged: Classifier, s
         FrameSeries(path.with_suffix(".nc"), settings.site, settings.label_set.class_names) as series,
     ):
         for rows in parts:
-            rows.astype({"exposure_ms": "Int32"}).to_csv(
+            text_of = rows["possible"].str.join(" ")  # as flag_meanings of the NetCDF file
+            rows.astype({"exposure_ms": "Int32"}).assign(possible=text_of).to_csv(
                 text,
                 index=False,
                 header=not series.frames,

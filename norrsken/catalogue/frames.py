@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from norrsken.classify.condition import Condition, conditions, read_condition
 from norrsken.classify.frames import BATCH
 from norrsken.classify.model import Ensemble, Verdict, of_known_cameras
 from norrsken.config.site import Place
+from norrsken.evaluation.calibration import entropy
 from norrsken.files import ahead, directory_written_aside
 
 log = logging.getLogger(__name__)
@@ -79,12 +80,24 @@ def rows_of(
         "entropy": entropy(probabilities),
         "familiarity": pa.nulls(len(kept), pa.float32()) if verdict.familiarity is None else verdict.familiarity,
         **{schemas.p(name): probabilities[:, i] for i, name in enumerate(ensemble.classes)},
+        "possible": _named(verdict, ensemble.classes),
         "model": [ensemble.settings.name] * len(kept),
     }
     if aurora is not None:
         chance = aurora.probability(probabilities, ensemble.classes)
         columns |= {"aurora": pa.array(aurora.decide(chance), mask=bad), "aurora_probability": chance}
     return pa.table(columns)
+
+
+def _named(verdict: Verdict, classes: Sequence[str]) -> pa.Array:
+    """The classes that cannot be excluded, by name: (n,) lists; null where nothing can be said of a frame."""
+    kind = pa.list_(pa.string())
+    if verdict.possible is None:
+        return pa.nulls(len(verdict.labels), kind)
+    unknown = np.isin(verdict.reasons, ("bad", "unfamiliar"))
+    rows, names = np.nonzero(verdict.possible), np.array(classes)
+    ends = np.concatenate([[0], verdict.possible.sum(axis=1).cumsum()])
+    return pa.ListArray.from_arrays(ends.astype(np.int32), pa.array(names[rows[1]]), mask=pa.array(unknown)).cast(kind)
 
 
 def _with_conditions(
@@ -101,10 +114,3 @@ def _with_conditions(
             images = tables.images(rows["image"])
             yield rows, images, conditions(images, sky, before)
             before = images[-1]
-
-
-def entropy(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The entropy of the classes' probabilities, bits: (n, k) → (n,); 0 where one is 1, log2 k where all are equal."""
-    positive = np.maximum(probabilities, np.finfo(float).tiny)
-    bits: NDArray[np.float64] = -(positive * np.log2(positive)).sum(axis=1)
-    return bits

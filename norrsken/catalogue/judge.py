@@ -1,6 +1,6 @@
 """How right a classifier is on labelled frames, all in all, for each class, and in its decision on aurora."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,10 +8,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from norrsken import schemas
-from norrsken.classify.classifier_file import AuroraDecision, Classifier, ClassJudgement, Decided, Judgement, Share
+from norrsken.classify.classifier_file import (
+    AuroraDecision,
+    Classifier,
+    ClassJudgement,
+    Decided,
+    Judgement,
+    Share,
+)
 from norrsken.classify.model import sure_enough
 from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
-from norrsken.evaluation.calibration import expected_calibration_error
+from norrsken.evaluation.calibration import expected_calibration_error, tempered
 from norrsken.evaluation.scores import macro_scores
 
 #: So many frames, of so many nights, are enough to fit a limit to.
@@ -31,6 +38,15 @@ class Frames(NamedTuple):
     def of(self, rows: NDArray[np.bool_]) -> "Frames":
         """Some of the frames: rows (n,)."""
         return Frames(self.probabilities[rows], self.labels[rows], self.nights[rows])
+
+    def tempered(self, temperature: float) -> "Frames":
+        """The same, with probabilities that a temperature has calibrated."""
+        return self._replace(probabilities=tempered(self.probabilities, temperature))
+
+
+def joined(parts: Iterable[Frames]) -> Frames:
+    """Frames of several parts, one after the other."""
+    return Frames(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def enough(frames: Frames) -> bool:
@@ -61,15 +77,15 @@ def judge(
         by_class[name] = ClassJudgement(
             frames=int(given.sum()),
             nights=number_of_nights(frames.nights[given]),
-            classified=_share(classified[given], frames.nights[given]),
-            precision=_share(right[given & classified], frames.nights[given & classified]),
+            classified=share(classified[given], frames.nights[given]),
+            precision=share(right[given & classified], frames.nights[given & classified]),
             calibration_error=_rounded(expected_calibration_error(table[given])) if given.any() else None,
         )
     return Judgement(
         frames=len(frames.labels),
         nights=number_of_nights(frames.nights),
-        precision=_share(right[classified], frames.nights[classified]),
-        classified=_share(classified, frames.nights),
+        precision=share(right[classified], frames.nights[classified]),
+        classified=share(classified, frames.nights),
         f1=_rounded(macro["f1"]),
         calibration_error=_rounded(expected_calibration_error(table)),
         by_class=by_class,
@@ -85,22 +101,22 @@ def _decided(frames: Frames, aurora: AuroraDecision, of: Sequence[str], classes:
     return Decided(
         frames=len(some.labels),
         nights=number_of_nights(some.nights),
-        yes=_share(decided == "yes", some.nights),
-        no=_share(decided == "no", some.nights),
+        yes=share(decided == "yes", some.nights),
+        no=share(decided == "no", some.nights),
     )
 
 
-def _share(which: NDArray[np.bool_], nights: NDArray[np.datetime64]) -> Share:
-    """The share of true ones, with its interval over the nights that they are of. which, nights: (n,)."""
+def share(which: NDArray[Any], nights: NDArray[np.datetime64]) -> Share:
+    """The share of true ones, or the mean of numbers, with its interval over the nights. which, nights: (n,)."""
     if not len(which):
         return Share(value=None, low=None, high=None)
     units, codes = np.unique(nights, return_inverse=True)
     bounds: dict[str, Any] = {"low": None, "high": None}
     if len(units) >= MIN_UNITS:
         counts = np.zeros((len(units), 2))
-        np.add.at(counts, (codes, which.astype(np.intp)), 1)
+        np.add.at(counts, codes, np.column_stack([which, np.ones(len(which))]))
         drawn = redrawn(counts)
-        bounds = dict(zip(bounds, map(_rounded, interval(drawn[:, 1] / drawn.sum(axis=1))), strict=True))
+        bounds = dict(zip(bounds, map(_rounded, interval(drawn[:, 0] / drawn[:, 1])), strict=True))
     return Share(value=_rounded(float(which.mean())), **bounds)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 import netCDF4
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from norrsken import schemas
 from norrsken.classes import CONDITIONS, DECISIONS, NOT_CLASSIFIED, REASONS, SEEN, in_words
@@ -49,8 +50,8 @@ _CHUNK = 4096
 class FrameSeries:
     """A new NetCDF-4 file to which frames are appended, by time.
 
-    Numbers are as in the table; `condition`, `label` and `model` are int8 with `flag_values` and `flag_meanings`; the
-    probabilities of the classes are `probability` (time, class).
+    Numbers are as in the table; `condition`, `label` and `model` are int8 with `flag_values` and `flag_meanings`;
+    `possible` has a bit for each class, `flag_masks`. The probabilities of the classes are `probability` (time, class).
     """
 
     def __init__(self, path: str | os.PathLike[str], site: Site, classes: Sequence[str]) -> None:
@@ -91,6 +92,7 @@ class FrameSeries:
             "night": rows["night"].to_numpy("datetime64[D]").astype(np.int32),
             "exposure_ms": rows["exposure_ms"].fillna(_NO_EXPOSURE).to_numpy(np.int32),
             "probability": rows[[*map(schemas.p, self._classes)]].to_numpy(),
+            "possible": self._bits(rows["possible"]),
             **{name: rows[name].to_numpy() for name in _NUMBERS},
         }
         for name, values in {**self._flags, "model": self.models}.items():
@@ -98,6 +100,14 @@ class FrameSeries:
             columns[name] = named.map(values.index).to_numpy(np.int8)
         for name, values in columns.items():
             self._dataset[name][here] = values
+
+    def _bits(self, possible: "pd.Series[Any]") -> NDArray[np.int64]:
+        """A bit for each class that cannot be excluded, the first class's the lowest: (n,); 0 where none is told."""
+        bits = np.zeros(len(possible), np.int64)
+        (told,) = np.nonzero(possible.notna())
+        for row in told:
+            bits[row] = sum(1 << self._classes.index(name) for name in possible.iloc[row])
+        return bits
 
     def judge(self, judgements: Mapping[str, Judgement], of: str = "") -> None:
         """Write how good the classifier is for each class, with 95 % intervals over nights.
@@ -167,6 +177,8 @@ class FrameSeries:
         for name in (*self._flags, "model"):
             flags = define(name, "i1", time, long_name=meaning(name), coordinates=_PLACE)
             self._set_flags(flags, self._flags.get(name, ()))
+        possible = define("possible", "i8", time, long_name=meaning("possible"), coordinates=_PLACE)
+        self._set_flags(possible, self._classes, masks=True)
         together = f"the {in_words(len(self._classes))} sum to 1"
         probability = {"long_name": f"calibrated probability of each class; {together}", "units": "1"}
         define("probability", "f4", ("time", "class"), coordinates=f"{_PLACE} class_name", **probability)
@@ -183,11 +195,14 @@ class FrameSeries:
         variable.setncatts(attributes)
         return variable
 
-    def _set_flags(self, variable: "netCDF4.Variable[Any]", names: Sequence[str]) -> None:
+    def _set_flags(self, variable: "netCDF4.Variable[Any]", names: Sequence[str], masks: bool = False) -> None:
+        """masks: whether several of the names can hold at once, each with a bit of its own."""
         if names:
             # Section 3.5 allows letters, digits and a few signs; a blank ends a meaning.
             meanings = " ".join(re.sub(r"[^A-Za-z0-9_.+@-]", "_", name) for name in names)
-            variable.setncatts({"flag_values": np.arange(len(names), dtype=np.int8), "flag_meanings": meanings})
+            values = np.arange(len(names), dtype=np.int8)
+            flags = {"flag_masks": np.left_shift(1, values, dtype=np.int64)} if masks else {"flag_values": values}
+            variable.setncatts({**flags, "flag_meanings": meanings})
 
 
 def unit(column: str) -> str:

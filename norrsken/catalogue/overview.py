@@ -10,6 +10,7 @@ from norrsken import tables
 from norrsken.catalogue.correction import no_correction, read_correction
 from norrsken.catalogue.judge import LIMIT_FRAMES, LIMIT_NIGHTS
 from norrsken.catalogue.reasons import count_reasons, unlike
+from norrsken.catalogue.sets import CLASS_FRAMES
 from norrsken.classes import AURORA, UNDECIDED
 from norrsken.classify.classifier_file import read_classifier
 from norrsken.classify.condition import read_condition
@@ -54,6 +55,7 @@ def write_overview(
         "shared": any(limit.of != "class" for limit in chosen.limits.values()),
         "limit_frames": LIMIT_FRAMES,
         "limit_nights": LIMIT_NIGHTS,
+        "set_frames": CLASS_FRAMES,
         "condition": read_condition(condition),
         "left_out": tables.left_out(*tables.night_tables(months)).total(),
         "by_night": not general and settings.splits[chosen.name.split("/")[0]].method == "night",

@@ -16,6 +16,7 @@ from norrsken.classify.model import Ensemble
 from norrsken.config.label_set import LabelNames
 from norrsken.dataset.agreement import annotators
 from norrsken.dataset.splits import Division, read_split
+from norrsken.dataset.votes import votes_of
 
 
 def judge_untrained(
@@ -30,7 +31,9 @@ def judge_untrained(
 
     Columns: verdict (an exclusion, disagreement; agreed: the test frames, to compare with), annotator, given (the
     annotator's label), frames, clear (share with a sky that is taken for clear; `sky_clear` where a class is named
-    clear), classified (share that got a class), confidence (mean), and how many got each class.
+    clear), classified (share that got a class), confidence (mean), possible (classes that cannot be excluded, mean),
+    how many got each class; and side by side, both means over the frames to which somebody gives a class, the
+    annotators' distribution, `votes_{class}`, and the classifier's, `p_{class}`.
 
     The correction is fitted to frames of the validation nights that are taken for clear and to which somebody gave a
     class: frames on which all agree are easier than those of an archive. It lacks them where other frames of these
@@ -39,7 +42,7 @@ def judge_untrained(
     said = tables.label_names(labelled)
     ensemble = Ensemble(classifier)
     division = None if dataset is None else read_split(dataset, ensemble.settings.name.split("/")[0])
-    frames = pd.concat(_judged(labelled, ensemble, condition, division, said))
+    frames = pd.concat(_judged(labelled, ensemble, condition, division, said), ignore_index=True)
     names = annotators(frames)
     tabulated = [_by_label(frames[frames["tested"]], name, said) for name in names]
     table = pd.concat(tabulated).sort_values(["verdict", "annotator", "given"]).reset_index(drop=True)
@@ -52,11 +55,14 @@ def _judged(
 ) -> Iterator[pd.DataFrame]:
     """The frames that are to be judged, some hundred at a time. division: None: the classifier has seen none of them.
 
-    Columns: night, verdict, label, label_{annotator}; tested, validated: what the frame is for; sky: whether it is
-    taken for clear; the probabilities, the confidence, and which class it got, one column for each.
+    Columns: frame_id, night, verdict, label, label_{annotator}, repeat_{annotator}; tested, validated: what the frame
+    is for; sky: whether it is taken for clear; the probabilities, the confidence, how many classes cannot be excluded,
+    what annotators say, and which class it got, one column for each.
     """
-    sky, names = read_condition(condition), annotators(tables.read_without_images(labelled))
-    columns = ["frame_id", "night", "verdict", "label", "image", *(f"label_{name}" for name in names)]
+    sky, table = read_condition(condition), tables.read_without_images(labelled)
+    names = annotators(table)
+    said_of = [f"{what}_{name}" for name in names for what in ("label", "repeat") if f"{what}_{name}" in table]
+    columns = ["frame_id", "night", "verdict", "label", "image", *said_of]
     with tables.opened(labelled, schemas.labelled_table(names), columns) as file:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, columns)
@@ -66,12 +72,20 @@ def _judged(
             if len(rows):
                 images = tables.images(rows["image"])
                 verdict = ensemble.judge(images)
-                judged = rows.drop_columns(["frame_id", "image"]).to_pandas()
+                judged = rows.drop_columns(["image"]).to_pandas()
                 judged["sky"] = conditions(images, sky) == "clear"
                 judged["confidence"] = verdict.probabilities.max(axis=1)
+                judged["possible"] = np.nan if verdict.possible is None else verdict.possible.sum(axis=1)
+                votes = votes_of(judged, said)
+                shares = pd.DataFrame(votes.shares, votes.frame_ids, [*map(_votes, said.classes)])
                 labels = pd.Categorical(verdict.labels, (*said.classes, NOT_CLASSIFIED))
                 found = pd.DataFrame(verdict.probabilities, columns=[*map(schemas.p, said.classes)])
-                yield judged.join(found).join(pd.get_dummies(labels, dtype=int))
+                yield judged.join(found).join(pd.get_dummies(labels, dtype=int)).join(shares, on="frame_id")
+
+
+def _votes(name: str) -> str:
+    """The column of a class's share of what annotators say."""
+    return f"votes_{name}"
 
 
 def _parts(
@@ -116,9 +130,12 @@ def _by_label(frames: pd.DataFrame, annotator: str, said: LabelNames) -> pd.Data
     groups = frames.groupby([verdict, labels], observed=True)
     counts = groups[[*said.classes, NOT_CLASSIFIED]].sum()
     clear = "sky_clear" if "clear" in said.classes else "clear"
-    shares = {clear: groups["sky"].mean(), "confidence": groups["confidence"].mean()}
+    shares = {clear: groups["sky"].mean(), **{name: groups[name].mean() for name in ("confidence", "possible")}}
+    told = frames[_votes(said.classes[0])].notna()
+    both = [name for column in (_votes, schemas.p) for name in map(column, said.classes)]
+    beside = frames[both].where(told).groupby([verdict, labels], observed=True).mean()
     table = pd.DataFrame({"frames": groups.size(), **shares})
     table.insert(2, "classified", 1 - counts[NOT_CLASSIFIED] / table["frames"])
-    table = table.join(counts).rename_axis(["verdict", "given"]).reset_index()
+    table = table.join(counts).join(beside).rename_axis(["verdict", "given"]).reset_index()
     table.insert(1, "annotator", annotator)
     return table

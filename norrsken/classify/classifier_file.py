@@ -9,16 +9,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
-from scipy.special import expit, softmax
+from scipy.special import expit
 
 from norrsken.classes import DECISIONS
 from norrsken.config.base import Settings, is_none
 from norrsken.errors import NorrskenError
 
-#: The smallest probability whose logarithm is taken.
-TINY = 1e-30
-
-#: The same where odds are compared: a classifier's probabilities mean nothing below.
+#: The smallest probability where odds are compared: a classifier's probabilities mean nothing below.
 LEAST = 1e-6
 
 
@@ -37,7 +34,10 @@ class Member(Settings):
 
 
 class Share(Settings):
-    """A share, with its 95 % interval over nights; None where it is not defined, or where the nights are too few."""
+    """A share, or another mean over frames, with its 95 % interval over nights.
+
+    None where it is not defined, or where the nights are too few.
+    """
 
     value: float | None
     low: float | None
@@ -114,6 +114,42 @@ class FamiliarityLimit(Member):
     unseen: float
 
 
+class SetLimit(Settings):
+    """From which calibrated probability on a class cannot be excluded.
+
+    frames, nights: the calibration frames of the class. of: whose frames it was calibrated on, as in `Limit`.
+    """
+
+    probability: float
+    frames: int
+    nights: int
+    of: Literal["class", "rest", "all"]
+
+
+class SetJudgement(Settings):
+    """How the sets do on labelled frames. coverage: share whose label is in its set. size: classes in a set, mean."""
+
+    frames: int
+    nights: int
+    coverage: Share
+    size: Share
+
+
+class Sets(Settings):
+    """Sets of classes that cannot be excluded; the right one is in a share `confidence` of them.
+
+    limits: for each class. The others are of frames of test nights, by the class that an annotator gave. labelled: all
+    of them; agreed: those on which all annotators agree; ambiguous: the others; by_class: all of each class.
+    """
+
+    confidence: float
+    limits: dict[str, SetLimit]
+    labelled: SetJudgement
+    agreed: SetJudgement
+    ambiguous: SetJudgement
+    by_class: dict[str, SetJudgement]
+
+
 class Seen(Settings):
     """What the nights of the data set were to the classifier: each is in one list only.
 
@@ -173,7 +209,8 @@ class Classifier(Settings):
     fitted_on: `ensemble`: temperature and limits were fitted on frames that no member has seen; `members`: on frames
     that each member kept out for itself, as on splits that are not by night; `nothing`: no frames were kept out.
     limits: for each class. least_confidence: that of all classes together. aurora: None where no class stands for a
-    clear sky. familiarity: None where it has no measure of it.
+    clear sky. familiarity: None where it has no measure of it. sets: None where there are too few labelled frames of
+    nights that nothing else was fitted to.
     """
 
     name: str
@@ -185,6 +222,7 @@ class Classifier(Settings):
     limits: dict[str, Limit]
     aurora: AuroraDecision | None
     familiarity: FamiliarityLimit | None = Field(default=None, exclude_if=is_none)
+    sets: Sets | None = Field(default=None, exclude_if=is_none)
     validation: Judgement | None
     test: Judgement
     seen: Seen
@@ -193,13 +231,6 @@ class Classifier(Settings):
     def judgements(self) -> dict[str, Judgement]:
         """How the classifier does on each part of the labelled frames on which it was judged."""
         return ({"validation": self.validation} if self.validation else {}) | {"test": self.test}
-
-
-def tempered(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float64]:
-    """Probabilities (n, classes) after the scores before the softmax are divided by a temperature."""
-    scores = np.log(np.maximum(np.asarray(probabilities, np.float64), TINY)) / temperature
-    result: NDArray[np.float64] = softmax(scores, axis=1)
-    return result
 
 
 def read_classifier(path: str | os.PathLike[str]) -> Classifier:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from norrsken import stages, tables
 from norrsken.classes import NOT_CLASSIFIED, REASONS, SEEN
-from norrsken.classify.classifier_file import ClassifyError, Member, read_classifier, tempered
+from norrsken.classify.classifier_file import ClassifyError, Member, read_classifier
 from norrsken.classify.familiarity import Familiarity
 from norrsken.config.site import Camera, FrameSource
+from norrsken.evaluation.calibration import tempered
 from norrsken.files import digest
 from norrsken.models import classifiers
 from norrsken.training.features import Extractor
@@ -24,13 +25,15 @@ class Verdict(NamedTuple):
     """What a model says of n frames.
 
     probabilities: (n, classes) in class order. familiarity: (n,), see `Familiarity`; None where it has no measure of
-    it. labels: (n,). reasons: (n,), of `REASONS`, why a frame is not classified; empty where it is.
+    it. labels: (n,). reasons: (n,), of `REASONS`, why a frame is not classified; empty where it is. possible:
+    (n, classes), which classes cannot be excluded; None where it has no limits for that.
     """
 
     probabilities: NDArray[Any]
     familiarity: NDArray[np.float32] | None
     labels: NDArray[np.str_]
     reasons: NDArray[np.str_]
+    possible: NDArray[np.bool_] | None = None
 
 
 class FrameModel(Protocol):
@@ -165,6 +168,8 @@ class Ensemble:
         if set(self.settings.limits) != set(self.classes):
             raise ClassifyError(f"{path}: limits are not those of {', '.join(self.classes)}; make the classifier anew")
         self._limits = np.array([self.settings.limits[name].confidence for name in self.classes])
+        sets = self.settings.sets
+        self._possible = None if sets is None else np.array([sets.limits[name].probability for name in self.classes])
 
     def _file(self, named: Member) -> Path:
         """A file beside `classifier.json`; raises `ClassifyError` where it is gone or has changed."""
@@ -205,7 +210,8 @@ class Ensemble:
         bad = np.zeros_like(unsure) if bad is None else bad
         reasons = np.select([bad, unfamiliar, unsure], REASONS, "")
         labels = np.where(reasons == "", np.array(self.classes)[probabilities.argmax(axis=1)], NOT_CLASSIFIED)
-        return Verdict(probabilities, familiarity, labels, reasons)
+        possible = None if self._possible is None else possible_classes(probabilities, self._possible)
+        return Verdict(probabilities, familiarity, labels, reasons, possible)
 
     def seen(self, nights: Sequence[date]) -> list[str]:
         """What each night was to the classifier: `train`, `validation`, `test` or `none`."""
@@ -216,3 +222,13 @@ def sure_enough(probabilities: NDArray[Any], limits: NDArray[np.float64]) -> NDA
     """Which frames get their most probable class: (n, classes) → (n,). limits: of each class, (classes,)."""
     enough: NDArray[np.bool_] = probabilities.max(axis=1) >= limits[probabilities.argmax(axis=1)]
     return enough
+
+
+def possible_classes(probabilities: NDArray[Any], limits: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which classes cannot be excluded: (n, classes) → (n, classes); the most probable one never is.
+
+    limits: the lowest probability of each class, (classes,).
+    """
+    possible: NDArray[np.bool_] = probabilities >= limits
+    possible[np.arange(len(possible)), probabilities.argmax(axis=1)] = True
+    return possible

@@ -243,13 +243,15 @@ def verdict(labels: Iterable[str | None], exclusions: Collection[str]) -> str:
 
 
 def outcome(labels: Iterable[str | None], settled: Given | None, exclusions: Collection[str]) -> tuple[str, str | None]:
-    """Verdict and class of a frame: what the annotators say together, or what settled their disagreement."""
+    """Verdict and class of a frame: what the annotators say together, or what it was settled to be instead.
+
+    What not everybody has labelled cannot be settled.
+    """
     labels = list(labels)
     together = verdict(labels, exclusions)
-    if together == "agreed":
-        return together, labels[0]
-    if together != "disagreement" or settled is None:
-        return together, None
+    agreed = labels[0] if together == "agreed" else None
+    if together == "incomplete" or settled is None or settled.label in (agreed, together):
+        return together, agreed
     return (settled.label, None) if settled.label in exclusions else ("adjudicated", settled.label)
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,18 +14,22 @@ from norrsken.evaluation.scores import macro_scores
 
 
 def validation_f1(
-    metrics: Iterable[Mapping[str, Any]], validations: Iterable[str | os.PathLike[str]]
+    metrics: Iterable[Mapping[str, Any]],
+    validations: Iterable[str | os.PathLike[str]],
+    deciding: Collection[str] | None = None,
 ) -> dict[tuple[str, str], float]:
     """Macro F1 on the validation frames, mean over the runs: (split, model) → F1. Models without such frames lack.
 
     metrics, validations: the `metrics.json` and the paths of the `validation.parquet` of all runs, in the same order.
     On a split by night all models are compared on the same frames: those that each of them has kept out. On another
-    split each run has drawn its own.
+    split each run has drawn its own. deciding: ids of the frames that count; None: all do.
     """
     runs: dict[str, dict[str, list[pd.DataFrame]]] = defaultdict(lambda: defaultdict(list))
     by_night: dict[str, bool] = {}
     for run, path in zip(metrics, validations, strict=True):
         frames = tables.read_predictions(path)
+        if deciding is not None:
+            frames = frames[frames["frame_id"].isin(deciding)]
         by_night[run["split"]] = run["split_method"] == "night"
         if len(frames):
             runs[run["split"]][run["model"]].append(frames)

@@ -49,7 +49,8 @@ History = Sequence[dict[str, float]]
 class Classifier(Protocol):
     """A classifier of processed frames, or of their features where its settings name some.
 
-    Inputs are (n, 128, 128, 3) uint8 or (n, m) float32; labels are (n,) codes in class order.
+    Inputs are (n, 128, 128, 3) uint8 or (n, m) float32; labels are (n,) codes in class order. What is trained with
+    cross-entropy takes votes too: (n, classes) float32, how much each class counts for each input.
     """
 
     suffix: str
@@ -73,7 +74,7 @@ class Classifier(Protocol):
     def fit(
         self,
         inputs: NDArray[Any],
-        labels: NDArray[np.int64],
+        labels: NDArray[Any],
         kept_out: NDArray[np.bool_] | None = None,
         checkpoint: Path | None = None,
     ) -> History:

@@ -89,7 +89,7 @@ class TorchClassifier:
     def fit(
         self,
         inputs: NDArray[Any],
-        labels: NDArray[np.int64],
+        labels: NDArray[Any],
         kept_out: NDArray[np.bool_] | None = None,
         checkpoint: Path | None = None,
     ) -> list[dict[str, float]]:
@@ -108,7 +108,7 @@ class TorchClassifier:
             if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
                 raise TrainingError(self._out_of_memory(str(error))) from None
             raise
-        self.converged = history[-1]["train_loss"] < CONVERGED_LOSS
+        self.converged = history[-1]["train_loss"] - least_loss(labels[train]) < CONVERGED_LOSS
         return history
 
     def predict(self, inputs: NDArray[Any], layers: Sequence[str] = ()) -> Prediction:
@@ -133,7 +133,7 @@ class TorchClassifier:
     def _epochs(
         self,
         inputs: NDArray[Any],
-        labels: NDArray[np.int64],
+        labels: NDArray[Any],
         train: NDArray[np.intp],
         validation: NDArray[np.intp],
         checkpoint: Checkpoint | None,
@@ -190,11 +190,12 @@ class TorchClassifier:
         mean, square = sums / len(train)
         return mean, np.maximum(np.sqrt(square - mean**2), 1.0)
 
-    def _validate(self, inputs: NDArray[Any], labels: NDArray[np.int64], rows: NDArray[np.intp]) -> dict[str, float]:
-        starts = range(0, len(rows), PREDICT_BATCH)
+    def _validate(self, inputs: NDArray[Any], labels: NDArray[Any], rows: NDArray[np.intp]) -> dict[str, float]:
+        starts, said = range(0, len(rows), PREDICT_BATCH), labels[rows]
         scores, _ = self._forward(inputs[rows[start : start + PREDICT_BATCH]] for start in starts)
-        loss = nn.functional.cross_entropy(scores, torch.from_numpy(labels[rows])).item()
-        macro = macro_scores(labels[rows], scores.argmax(dim=1).numpy(), self._classes)
+        loss = nn.functional.cross_entropy(scores, torch.from_numpy(said)).item()
+        codes = said if said.ndim == 1 else said.argmax(axis=1)
+        macro = macro_scores(codes, scores.argmax(dim=1).numpy(), self._classes)
         return {"validation_loss": loss, **{f"validation_{name}": score for name, score in macro.items()}}
 
     @torch.inference_mode()
@@ -221,7 +222,7 @@ class TorchClassifier:
         tensor = device.tensor(inputs).to(self._device)
         return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
 
-    def _fingerprint(self, inputs: NDArray[Any], labels: NDArray[np.int64], kept_out: NDArray[np.bool_]) -> str:
+    def _fingerprint(self, inputs: NDArray[Any], labels: NDArray[Any], kept_out: NDArray[np.bool_]) -> str:
         """A digest of all that decides the weights."""
         decides = [self.settings.plain(), self.seed, stages.TRAINING, torch.__version__, self.device]
         text = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
@@ -272,6 +273,15 @@ def linear(settings: Linear, seed: int, classes: int, width: int) -> TorchClassi
     torch.manual_seed(seed)
     model = Normalised(nn.Linear(width, classes), (width,))
     return TorchClassifier(model, settings, seed, classes, lambda features, random: features)
+
+
+def least_loss(labels: NDArray[Any]) -> float:
+    """The mean loss of a network that gives each class the probability of its votes: 0 for codes, (n,)."""
+    if labels.ndim == 1:
+        return 0.0
+    counted = labels.sum(axis=1, keepdims=True)
+    shares = np.divide(labels, counted, out=np.zeros_like(labels), where=counted > 0)
+    return float(-(labels * np.log(np.maximum(shares, np.finfo(shares.dtype).tiny))).sum(axis=1).mean())
 
 
 def _optimizer(model: Normalised, settings: Network | Linear) -> torch.optim.Optimizer:

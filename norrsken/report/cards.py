@@ -16,6 +16,7 @@ from norrsken.config.label_set import LabelSet
 from norrsken.evaluation.calibration import expected_calibration_error
 from norrsken.evaluation.scores import SCORE_NAMES, notes, read_metrics
 from norrsken.files import written_aside
+from norrsken.pages import csv_records
 from norrsken.paper import model_title
 
 #: How many confusions a card names.
@@ -33,13 +34,15 @@ def write_card(
     metrics: Sequence[str],
     predictions: Sequence[str],
     table2: str,
+    votes: str | None,
     settings: ReportSettings,
     output: str | os.PathLike[str],
 ) -> None:
     """Write the card of a model, in Markdown.
 
     metrics, predictions: the `metrics.json` and the `predictions.parquet` of the model's runs on all splits, in the
-    same order. table2: `table2.csv`, which has the intervals.
+    same order. table2: `table2.csv`, which has the intervals. votes: `votes.csv`; None: the models were not judged by
+    frames on which annotators differ.
     """
     scores, all_metrics = pd.read_csv(table2), read_metrics(metrics)
     first = all_metrics[0]
@@ -65,6 +68,8 @@ def write_card(
         model_settings=sorted(first["settings"]["model"].items()),
         versions=", ".join(f"{name} {version}" for name, version in first["versions"].items()),
         splits=[_split(runs[split], scores, settings) for split in settings.splits],
+        votes=[] if votes is None else [row for row in csv_records(votes) if row["model"] == first["model"]],
+        ambiguous={run["split"]: run["ambiguous_frames"] for run in all_metrics if "ambiguous_frames" in run},
     )
     with written_aside(output) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -33,14 +33,15 @@ def write_report(
 ) -> None:
     """Write `index.html`, which shows the tables and figures of a release.
 
-    tables_shown: `table1`, `table2`, `agreement`, `consistency`, `course`, `resources` and, where the archive's frames
-    were counted, `frames` and `selection`: name → CSV file. people: figures of what the annotators said, name → path.
-    confusions: the figures of all models. figures: title, caption and path of the others. summary: `summary.json`.
-    sources: what people said (`Plan.label_sources`), read only to say how far the release has drifted from it.
+    tables_shown: `table1`, `table2`, `agreement`, `consistency`, `course`, `resources` and, where they are there,
+    `frames`, `selection`, `census`, `noise` and `votes`: name → CSV file. people: figures of what the annotators said,
+    name → path. confusions: the figures of all models. figures: title, caption and path of the others. summary:
+    `summary.json`. sources: what people said (`provenance.label_sources`), read only to say how far the release has
+    drifted from it.
     """
     scores = pd.read_csv(tables_shown["table2"]).fillna({"note": "", "paper_note": ""})
     methods = {name: split.method for name, split in settings.splits.items()}
-    tabulated = ("frames", "selection", "census", "table1", "agreement", "consistency", "resources")
+    tabulated = ("frames", "selection", "census", "table1", "agreement", "consistency", "resources", "noise", "votes")
     page = {
         "settings": settings,
         "best": best_row(scores, methods),

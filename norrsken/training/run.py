@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from norrsken import __version__, schemas, tables
 from norrsken.config.jobs import RunSettings
-from norrsken.dataset.splits import Part, read_split
+from norrsken.config.models import Training
+from norrsken.dataset.splits import Division, Part, read_split
+from norrsken.dataset.votes import read_votes
 from norrsken.evaluation import scores
 from norrsken.files import write_json, written_aside
 from norrsken.models import classifiers
 from norrsken.models.interface import Card, Classifier, History, Prediction
-from norrsken.training.features import NETWORK_KEY, read_features
+from norrsken.training.features import NETWORK_KEY, Extractor, read_features
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,16 @@ LIBRARIES = ("numpy", "scikit-image", "scikit-learn", "timm", "torch", "torchvis
 
 #: Notes on scores that must not be taken for more than they are.
 RANDOM_FEATURES, NOT_CONVERGED = "random features", "not trained to convergence"
+NO_VOTES = "no frame on which annotators differ"
+
+
+class Lesson(NamedTuple):
+    """What a classifier is trained on; see `Classifier.fit`. ambiguous: how many are frames without a class."""
+
+    inputs: NDArray[Any]
+    targets: NDArray[Any]
+    kept_out: NDArray[np.bool_]
+    ambiguous: int = 0
 
 
 def train_run(
@@ -49,10 +61,12 @@ def train_run(
     predictions: str,
     validation: str,
     metrics: str,
+    labelled: str | None = None,
 ) -> None:
     """Train on the split's train frames, predict its test frames, and write the run's files.
 
-    validation: where to write the predictions of the training frames that were kept out. Beside `metrics`, which is
+    validation: where to write the predictions of the training frames that were kept out. labelled: `labelled.parquet`,
+    for a model whose targets are votes; None: its targets are the agreed labels. Beside `metrics`, which is
     written last, lie the model and, while the run is under way, a checkpoint: a run that was stopped goes on, and ends
     with the same weights.
     """
@@ -67,7 +81,10 @@ def train_run(
     checkpoint = folder / "checkpoint.safetensors"
     kept_out = division.validation(settings.model.kept_out(division.split.method), seed)
     start = time.perf_counter()
-    rows = classifier.fit(train_inputs, train.labels, kept_out, checkpoint)
+    taught = Lesson(train_inputs, train.labels, kept_out)
+    if labelled is not None:
+        taught = with_votes(taught, division, labelled, settings)
+    rows = classifier.fit(taught.inputs, taught.targets, taught.kept_out, checkpoint)
     # Where a stopped run goes on, the seconds before count too.
     seconds = sum(row["seconds"] for row in rows) if rows else time.perf_counter() - start
     prediction = classifier.predict(test_inputs)
@@ -83,11 +100,12 @@ def train_run(
         "confusion": scores.confusion(test.labels, predicted, len(classes)),
         "parameters": classifier.parameters,
         "stock_parameters": extractor.get("parameters", classifier.stock_parameters),
-        "notes": _notes(settings, classifier),
+        "notes": _notes(settings, classifier) + [NO_VOTES] * (labelled is not None and taught.ambiguous == 0),
         "seconds": round(seconds, 3),
-        "images_per_second": round(_speed(rows, len(train.labels), seconds), 1),
+        "images_per_second": round(_speed(rows, len(taught.targets), seconds), 1),
         "device": classifier.device,
         "train_frames": len(train.labels),
+        **({} if labelled is None else {"ambiguous_frames": taught.ambiguous}),
         "validation_frames": int(kept_out.sum()),
         "test_frames": len(test.labels),
         "model_file": f"model{classifier.suffix}",
@@ -113,6 +131,39 @@ def train_run(
     write_json(record, metrics)
     checkpoint.unlink(missing_ok=True)
     log.info("macro precision %.3f, recall %.3f, F1 %.3f", *(record[name] for name in scores.SCORE_NAMES))
+
+
+def with_votes(agreed: Lesson, division: Division, labelled: str, settings: RunSettings) -> Lesson:
+    """The votes in place of the agreed labels, and the frames on which annotators differ besides.
+
+    On a split by night only those of nights that are neither for the test nor kept out. Other splits have no such
+    nights: there all frames on which annotators differ are trained on.
+    """
+    train, votes = division.train, read_votes(labelled)
+    targets = votes.of_frames(train.frame_ids).shares
+    others = ~votes.agreed
+    if division.by_night:
+        untouched = np.concatenate([division.test.nights, train.nights[agreed.kept_out]])
+        others &= ~np.isin(votes.nights, untouched)
+    more = votes.of(others)
+    if not len(more.frame_ids):
+        log.warning(
+            "%s: there is no frame on which annotators differ; %s learns the agreed ones", labelled, settings.name
+        )
+        return Lesson(agreed.inputs, targets, agreed.kept_out)
+    images = tables.images_of(labelled, more.frame_ids.tolist())
+    inputs = images if settings.features is None else Extractor(settings.features)(images)
+    weight = settings.model.unusable_weight if isinstance(settings.model, Training) else 1.0
+    weights = np.where(more.usable < 1, weight, 1.0)
+    log.info(
+        "%d frames on which annotators differ, %d of them unusable for some", len(weights), (more.usable < 1).sum()
+    )
+    return Lesson(
+        np.concatenate([agreed.inputs, inputs]),
+        np.concatenate([targets, more.shares * weights[:, None]]).astype(np.float32),
+        np.concatenate([agreed.kept_out, np.zeros(len(weights), bool)]),
+        len(weights),
+    )
 
 
 def read_inputs(parts: Sequence[Part], features: str | None) -> list[NDArray[Any]]:

@@ -28,9 +28,10 @@ if plan.is_general:
 else:
 
     rule calibrate_classifier:
-        """Choose the model that classifies the archive, how sure it may be, and when it gives no class."""
+        """Choose the model that classifies the archive, how sure it may be, and which classes it leaves open."""
         input:
             dataset=paths.DATASET,
+            labelled=paths.LABELLED,
             metrics=plan.metrics(plan.candidates, [plan.catalogue_split]),
             validations=plan.validations(plan.candidates, [plan.catalogue_split]),
             predictions=plan.predictions(plan.candidates, [plan.catalogue_split]),
@@ -40,14 +41,13 @@ else:
             "results/logs/calibrate_classifier/{release}.log",
         benchmark:
             "results/benchmarks/calibrate_classifier/{release}.tsv"
-        # This is seconds of work on small files, so it is done where Snakemake runs.
-        localrule: True
         conda:
             "../../envs/norrsken.yaml"
-        threads: 1
+        threads: plan.most_of("threads")
         resources:
-            mem_mb=more_each_time(2000),
-            runtime=more_each_time(20),
+            mem_mb=more_each_time(16000),
+            runtime=more_each_time(60),
+            gpu=plan.most_of("gpu"),
         params:
             clear_sky=plan.label_set.clear_sky,
             precision=plan.catalogue.precision,

@@ -7,7 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from norrsken import paths, remarks, stages, survey
+from norrsken import paths, provenance, remarks, stages, survey
 from norrsken.config.base import ConfigError
 from norrsken.config.config import check
 from norrsken.config.yaml_files import reject_repeated_keys

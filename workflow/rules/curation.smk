@@ -130,3 +130,55 @@ if plan.has_labels:
             version=stages.CURATION,
         script:
             "../scripts/write_disagreement_page.py"
+
+    rule judge_labels:
+        """Tell which labels are most likely wrong, and how often each annotator gives a class wrongly."""
+        input:
+            paths.LABELLED,
+        output:
+            quality=paths.LABEL_QUALITY,
+            noise=report(
+                paths.LABEL_NOISE,
+                caption="../captions/noise.rst",
+                category="Labels",
+                labels={"table": "Estimated noise of the labels"},
+            ),
+        log:
+            "results/logs/judge_labels/{release}.log",
+        benchmark:
+            "results/benchmarks/judge_labels/{release}.tsv"
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: 4
+        resources:
+            mem_mb=more_each_time(4000),
+            runtime=more_each_time(60),
+        params:
+            version=stages.CURATION,
+        script:
+            "../scripts/judge_labels.py"
+
+    rule write_second_look_page:
+        """Show the frames whose labels are most likely wrong, to settle them."""
+        input:
+            labelled=paths.LABELLED,
+            quality=paths.LABEL_QUALITY,
+        output:
+            directory(paths.SECOND_LOOK),
+        log:
+            "results/logs/write_second_look_page/{release}.log",
+        benchmark:
+            "results/benchmarks/write_second_look_page/{release}.tsv"
+        # This is a second of work on few frames, so it is done where Snakemake runs.
+        localrule: True
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: 1
+        resources:
+            mem_mb=more_each_time(2000),
+            runtime=more_each_time(20),
+        params:
+            label_set=plan.label_set.plain(),
+            version=stages.CURATION,
+        script:
+            "../scripts/write_second_look_page.py"

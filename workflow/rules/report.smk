@@ -122,6 +122,42 @@ rule tabulate_scores:
         "../scripts/tabulate_scores.py"
 
 
+if plan.votes:
+
+    rule tabulate_votes:
+        """Tabulate how near the models come to what annotators say of frames on which they differ."""
+        input:
+            list(plan.judged_votes.values()),
+        output:
+            report(
+                paths.VOTES,
+                caption="../captions/votes.rst",
+                category="Scores",
+                labels={"table": "Frames on which annotators differ"},
+            ),
+        log:
+            "results/logs/tabulate_votes/{release}.log",
+        benchmark:
+            "results/benchmarks/tabulate_votes/{release}.tsv"
+        # This is a second of work on small files, so it is done where Snakemake runs.
+        localrule: True
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: 1
+        resources:
+            mem_mb=more_each_time(1000),
+            runtime=more_each_time(10),
+        params:
+            of=[list(pair) for pair in plan.judged_votes],
+            targets={
+                model: getattr(entry, "targets", "agreed")
+                for model, entry in plan.config.models.items()
+            },
+            version=stages.REPORT,
+        script:
+            "../scripts/tabulate_votes.py"
+
+
 rule tabulate_resources:
     """Add up the resources that the jobs took, by rule."""
     input:
@@ -147,7 +183,7 @@ rule tabulate_resources:
         mem_mb=more_each_time(1000),
         runtime=more_each_time(10),
     params:
-        benchmarks=plan.benchmarks,
+        benchmarks=provenance.benchmarks(plan),
         version=stages.REPORT,
     script:
         "../scripts/tabulate_resources.py"
@@ -159,6 +195,7 @@ rule write_card:
         metrics=lambda wildcards: plan.metrics([wildcards.model]),
         predictions=lambda wildcards: plan.predictions([wildcards.model]),
         table2=paths.TABLE2,
+        votes=plan.votes,
     output:
         report(
             paths.CARD,
@@ -206,7 +243,7 @@ rule write_summary:
         mem_mb=more_each_time(1000),
         runtime=more_each_time(10),
     params:
-        configuration=plan.configuration,
+        configuration=provenance.configuration(plan),
         sources=[
             *plan.release.labels,
             *plan.release.divided,
@@ -232,6 +269,8 @@ rule write_report:
         course=paths.COURSE,
         course_figure=paths.COURSE_FIGURE,
         resources=paths.RESOURCES,
+        noise=[] if plan.sources else paths.LABEL_NOISE,
+        votes=plan.votes,
         confusions=plan.confusions(),
         figures=[paths.FIGURE.replace("{name}", name) for name in plan.figures],
         summary=paths.SUMMARY,
@@ -256,7 +295,7 @@ rule write_report:
         settings=plan.config.report_settings(plan.name).plain(),
         # They are no input on purpose: the report reads them as they are, to say how far a frozen release has drifted
         # from what people said and from the night tables. As inputs they would remake it and what it stands on.
-        sources=plan.label_sources,
+        sources=provenance.label_sources(plan),
         figures={name: FIGURES[name].title for name in plan.figures},
         version=stages.REPORT,
     script:

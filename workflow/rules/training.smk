@@ -30,6 +30,8 @@ rule train_run:
     """Train one model with one seed on one split, and test it."""
     input:
         dataset=paths.DATASET,
+        # Frames on which annotators differ stand only there.
+        labelled=lambda wildcards: plan.votes_of(wildcards.model),
         features=lambda wildcards: plan.features([wildcards.model]),
         weights=lambda wildcards: plan.weights_of(wildcards.model),
     output:
@@ -78,3 +80,35 @@ rule collect_scores:
         version=stages.REPORT,
     script:
         "../scripts/collect_scores.py"
+
+
+if plan.judged_votes:
+
+    rule judge_votes:
+        """Tell how near a model comes to what annotators say of frames on which they differ."""
+        input:
+            dataset=paths.DATASET,
+            labelled=paths.LABELLED,
+            metrics=lambda wildcards: plan.metrics(
+                [wildcards.model], [wildcards.split]
+            ),
+            predictions=lambda wildcards: plan.predictions(
+                [wildcards.model], [wildcards.split]
+            ),
+        output:
+            paths.JUDGED_VOTES,
+        log:
+            "results/logs/judge_votes/{release}/{split}/{model}.log",
+        benchmark:
+            "results/benchmarks/judge_votes/{release}/{split}/{model}.tsv"
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: lambda wildcards: plan.config.model(wildcards.model).threads
+        resources:
+            mem_mb=more_each_time(8000),
+            runtime=more_each_time(60),
+            gpu=lambda wildcards: plan.config.model(wildcards.model).gpu,
+        params:
+            version=stages.REPORT,
+        script:
+            "../scripts/judge_votes.py"

@@ -9,6 +9,7 @@ with log_to(snakemake.log[0]):
         validations=snakemake.input.validations,
         predictions=snakemake.input.predictions,
         dataset=snakemake.input.dataset,
+        labelled=snakemake.input.labelled,
         clear_sky=snakemake.params.clear_sky,
         precision=snakemake.params.precision,
         output=snakemake.output[0],

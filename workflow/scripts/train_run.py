@@ -7,6 +7,7 @@ from norrsken.training.run import train_run
 with log_to(snakemake.log[0]):
     train_run(
         dataset=snakemake.input.dataset,
+        labelled=next(iter(snakemake.input.labelled), None),
         features=next(iter(snakemake.input.features), None),
         split=snakemake.wildcards.split,
         seed=int(snakemake.wildcards.seed),

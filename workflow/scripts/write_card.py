@@ -9,6 +9,7 @@ with log_to(snakemake.log[0]):
         metrics=snakemake.input.metrics,
         predictions=snakemake.input.predictions,
         table2=snakemake.input.table2,
+        votes=next(iter(snakemake.input.votes), None),
         settings=ReportSettings.model_validate(snakemake.params.settings),
         output=snakemake.output[0],
     )

@@ -11,6 +11,7 @@ CAPTIONS = Path(snakemake.scriptdir, "../captions")
 with log_to(snakemake.log[0]):
     inputs = snakemake.input
     counted = {name: inputs.get(name) for name in ("frames", "selection", "census") if inputs.get(name)}
+    people_differ = {"noise": inputs.noise, "votes": inputs.votes}
     write_report(
         labelled=inputs.labelled,
         dataset=inputs.dataset,
@@ -22,6 +23,7 @@ with log_to(snakemake.log[0]):
             "course": inputs.course,
             "resources": inputs.resources,
             **counted,
+            **{name: str(path) for name, path in people_differ.items() if path},
         },
         people={"annotators": inputs.annotators, "course": inputs.course_figure},
         confusions=inputs.confusions,

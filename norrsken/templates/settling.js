@@ -1,4 +1,4 @@
-// Settling disagreements. PAGE: groups of frames by what the annotators said, what is settled already, and the labels.
+// Settling labels. PAGE: groups of frames, what was said of some of them, what is settled already, and the labels.
 
 const kept = await Kept.open("adjudicated", PAGE.release);
 const undone = [];
@@ -50,10 +50,10 @@ function undo() {
   progress();
 }
 
-for (const { said, frames } of PAGE.groups) {
+for (const { heading: text, frames } of PAGE.groups) {
   const section = byId("groups").appendChild(document.createElement("section"));
   const heading = section.appendChild(document.createElement("h2"));
-  heading.textContent = said.map(([annotator, label]) => `${annotator}: ${titles.get(label)}`).join(", ");
+  heading.textContent = text;
   heading.appendChild(document.createElement("small")).textContent = `  ${frames.length} frames`;
   const grid = section.appendChild(document.createElement("div"));
   grid.className = "frames";
@@ -66,6 +66,7 @@ for (const { said, frames } of PAGE.groups) {
     image.loading = "lazy";
     image.alt = frame;
     image.src = `frames/${frame}.png`;
+    if (PAGE.said[frame]) button.appendChild(document.createElement("small")).textContent = PAGE.said[frame];
     button.appendChild(document.createElement("span"));
     button.addEventListener("click", () => choose(frame));
     buttons.set(frame, button);
@@ -84,6 +85,8 @@ document.addEventListener("keydown", (event) => {
   }
 });
 byId("undo").addEventListener("click", undo);
-byId("export").addEventListener("click", () =>
-  download("adjudicated.csv", ["frame_id", "label"], [...buttons.keys()].filter(settled).map((frame) => [frame, settled(frame)])),
-);
+byId("export").addEventListener("click", () => {
+  // What was settled on another page is here too: the table would lose it otherwise.
+  const frames = new Set([...buttons.keys(), ...Object.keys(PAGE.settled), ...kept.values.keys()]);
+  download("adjudicated.csv", ["frame_id", "label"], [...frames].filter(settled).map((frame) => [frame, settled(frame)]));
+});

@@ -1,0 +1,71 @@
+"""A page on which labels of frames are settled: of frames that annotators labelled differently, or perhaps wrongly."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from norrsken import tables
+from norrsken.config.label_set import LabelSet
+from norrsken.dataset.agreement import annotators
+from norrsken.files import directory_written_aside
+from norrsken.pages import write_frame, write_page
+
+#: Frames that are held in memory at a time.
+AT_A_TIME = 1000
+
+
+class Group(NamedTuple):
+    """Frames that are shown together. heading: what they have in common."""
+
+    heading: str
+    frames: list[str]
+
+
+def write_settling_page(
+    labelled: str,
+    release: str,
+    title: str,
+    guide: str,
+    groups: Sequence[Group],
+    label_set: LabelSet,
+    output: str,
+    said: dict[str, str] | None = None,
+) -> None:
+    """Write `index.html` and, beside it, the frames as PNG.
+
+    labelled: `labelled.parquet`. title, guide: what the page is, and what its frames are. said: what stands below a
+    frame, by its id. All that a table of adjudications has settled is exported again, also where the page does not show
+    it, so that a page never takes back what was settled on another one.
+    """
+    with directory_written_aside(output) as folder:
+        (folder / "frames").mkdir()
+        write_frames(labelled, [frame for group in groups for frame in group.frames], folder / "frames")
+        page = {
+            "release": release,
+            "title": title,
+            "guide": guide,
+            "groups": [group._asdict() for group in groups],
+            "said": said or {},
+            "settled": settled(tables.read_without_images(labelled)),
+            "labels": [label.plain() for label in (*label_set.classes, *label_set.exclusions)],
+        }
+        write_page("settling", page, folder / "index.html")
+
+
+def write_frames(labelled: str, frames: Sequence[str], folder: Path) -> None:
+    """Write frames of a table as PNG."""
+    for start in range(0, len(frames), AT_A_TIME):
+        some = frames[start : start + AT_A_TIME]
+        for frame, image in zip(some, tables.images_of(labelled, some), strict=True):
+            write_frame(image, folder / f"{frame}.png")
+
+
+def settled(labelled: pd.DataFrame) -> dict[str, str]:
+    """What a table of adjudications has settled: frame id → label. An exclusion is settled where not all gave it."""
+    given = labelled[[f"label_{name}" for name in annotators(labelled)]]
+    unlike = given.ne(labelled["verdict"], axis=0).any(axis=1)
+    by_people = labelled["verdict"].isin(["agreed", "disagreement", "incomplete"])
+    found = labelled[(labelled["verdict"] == "adjudicated") | (unlike & ~by_people)].set_index("frame_id")
+    return {str(frame): str(label) for frame, label in found["label"].fillna(found["verdict"]).items()}
