@@ -1,11 +1,11 @@
 """Whether the catalogue keeps what was asked of it, on nights that chose nothing: ten night splits of one data set.
 
-Usage: python benchmarks/calibration.py FOLDER [--features NAME | --weights FILE] [--precision P …]
+Usage: python benchmarks/calibration.py FOLDER [--features NAME | --weights FILE | --model NAME] [--precision P …]
 
 FOLDER has `dataset.parquet` and `labelled.parquet` of `benchmarks/paper_size.py`. On each of ten splits by night, with
 22 % of the frames to test, a linear model on features is trained with three seeds, and its classifier is made as for a
 catalogue. NAME is an entry of `features` in config.yaml, FILE a file of weights of timm's EfficientNet-Lite0, or
-`package`. Prints, as mean and standard deviation over the splits, how far the precision on test nights is from the one
+`package`. With --model a network of config.yaml, trained with one seed, takes the place of the linear model. Prints, as mean and standard deviation over the splits, how far the precision on test nights is from the one
 that was asked for, how much got a class, and the expected calibration error; all in all and by class. Then the same of
 the sets of classes that cannot be excluded: how often they hold the class that an annotator gave, and how many classes
 they have.
@@ -52,13 +52,13 @@ def with_splits(source: Path, output: Path) -> None:
     tables.write(output, table.select(schema.names).cast(schema), schema, settings, frames=frames.plain())
 
 
-def judged(folder: Path, features: Features, split: str, precision: float) -> pd.DataFrame:
+def judged(folder: Path, settings: RunSettings, split: str, precision: float) -> pd.DataFrame:
     """The scores of the classifier of a split, on validation and on test nights."""
     dataset, runs = str(folder.parent / "splits.parquet"), []
-    settings = RunSettings(name="linear", model=MODEL, features=features)
-    for seed in SEEDS:
+    features = None if settings.features is None else str(folder / "features.parquet")
+    for seed in SEEDS if features else SEEDS[:1]:
         to = folder / split / str(seed)
-        train_once(to, dataset, str(folder / "features.parquet"), split, seed, settings)
+        train_once(to, dataset, features, split, seed, settings)
         runs.append(to)
     classifier = folder / split / f"classifier-{precision}.json"
     metrics, validations, predictions = (
@@ -115,6 +115,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--features", default="hog")
     parser.add_argument("--weights")
+    parser.add_argument("--model")
     parser.add_argument("--precision", type=float, nargs="+", default=[0.9, 0.95])
     options = parser.parse_args()
     features: Features = CONFIG.features[options.features]
@@ -125,15 +126,21 @@ def main() -> None:
             kind="pretrained", network="tf_efficientnet_lite0", weights=options.weights, input_size=128
         )
     features = features.model_copy(update={"threads": joblib.cpu_count()})
-    folder, dataset = options.folder / f"linear-{name}", options.folder / "splits.parquet"
+    settings = RunSettings(name="linear", model=MODEL, features=features)
+    if options.model:
+        settings = CONFIG.run_settings(options.model)
+        assert settings.features is None, "expected a network"
+    folder = options.folder / (f"splits-{options.model}" if options.model else f"linear-{name}")
+    dataset = options.folder / "splits.parquet"
     if not dataset.exists():
         with_splits(options.folder / "dataset.parquet", dataset)
-    if not (folder / "features.parquet").exists():
+    if settings.features is not None and not (folder / "features.parquet").exists():
         folder.mkdir(exist_ok=True)
         extract_features(str(dataset), features, str(folder / "features.parquet"))
-    print(f"a linear model on {name}, {len(SEEDS)} seeds; {os.cpu_count()} cores", file=sys.stderr)
+    which = f"{options.model}, one seed" if options.model else f"a linear model on {name}, {len(SEEDS)} seeds"
+    print(f"{which}; {os.cpu_count()} cores", file=sys.stderr)
     for precision in options.precision:
-        scores = pd.concat([judged(folder, features, f"night-{seed}", precision) for seed in range(SPLITS)])
+        scores = pd.concat([judged(folder, settings, f"night-{seed}", precision) for seed in range(SPLITS)])
         if precision == options.precision[0]:
             once = scores.groupby("split").first()
             print(f"macro F1 on test nights: of a run {spread(once['run_f1'])}, of the average {spread(once['f1'])}")

@@ -17,7 +17,7 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,8 @@ PICTURES = (".jpg", ".jpeg", ".png")
 class Scores:
     """How one model or classifier does. classified: the share of frames that it gives a class, right: of these, the
     share that it gives the right one, told of classifiers, which may refuse; of models all frames are classified.
+    covered: the share of frames whose label it does not exclude, possible: the classes that it does not exclude, mean;
+    nan where it has no sets of classes.
     """
 
     precision: float
@@ -50,6 +52,8 @@ class Scores:
     f1: float
     classified: float
     right: float
+    covered: float = float("nan")
+    possible: float = float("nan")
 
 
 def read_folder(folder: Path) -> tuple[Observatory, pd.DataFrame, NDArray[np.uint8]]:
@@ -99,6 +103,8 @@ def scores(labels: NDArray[np.str_], predicted: NDArray[np.str_]) -> Scores:
 def told(found: Sequence[Scores], key: str) -> str:
     """The mean and, of several, the range."""
     values = [getattr(one, key) for one in found]
+    if np.isnan(values).any():
+        return "–"
     mean = f"{np.mean(values):.2f}"
     return mean if len(values) == 1 else f"{mean} ({min(values):.2f}–{max(values):.2f})"
 
@@ -161,9 +167,14 @@ def judge(path: str, observatory: Observatory, table: pd.DataFrame, images: NDAr
     if len(rows) == 0:
         raise NorrskenError(f"{TABLE}: no label is a class of {path}: {', '.join(model.classes)}")
     labels = table["label"].to_numpy(str)[rows]
-    predicted = model.judge(images[rows]).labels
+    verdict = model.judge(images[rows])
+    found = scores(labels, verdict.labels)
+    if verdict.possible is not None:
+        covered = verdict.possible[np.arange(len(rows)), pd.Index(model.classes).get_indexer(labels)]
+        sizes = verdict.possible.sum(axis=1)
+        found = replace(found, covered=float(covered.mean()), possible=float(sizes.mean()))
     name = path if isinstance(model, Ensemble) else f"{model.card.split}/{model.card.run.name}"
-    return Judged(path, name, model.classes, labels, predicted, scores(labels, predicted))
+    return Judged(path, name, model.classes, labels, verdict.labels, found)
 
 
 def report(folder: Path, models: Sequence[str], output: Path | None) -> int:
@@ -178,7 +189,10 @@ def report(folder: Path, models: Sequence[str], output: Path | None) -> int:
         judged = judge(path, observatory, table, images)
         groups[judged.name].append(judged)
     if groups:
-        print("| model | runs | frames | precision | recall | F1 | classified | right of these |\n" + "|---" * 8 + "|")
+        heads = (
+            "model, runs, frames, precision, recall, F1, classified, right of these, label possible, possible classes"
+        )
+        print(f"| {heads.replace(', ', ' | ')} |\n" + "|---" * 10 + "|")
     for name, runs in groups.items():
         cells = (told([run.scores for run in runs], key) for key in asdict(runs[0].scores))
         print(f"| {name} | {len(runs)} | {len(runs[0].labels)} of {len(table)} | {' | '.join(cells)} |")

@@ -63,7 +63,7 @@ def test_the_baselines_tell_the_made_up_classes_apart(finished: Path) -> None:
 def test_every_rule_leaves_a_log_and_a_benchmark(finished: Path) -> None:
     rules = {p.name for p in (finished / "results/logs").iterdir()}
     assert rules == {p.name for p in (finished / "results/benchmarks").iterdir()}
-    assert len(rules) == 26
+    assert len(rules) == 28
 
 
 def test_the_report_is_one_self_contained_page(finished: Path) -> None:

@@ -64,7 +64,7 @@ def judge_labels(labelled: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.Dat
         return pd.DataFrame(columns=[*QUALITY]), pd.DataFrame(columns=[*NOISE])
     chances = out_of_sample(what_is_seen(labelled)[some], votes, units, len(classes))
     frames = table["frame_id"].to_numpy(str)[some]
-    noise = pd.concat([_noise(votes[name], chances, units, classes) for name in votes], ignore_index=True)
+    noise = pd.concat([noise_of(votes[name], chances, units, classes) for name in votes], ignore_index=True)
     return rated(frames, votes, chances, classes), noise[[*NOISE]]
 
 
@@ -137,7 +137,7 @@ def rated(
     return result.sort_values(["quality", "frame_id", "annotator"]).reset_index(drop=True)
 
 
-def _noise(
+def noise_of(
     votes: pd.Series, chances: NDArray[np.float64], units: NDArray[np.int64], classes: Sequence[str]
 ) -> pd.DataFrame:
     """The rows of the table of noise for one annotator, whose name the series has."""
