@@ -5,10 +5,10 @@ Usage: python benchmarks/calibration.py FOLDER [--features NAME | --weights FILE
 FOLDER has `dataset.parquet` and `labelled.parquet` of `benchmarks/paper_size.py`. On each of ten splits by night, with
 22 % of the frames to test, a linear model on features is trained with three seeds, and its classifier is made as for a
 catalogue. NAME is an entry of `features` in config.yaml, FILE a file of weights of timm's EfficientNet-Lite0, or
-`package`. With --model a network of config.yaml, trained with one seed, takes the place of the linear model. Prints, as mean and standard deviation over the splits, how far the precision on test nights is from the one
-that was asked for, how much got a class, and the expected calibration error; all in all and by class. Then the same of
-the sets of classes that cannot be excluded: how often they hold the class that an annotator gave, and how many classes
-they have.
+`package`. With --model a network of config.yaml, trained with one seed, takes the place of the linear model. Prints, as
+mean and standard deviation over the splits, how far the precision on test nights is from the one that was asked for,
+how much got a class, and the expected calibration error; all in all and by class. Then the same of the sets of classes
+that cannot be excluded: how often they hold the class that an annotator gave, and how many classes they have.
 """
 
 import argparse

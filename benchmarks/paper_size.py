@@ -184,7 +184,8 @@ def main() -> None:
     paths = sorted(folder.glob("*/*/metrics.json"))
     metrics = read_metrics(paths)
     if metrics:
-        validation = validation_f1(metrics, [path.with_name("validation.parquet") for path in paths])
+        nights = tables.read_without_images(dataset).set_index("frame_id")["night"]
+        validation = validation_f1(metrics, [path.with_name("validation.parquet") for path in paths], nights)
         print(
             table2(metrics, CONFIG.label_set(CONFIG.release).names, validation).to_string(
                 index=False, float_format="{:.3f}".format

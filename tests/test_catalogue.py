@@ -31,7 +31,7 @@ from norrsken.cli import main
 from norrsken.config.config import Config
 from norrsken.config.site import Camera, FrameSource
 from norrsken.evaluation.calibration import entropy, fit_temperature, tempered
-from norrsken.evaluation.validation import best_of, validation_f1
+from norrsken.evaluation.validation import SET_FRAMES, SET_NIGHTS, best_of, nights_aside, validation_f1
 from norrsken.files import write_csv
 from norrsken.nights.images import process, read_frame
 from norrsken.paper import CLASSES
@@ -212,12 +212,28 @@ def test_models_are_compared_on_the_validation_nights_that_all_have_kept_out(tmp
         write_run(tmp_path, "b", "night", {"1": 1, "2": 0, "3": 1, "4": 1, "5": 1, "6": 1}),
         write_run(tmp_path, "c", "night", {}),
     ]
-    scores = validation_f1(*zip(*runs, strict=True))
+    nights = pd.Series(np.datetime64("2015-01-12"), [*"123456"])
+    scores = validation_f1(*zip(*runs, strict=True), nights)
     assert set(scores) == {("s", "a"), ("s", "b")}
     assert scores["s", "a"] == scores["s", "b"]  # each is right on two of the three
     own = [({**run, "split_method": "random"}, path) for run, path in runs]
-    assert validation_f1(*zip(*own, strict=True))["s", "b"] > scores["s", "b"]
+    assert validation_f1(*zip(*own, strict=True), nights)["s", "b"] > scores["s", "b"]
     assert best_of({"a": 0.5, "b": 0.7, "c": 0.7}) == "b"
+
+
+def test_nights_that_are_set_aside_have_no_say_in_which_model_is_best(tmp_path: Path) -> None:
+    ids = [f"{night:02d}-{i}" for night in range(2 * SET_NIGHTS) for i in range(SET_FRAMES // SET_NIGHTS + 1)]
+    nights = pd.Series([np.datetime64("2015-01-01") + int(name[:2]) for name in ids], ids)
+    aside = nights_aside(nights)
+    assert len(aside) == SET_NIGHTS
+    even = {name: int(night not in aside) for name, night in nights.items()}
+    runs = [
+        write_run(tmp_path, "right-on-others", "night", even),
+        write_run(tmp_path, "right-aside", "night", {name: 1 - right for name, right in even.items()}),
+    ]
+    scores = validation_f1(*zip(*runs, strict=True), nights)
+    assert scores["s", "right-on-others"] > 0 == scores["s", "right-aside"]
+    assert len(nights_aside(nights[nights < aside[-1]])) == 0  # a night less is too few
 
 
 def test_entropy_is_in_bits() -> None:

@@ -13,15 +13,7 @@ from crepes import ConformalClassifier
 from norrsken import schemas, stages, tables
 from norrsken.catalogue.calibrate import make_classifier
 from norrsken.catalogue.judge import Frames
-from norrsken.catalogue.sets import (
-    CLASS_FRAMES,
-    CONFIDENCE,
-    drawn_labels,
-    enough_for_sets,
-    fit_limits,
-    make_sets,
-    nights_aside,
-)
+from norrsken.catalogue.sets import CONFIDENCE, drawn_labels, fit_limits, make_sets
 from norrsken.classify.ambiguous import VOTES_TABLE, judge_votes
 from norrsken.classify.classifier_file import read_classifier
 from norrsken.classify.model import Ensemble, possible_classes
@@ -34,6 +26,7 @@ from norrsken.config.splits import Split
 from norrsken.dataset.splits import read_split, split_dataset
 from norrsken.dataset.votes import read_votes, votes_of
 from norrsken.evaluation.calibration import cross_entropy
+from norrsken.evaluation.validation import SET_FRAMES, enough_for_sets, nights_aside
 from norrsken.models.network import least_loss
 from norrsken.paper import CLASSES, EXCLUSIONS
 from norrsken.report.votes import tabulate_votes
@@ -99,7 +92,7 @@ def test_votes_belong_to_models_that_are_trained_with_cross_entropy() -> None:
     assert "unusable_weight is 0.5, but targets is agreed" in refusal(CONFIG, edit("shufflenet", unusable_weight=0.5))
 
 
-NIGHTS, EACH = 40, 14
+NIGHTS, EACH = 40, 9
 
 
 @pytest.fixture(scope="module")
@@ -213,8 +206,9 @@ def test_a_model_of_votes_is_in_doubt_where_people_are(
     assert set(rows.loc[~rows["agreed"], "disagreement"].round(4)) == {1}
     table = tabulate_votes(judged, {"votes": "votes"}).set_index("model")
     assert table["targets"].to_dict() == {"agreed": "agreed", "votes": "votes"}
-    # Half of the grey frames are patchy for one of two, and half only arcs: both look alike, so ¾ and ¼ is best.
-    best = -(np.log(0.75) * 0.75 + np.log(0.25) * 0.25)
+    # All grey frames look alike, so that the mean of what is said of them is best.
+    said = votes.shares[~votes.agreed & np.isin(votes.nights, division.test.nights)].mean(axis=0)
+    best = -(said[said > 0] * np.log(said[said > 0])).sum()
     assert table.loc["votes", "cross_entropy_mean"] == pytest.approx(best, abs=0.05)
     assert table.loc["votes", "cross_entropy_mean"] < table.loc["agreed", "cross_entropy_mean"]
     assert table.loc["votes", "cross_entropy_low"] < best + 0.05 < table.loc["votes", "cross_entropy_high"] + 0.1
@@ -276,13 +270,13 @@ def test_sets_hold_the_class_as_often_as_promised_and_as_crepes_makes_them() -> 
 
 def test_a_class_with_few_frames_shares_its_limit() -> None:
     frames = honest(3000, 3)
-    few = np.flatnonzero(frames.labels == 2)[CLASS_FRAMES - 1 :]
+    few = np.flatnonzero(frames.labels == 2)[SET_FRAMES - 1 :]
     kept = np.ones(3000, bool)
     kept[few] = False
     limits = fit_limits(frames.of(kept), NAMES.classes)
     # It is alone, and too few to share with: then all of them together decide.
     assert [limits[name].of for name in NAMES.classes] == ["class", "class", "all"]
-    assert limits["edge"].frames == CLASS_FRAMES - 1
+    assert limits["edge"].frames == SET_FRAMES - 1
     assert not enough_for_sets(frames.nights[:59])
     assert not enough_for_sets(np.repeat(frames.nights[:1], 100))  # of one night
 
@@ -303,9 +297,6 @@ def test_the_label_of_an_ambiguous_frame_is_that_of_one_annotator() -> None:
 def test_every_second_validation_night_decides_nothing_but_the_sets(
     release: Path, runs: dict[str, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nights = np.array(["2015-01-03", "2015-01-01", "2015-01-03", "2015-01-02", "NaT"], "M8[D]")
-    assert nights_aside(nights).astype(str).tolist() == ["2015-01-02"]
-
     def made() -> Path:
         files, output = runs["agreed"], tmp_path / "classifier.json"
         paths = ([files["metrics"]], [files["validation"]], [files["predictions"]])
@@ -315,8 +306,10 @@ def test_every_second_validation_night_decides_nothing_but_the_sets(
 
     without = read_classifier(made())
     assert without.sets is None  # six validation nights are too few
-    monkeypatch.setattr("norrsken.catalogue.sets.CLASS_FRAMES", 20)
-    monkeypatch.setattr("norrsken.catalogue.sets.LIMIT_NIGHTS", 2)
+    monkeypatch.setattr("norrsken.evaluation.validation.SET_FRAMES", 10)
+    monkeypatch.setattr("norrsken.evaluation.validation.SET_NIGHTS", 2)
+    nights = np.array(["2015-01-03", "2015-01-01", "2015-01-04", "2015-01-02", "2015-01-02", "NaT"], "M8[D]")
+    assert nights_aside(pd.Series(np.tile(nights, 10))).astype(str).tolist() == ["2015-01-02", "2015-01-04"]
     found = read_classifier(path := made())
     assert found.sets is not None
     assert found.validation is not None

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from many_cameras import CONFIG, Drawn, drawn
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from safetensors.torch import load_file
 from norrsken import __version__, stages
 from norrsken.catalogue.calibrate import least_confidence
 from norrsken.catalogue.judge import Frames, joined, judge, number_of_nights
-from norrsken.catalogue.sets import make_sets, nights_aside
+from norrsken.catalogue.sets import make_sets
 from norrsken.classify.classifier_file import Classifier, FamiliarityLimit, Limit, Member, Seen
 from norrsken.classify.familiarity import Familiarity
 from norrsken.classify.general import CLASSIFIER
@@ -34,6 +35,7 @@ from norrsken.config.models import Network
 from norrsken.config.site import FrameSource
 from norrsken.evaluation.calibration import fit_temperature
 from norrsken.evaluation.scores import macro_scores
+from norrsken.evaluation.validation import nights_aside
 from norrsken.files import digest, write_json
 from norrsken.models import classifiers
 from norrsken.models.checkpoint import save_tensors
@@ -154,7 +156,7 @@ def main() -> None:
     members = [trained(folder, seed, frames.where(clean & of_part["train"])) for seed in SEEDS]
 
     kept_out, shown = seen_alike_and_strangely(members, frames.where(clean & random & of_part["validation"]))
-    aside = nights_aside(kept_out.nights)
+    aside = nights_aside(pd.Series(kept_out.nights))
     validation, fitted = (part.of(~np.isin(part.nights, aside)) for part in (kept_out, shown))
     temperature = fit_temperature(fitted.probabilities, fitted.labels)
     least = least_confidence(fitted.tempered(temperature), PRECISION)

@@ -10,7 +10,7 @@ nights decides none of this, but which classes of a frame cannot be excluded.
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 
 from norrsken import tables
 from norrsken.catalogue.judge import Frames, enough, joined, judge, number_of_nights
-from norrsken.catalogue.sets import drawn_labels, enough_for_sets, make_sets, nights_aside
+from norrsken.catalogue.sets import drawn_labels, make_sets
 from norrsken.classify.ambiguous import mean_probabilities_of
 from norrsken.classify.classifier_file import (
     AuroraDecision,
@@ -30,11 +30,12 @@ from norrsken.classify.classifier_file import (
     Limit,
     Member,
     Seen,
+    Sets,
     log_odds_of_aurora,
 )
 from norrsken.classify.model import FrameClassifier
 from norrsken.config.label_set import LabelNames
-from norrsken.dataset.votes import Votes, read_votes
+from norrsken.dataset.votes import read_votes
 from norrsken.errors import NorrskenError
 from norrsken.evaluation.calibration import (
     TINY,
@@ -44,7 +45,7 @@ from norrsken.evaluation.calibration import (
     probability_columns,
 )
 from norrsken.evaluation.scores import read_metrics
-from norrsken.evaluation.validation import best_of, validation_f1
+from norrsken.evaluation.validation import best_of, kept_out_by_all, nights_aside, validation_f1
 from norrsken.files import digest, write_json
 
 log = logging.getLogger(__name__)
@@ -77,18 +78,18 @@ def make_classifier(
     for place, run in enumerate(runs):
         of_model[run["model"]].append(place)
     by_night, split = runs[0]["split_method"] == "night", runs[0]["split"]
-    clean, names, votes = tables.read_without_images(dataset), tables.label_names(dataset), read_votes(labelled)
+    clean, names = tables.read_without_images(dataset), tables.label_names(dataset)
     nights, classes = clean.set_index("frame_id")["night"], names.classes
-    aside = _aside(validations, nights, votes) if by_night else np.array([], "datetime64[D]")
-    chosen = next(iter(of_model))
-    if len(of_model) > 1:
-        chosen = _best(runs, validations, nights.index[~np.isin(nights.to_numpy("datetime64[D]"), aside)])
+    chosen = _best(runs, validations, nights) if len(of_model) > 1 else next(iter(of_model))
     places = of_model[chosen]
     members = [Path(metrics[place]).parent / runs[place]["model_file"] for place in places]
     validated, tested = (
         [_read(paths[place], classes, member) for place, member in zip(places, members, strict=True)]
         for paths in (validations, predictions)
     )
+    # Where there are several models to choose from, these are the nights that have no say in that either.
+    common = kept_out_by_all(map(tables.read_predictions, validations), nights) if by_night else nights[:0]
+    aside = nights_aside(common)
     kept_out, test = _together(validated, by_night, nights, classes), _together(tested, True, nights, classes)
     validation = kept_out.of(~np.isin(kept_out.nights, aside))
     temperature, least = 1.0, 0.0
@@ -98,16 +99,7 @@ def make_classifier(
         validation = validation.tempered(temperature)
         least = least_confidence(validation, precision)
         limits = class_limits(validation, least, precision, classes)
-    sets = None
-    if len(aside):
-        wanted = np.concatenate([aside, test.nights])
-        differing = votes.of(~votes.agreed & np.isin(votes.nights, wanted))
-        said = mean_probabilities_of([FrameClassifier(member) for member in members], labelled, differing)
-        others = Frames(said, drawn_labels(differing), differing.nights)
-        parts = [kept_out.of(np.isin(kept_out.nights, aside)), others.of(np.isin(others.nights, aside))]
-        tests = [test, others.of(~np.isin(others.nights, aside))]
-        calibration, both = (joined(some).tempered(temperature) for some in (parts, tests))
-        sets = make_sets(calibration, both, np.arange(len(both.labels)) < len(test.labels), classes)
+    sets = _sets(members, labelled, kept_out, test, aside, temperature, classes) if len(aside) else None
     test = test.tempered(temperature)
     confidences = np.array([limits[name].confidence for name in classes])
     trained = clean.loc[clean[f"split_{split}"] == "train", "label"]
@@ -132,29 +124,38 @@ def make_classifier(
     log.info("%s: temperature %.3f, least confidence %.3f", result.name, temperature, least)
 
 
-def _aside(validations: Sequence[str], nights: pd.Series, votes: Votes) -> NDArray[np.datetime64]:
-    """The validation nights that decide nothing but the sets; none where they have too few frames for that.
-
-    Of nights that every run has kept out, since these are the ones that no run has seen. nights: of each frame id.
-    """
-    of_runs = [nights.loc[tables.read_predictions(path)["frame_id"]] for path in validations]
-    common = set.intersection(*(set(of_run.to_numpy("datetime64[D]")) for of_run in of_runs))
-    aside = nights_aside(np.array(sorted(common), "datetime64[D]"))
-    if enough_for_sets(votes.nights[np.isin(votes.nights, aside)]):
-        return aside
-    log.warning("the validation nights are too few for sets of classes: the catalogue has none")
-    return aside[:0]
-
-
-def _best(runs: Sequence[Mapping[str, Any]], validations: Sequence[str], deciding: Iterable[str]) -> str:
-    """The model that is best on its validation frames among those that decide. Raises `CatalogueError` for none."""
-    scores = {model: f1 for (_, model), f1 in validation_f1(runs, validations, set(deciding)).items()}
+def _best(runs: Sequence[Mapping[str, Any]], validations: Sequence[str], nights: pd.Series) -> str:
+    """The model that is best on its validation frames. Raises `CatalogueError` where none has any."""
+    scores = {model: f1 for (_, model), f1 in validation_f1(runs, validations, nights).items()}
     if not scores:
         raise CatalogueError(
             "no model of the configuration has a validation_share, so none can be chosen: name one as catalogue.model"
         )
     log.info("macro F1 on validation frames: %s", ", ".join(f"{m} {s:.3f}" for m, s in scores.items()))
     return best_of(scores)
+
+
+def _sets(
+    members: Sequence[Path],
+    labelled: str,
+    kept_out: Frames,
+    test: Frames,
+    aside: NDArray[np.datetime64],
+    temperature: float,
+    classes: Sequence[str],
+) -> Sets:
+    """The sets, calibrated on all frames of the nights aside to which an annotator gives a class.
+
+    members: the models. kept_out, test: what they say together of frames on which annotators agree.
+    """
+    votes = read_votes(labelled)
+    votes = votes.of(~votes.agreed & np.isin(votes.nights, np.concatenate([aside, test.nights])))
+    said = mean_probabilities_of([FrameClassifier(member) for member in members], labelled, votes)
+    differing = Frames(said, drawn_labels(votes), votes.nights)
+    of_aside = [frames.of(np.isin(frames.nights, aside)) for frames in (kept_out, differing)]
+    tested = [test, differing.of(~np.isin(differing.nights, aside))]
+    calibration, both = (joined(parts).tempered(temperature) for parts in (of_aside, tested))
+    return make_sets(calibration, both, np.arange(len(both.labels)) < len(test.labels), classes)
 
 
 def _read(path: str, classes: Sequence[str], member: Path) -> pd.DataFrame:

@@ -10,13 +10,13 @@ from norrsken import tables
 from norrsken.catalogue.correction import no_correction, read_correction
 from norrsken.catalogue.judge import LIMIT_FRAMES, LIMIT_NIGHTS
 from norrsken.catalogue.reasons import count_reasons, unlike
-from norrsken.catalogue.sets import CLASS_FRAMES
 from norrsken.classes import AURORA, UNDECIDED
 from norrsken.classify.classifier_file import read_classifier
 from norrsken.classify.condition import read_condition
 from norrsken.config.general import GENERAL
 from norrsken.config.jobs import ReportSettings
 from norrsken.config.label_set import LabelSet
+from norrsken.evaluation.validation import SET_FRAMES, SET_NIGHTS
 from norrsken.pages import csv_records, picture, write_html
 
 
@@ -55,7 +55,8 @@ def write_overview(
         "shared": any(limit.of != "class" for limit in chosen.limits.values()),
         "limit_frames": LIMIT_FRAMES,
         "limit_nights": LIMIT_NIGHTS,
-        "set_frames": CLASS_FRAMES,
+        "set_frames": SET_FRAMES,
+        "set_nights": SET_NIGHTS,
         "condition": read_condition(condition),
         "left_out": tables.left_out(*tables.night_tables(months)).total(),
         "by_night": not general and settings.splits[chosen.name.split("/")[0]].method == "night",

@@ -12,27 +12,14 @@ import numpy as np
 from crepes import ConformalClassifier
 from numpy.typing import NDArray
 
-from norrsken.catalogue.judge import LIMIT_NIGHTS, Frames, number_of_nights, share
+from norrsken.catalogue.judge import Frames, number_of_nights, share
 from norrsken.classify.classifier_file import SetJudgement, SetLimit, Sets
 from norrsken.classify.model import possible_classes
 from norrsken.dataset.votes import Votes
+from norrsken.evaluation.validation import enough_for_sets
 
 #: The share of frames whose class shall be in their set.
 CONFIDENCE = 0.9
-
-#: A class is calibrated by itself on so many frames; below, it is together with the other such classes, or with all.
-CLASS_FRAMES = 60
-
-
-def nights_aside(nights: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-    """The validation nights that are kept for the sets: every second one, so that both halves are of all seasons."""
-    found: NDArray[np.datetime64] = np.unique(nights[~np.isnat(nights)])[1::2]
-    return found
-
-
-def enough_for_sets(nights: NDArray[np.datetime64]) -> bool:
-    """Whether sets can be calibrated on frames of these nights: (n,)."""
-    return len(nights) >= CLASS_FRAMES and number_of_nights(nights) >= LIMIT_NIGHTS
 
 
 def drawn_labels(votes: Votes, seed: int = 0) -> NDArray[np.int64]:
@@ -45,7 +32,10 @@ def drawn_labels(votes: Votes, seed: int = 0) -> NDArray[np.int64]:
 
 
 def fit_limits(frames: Frames, classes: Sequence[str]) -> dict[str, SetLimit]:
-    """The limit of each class, from frames of nights that decided nothing else."""
+    """The limit of each class, from frames of nights that decided nothing else.
+
+    A class with too few frames shares its limit with the other such classes, or with all, where these are too few.
+    """
     of_class = [frames.labels == code for code in range(len(classes))]
     few = [code for code, chosen in enumerate(of_class) if not enough_for_sets(frames.nights[chosen])]
     rest = np.isin(frames.labels, few)
