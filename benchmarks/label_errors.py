@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from norrsken import tables
 from norrsken.classify.label_quality import noise_of, out_of_sample, rated, what_is_seen
@@ -56,8 +55,8 @@ def main() -> None:
     table = tables.read_without_images(path)
     codes = {name: code for code, name in enumerate(CLASSES)}
     votes = pd.DataFrame({name: table[f"label_{name}"].map(codes) for name in ("one", "two")}).astype(float)
-    seen, nights = what_is_seen(path), pd.factorize(table["night"])[0].astype(np.int64)
-    frames: NDArray[np.str_] = np.arange(len(votes)).astype(str)
+    seen, nights = what_is_seen(path, table["frame_id"].tolist()), pd.factorize(table["night"])[0].astype(np.int64)
+    frames = np.arange(len(votes)).astype(str).tolist()
     rows, noises = [], []
     for seed in range(seeds):
         given, wrong = planted(votes, share, seed)
@@ -70,7 +69,7 @@ def main() -> None:
         first = given[["one"]].dropna()
         places = first.index.to_numpy()
         one = out_of_sample(seen[places], first.reset_index(drop=True), nights[places], len(CLASSES))
-        single = rated(frames[places], first.reset_index(drop=True), one, CLASSES)
+        single = rated([frames[place] for place in places], first.reset_index(drop=True), one, CLASSES)
         found = (share_found(ranked, wrong), share_found(alone, wrong), share_found(single, wrong))
         rows.append(found)
         print(f"seed {seed}: CROWDLAB {found[0]:.2f}, probability alone {found[1]:.2f}, one annotator {found[2]:.2f}")

@@ -165,10 +165,11 @@ def compare_votes(folder: Path, metrics: Sequence[dict[str, Any]], paths: Sequen
     for model in networks:
         of_model = [path for path, run in zip(paths, metrics, strict=True) if run["model"] == model]
         judged["night", model] = output = str(folder / model / "votes.parquet")
-        if not Path(output).exists():
-            predictions = [str(path.with_name("predictions.parquet")) for path in of_model]
-            sources = str(folder / "dataset.parquet"), str(folder / "labelled.parquet")
-            judge_votes([*map(str, of_model)], predictions, *sources, output)
+        predictions, validations = (
+            [str(path.with_name(f"{name}.parquet")) for path in of_model] for name in ("predictions", "validation")
+        )
+        sources = str(folder / "dataset.parquet"), str(folder / "labelled.parquet")
+        judge_votes([*map(str, of_model)], predictions, validations, *sources, output)
     if judged:
         print(tabulate_votes(judged, networks).to_string(index=False, float_format="{:.3f}".format))
 

@@ -200,7 +200,12 @@ def report(folder: Path, models: Sequence[str], output: Path | None) -> int:
         print(f"\n{name}: rows are the labels, counts are means over the runs\n")
         print(confusion(runs[0].labels, [run.predicted for run in runs], runs[0].classes))
     if output is not None:
-        written = [{"model": run.path, **asdict(run.scores)} for runs in groups.values() for run in runs]
+        every = [run for runs in groups.values() for run in runs]
+        # JSON knows no nan.
+        written = [
+            {"model": run.path} | {key: None if np.isnan(value) else value for key, value in asdict(run.scores).items()}
+            for run in every
+        ]
         output.write_text(json.dumps(written, indent=1), encoding="utf-8")
     return 0
 

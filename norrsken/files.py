@@ -86,6 +86,10 @@ def directory_written_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+#: How pandas reads a table that `write_csv` has written: only empty cells are missing, not names such as None.
+AS_WRITTEN: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
+
+
 def write_csv(table: "pd.DataFrame", path: str | os.PathLike[str]) -> None:
     """Write a table as CSV, without its index. Numbers have six significant digits; missing values are empty."""
     with written_aside(path) as temporary:

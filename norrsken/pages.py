@@ -14,7 +14,7 @@ from PIL import Image
 
 from norrsken import __version__
 from norrsken.classes import in_words
-from norrsken.files import written_aside
+from norrsken.files import AS_WRITTEN, written_aside
 from norrsken.paper import model_title
 
 
@@ -58,7 +58,9 @@ def data_url(png: bytes) -> str:
 
 def csv_records(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """The rows of a table that the program wrote."""
-    return [{str(key): value for key, value in row.items()} for row in pd.read_csv(path).to_dict("records")]
+    return [
+        {str(key): value for key, value in row.items()} for row in pd.read_csv(path, **AS_WRITTEN).to_dict("records")
+    ]
 
 
 def _score(value: float) -> str:

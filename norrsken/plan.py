@@ -177,11 +177,14 @@ class Plan:
         method = self.release.splits[self.catalogue_split].method
         return [name for name, model in models if model.kept_out(method) > 0]
 
-    def most_of(self, resource: str) -> int:
-        """The most threads or GPUs that one of the candidates asks for; what networks ask for where there is none."""
-        if self.is_general:
+    def most_of(self, resource: str, names: Iterable[str] = ()) -> int:
+        """The most threads or GPUs that one of the models, or their features, asks for.
+
+        names: of models; none: the candidates, and what networks ask for where the general classifier is used.
+        """
+        if self.is_general and not names:
             return int(OnGpu.model_fields[resource].default)
-        models = [self.config.models[name] for name in self.candidates]
+        models = [self.config.models[name] for name in names or self.candidates]
         features = [self.config.features.get(getattr(model, "features", None) or "") for model in models]
         return max(int(getattr(entry, resource, 0)) for entry in (*models, *features))
 
@@ -324,6 +327,7 @@ class Plan:
             paths.ANNOTATORS_FIGURE,
             paths.COURSE_FIGURE,
             paths.TABLE2,
+            *self.judged_votes.values(),
             *self.votes,
             *(paths.FIGURE.replace("{name}", name) for name in self.figures),
             *(paths.CARD.replace("{model}", model) for model in self.config.models),

@@ -159,6 +159,22 @@ def predictions_table(classes: Sequence[str]) -> pa.Schema:
     )
 
 
+#: Schema of a model's `votes.parquet`: a row for each test frame and run.
+VOTES_TABLE = pa.schema(
+    [
+        FRAME_ID,
+        NIGHT,
+        field("seed", pa.int64(), "of the run"),
+        field("agreed", pa.bool_(), "whether it has a class of its own: all agree, or it was settled"),
+        field("disagreement", pa.float32(), "entropy of all labels that the annotators gave, bits"),
+        field("temperature", pa.float32(), "of the run, fitted to such frames of validation nights"),
+        field("entropy", pa.float32(), "of the probabilities at this temperature, bits"),
+        field("cross_entropy", pa.float32(), "of the annotators' distribution over the classes beside them, nats"),
+        field("brier", pa.float32(), "sum of the squared differences of the two distributions"),
+    ]
+)
+
+
 def catalogue_table(classes: Sequence[str] = ()) -> pa.Schema:
     """Schema of a night's classified frames. classes: those of the classifier; a table can be read without them."""
     number = in_words(len(classes))
@@ -240,6 +256,7 @@ def markdown(more: Mapping[str, pa.Schema]) -> str:
         "results/{release}/{split}/{model}/{seed}/predictions.parquet, …/validation.parquet": predictions_table(
             names.classes
         ),
+        "results/{release}/{split}/{model}/votes.parquet, where a model learns votes": VOTES_TABLE,
         "results/{release}/catalogue/{month}/{night}.parquet": catalogue_table(names.classes),
         **more,
     }

@@ -42,7 +42,8 @@ CONFIGURATION = Config.model_validate(CONFIG)
 
 DIGESTS = {
     "nights": (4, "97d25ce18d532a09"),
-    "labels": (5, "562f45f5e1a7db06"),
+    "labels": (4, "52ef3c863998f932"),
+    "adjudication": (1, "b45be8902be694c9"),
     "dataset": (2, "e6b9ad2a2b69725f"),
     "report": (8, "78e4936ecc6fdcfe"),
 }
@@ -98,15 +99,8 @@ def test_night_tables(tmp_path: Path) -> None:
 
 def test_labels() -> None:
     choices = ("arcs", "edge", "unknown", "rejected", None)
-    check(
-        "labels",
-        [
-            outcome([a, b], settled, PAPER.names.exclusions)
-            for a in choices
-            for b in choices
-            for settled in (None, Given("edge", 1))
-        ],
-    )
+    for stage, settled in (("labels", None), ("adjudication", Given("edge", 1))):
+        check(stage, [outcome([a, b], settled, PAPER.names.exclusions) for a in choices for b in choices])
 
 
 def test_splits() -> None:

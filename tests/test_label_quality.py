@@ -42,7 +42,7 @@ def test_planted_errors_come_first_and_before_what_a_classifier_alone_doubts(
     labels: tuple[pd.DataFrame, np.ndarray, np.ndarray, pd.DataFrame, np.ndarray],
 ) -> None:
     votes, _, _, wrong, chances = labels
-    frames = np.arange(len(votes)).astype(str)
+    frames = np.arange(len(votes)).astype(str).tolist()
     table = rated(frames, votes, chances, CLASSES)
     assert list(table) == [*QUALITY]
     assert len(table) == votes.notna().to_numpy().sum()
@@ -63,7 +63,9 @@ def test_of_one_annotator_labels_are_rated_by_the_classifier_alone(
 ) -> None:
     votes, seen, nights, wrong, _ = labels
     one = votes[["anna"]]
-    table = rated(np.arange(len(one)).astype(str), one, out_of_sample(seen, one, nights, len(CLASSES)), CLASSES)
+    table = rated(
+        np.arange(len(one)).astype(str).tolist(), one, out_of_sample(seen, one, nights, len(CLASSES)), CLASSES
+    )
     assert wrong.loc[table.head(20)["frame_id"].astype(int), "anna"].mean() > 0.3 > 2 * wrong["anna"].mean()
 
 
@@ -109,7 +111,7 @@ def test_noise_is_that_which_was_planted_and_the_page_shows_the_worst_first(
     votes, seen, _, wrong = planted(0.1, 3.0)
     same = (votes["anna"] == votes["bertil"]).tolist()
     path = write_labelled(tmp_path, votes, ["agreed" if alike else "disagreement" for alike in same])
-    monkeypatch.setattr(label_quality, "what_is_seen", lambda _: seen)
+    monkeypatch.setattr(label_quality, "what_is_seen", lambda _, frames: seen[[int(frame[3:]) for frame in frames]])
     quality, noise = judge_labels(path)
     assert list(noise) == [*NOISE]
     assert set(noise["annotator"]) == {"anna", "bertil"}
@@ -120,12 +122,36 @@ def test_noise_is_that_which_was_planted_and_the_page_shows_the_worst_first(
         assert true - 0.05 < row.noise < true + 0.2
         assert row.noise_low < row.noise < row.noise_high
         assert row.likely == CLASSES[CLASSES.index(row.label) - 1]
-    write_second_look_page(str(path), quality, "small", read_label_set(DEFAULT), str(tmp_path / "page"))
+    settled_before = tmp_path / "adjudicated.csv"
+    settled_before.write_text("frame_id,label\nKRN19990101T000000,edge\n")  # of another year
+    names = read_label_set(DEFAULT)
+    write_second_look_page(str(path), quality, str(settled_before), "small", names, str(tmp_path / "page"))
     text = (tmp_path / "page/index.html").read_text(encoding="utf-8")
     first = quality[quality["label"] != quality["likely"]]["frame_id"].unique()
     assert text.index(first[0]) < text.index(first[1]) < text.index(first[-1])
     assert {file.stem for file in (tmp_path / "page/frames").glob("*.png")} == set(first)
     assert "rather" in text
+    assert '"KRN19990101T000000": "edge"' in text or '"KRN19990101T000000":"edge"' in text
+    doubted = quality[quality["label"] != quality["likely"]].iloc[0]
+    assert f"anna: {names.titles[CLASSES[int(votes['anna'].iloc[int(doubted['frame_id'][3:])])]]}; bertil: " in text
+
+
+def test_sparse_labels_are_rated_as_far_as_they_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    votes, seen, nights, _ = planted()
+    # One labels every other frame only, and then nobody else does: no frame has two labels.
+    apart = votes.assign(bertil=votes["anna"].where(np.arange(len(votes)) % 2 == 0))
+    apart["anna"] = apart["anna"].where(np.arange(len(votes)) % 2 == 1)
+    chances = out_of_sample(seen, apart, nights, len(CLASSES))
+    assert len(rated(np.arange(len(votes)).astype(str).tolist(), apart, chances, CLASSES)) == len(votes)
+    # Another one has labelled nothing but frames that are not done yet.
+    late = votes.assign(bertil=np.nan)
+    late.loc[:40, "bertil"] = 0
+    path = write_labelled(tmp_path, late, ["incomplete" if i <= 40 else "agreed" for i in range(len(late))])
+    monkeypatch.setattr(label_quality, "what_is_seen", lambda _, frames: seen[[int(frame[3:]) for frame in frames]])
+    quality, noise = judge_labels(path)
+    assert set(quality["annotator"]) == set(noise["annotator"]) == {"anna"}
+    assert len(quality) == len(late) - 41
+    assert noise["noise_low"].notna().all()
 
 
 def test_too_little_to_judge_gives_empty_tables(tmp_path: Path) -> None:

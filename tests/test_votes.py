@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import CONFIG, Edit, refusal
 from crepes import ConformalClassifier
@@ -14,7 +15,7 @@ from norrsken import schemas, stages, tables
 from norrsken.catalogue.calibrate import make_classifier
 from norrsken.catalogue.judge import Frames
 from norrsken.catalogue.sets import CONFIDENCE, drawn_labels, fit_limits, make_sets
-from norrsken.classify.ambiguous import VOTES_TABLE, judge_votes
+from norrsken.classify.ambiguous import judge_votes
 from norrsken.classify.classifier_file import read_classifier
 from norrsken.classify.model import Ensemble, possible_classes
 from norrsken.config.config import check
@@ -29,8 +30,8 @@ from norrsken.evaluation.calibration import cross_entropy
 from norrsken.evaluation.validation import SET_FRAMES, enough_for_sets, nights_aside
 from norrsken.models.network import least_loss
 from norrsken.paper import CLASSES, EXCLUSIONS
-from norrsken.report.votes import tabulate_votes
-from norrsken.training.run import NO_VOTES, train_run
+from norrsken.report.votes import COLUMNS, tabulate_votes
+from norrsken.training.run import Lesson, train_run, with_votes
 
 NAMES = LabelNames(classes=("arcs", "patchy", "edge"), exclusions=("unknown",), hidden_sky=())
 NONE = None
@@ -52,16 +53,24 @@ def test_votes_are_the_distribution_of_annotators_and_of_their_own_repeats() -> 
             ("arcs", "arcs", NONE, "edge", "agreed", "arcs"),
             ("arcs", "unknown", NONE, NONE, "disagreement", NONE),
             ("unknown", "unknown", NONE, NONE, "unknown", NONE),  # nobody gives it a class
-            ("unknown", "unknown", NONE, "edge", "unknown", NONE),  # what was given again is no class of the frame
+            ("unknown", "unknown", NONE, "edge", "unknown", NONE),  # b gave it one, the second time
             ("arcs", "patchy", NONE, NONE, "adjudicated", "edge"),  # only what was settled counts
             ("arcs", "patchy", NONE, NONE, "unknown", NONE),  # settled to be unusable
         ),
         NAMES,
     )
-    assert votes.frame_ids.tolist() == ["f0", "f1", "f2", "f3", "f4", "f7"]
-    assert votes.shares.tolist() == [[1, 0, 0], [0.5, 0.5, 0], [0.25, 0.5, 0.25], [0.75, 0, 0.25], [1, 0, 0], [0, 0, 1]]
-    assert votes.usable.tolist() == [1, 1, 1, 1, 0.5, 1]
-    assert votes.agreed.tolist() == [True, False, False, True, False, True]
+    assert votes.frame_ids.tolist() == ["f0", "f1", "f2", "f3", "f4", "f6", "f7"]
+    assert votes.shares.tolist() == [
+        [1, 0, 0],
+        [0.5, 0.5, 0],
+        [0.25, 0.5, 0.25],
+        [0.75, 0, 0.25],
+        [1, 0, 0],
+        [0, 0, 1],
+        [0, 0, 1],
+    ]
+    assert votes.usable.tolist() == [1, 1, 1, 1, 0.5, 0.25, 1]
+    assert votes.agreed.tolist() == [True, False, False, True, False, False, True]
     assert votes.of_frames(np.array(["f4", "f0"])).usable.tolist() == [0.5, 1]
     with pytest.raises(KeyError, match="f5"):
         votes.of_frames(np.array(["f0", "f5"]))
@@ -195,10 +204,10 @@ def test_a_model_of_votes_is_in_doubt_where_people_are(
     judged = {}
     for targets, files in runs.items():
         output = tmp_path / f"{targets}.parquet"
-        paths = [files["metrics"]], [files["predictions"]]
+        paths = [files["metrics"]], [files["predictions"]], [files["validation"]]
         judge_votes(*paths, str(release / "dataset.parquet"), str(release / "labelled.parquet"), str(output))
         judged["night", targets] = str(output)
-    rows = tables.read(judged["night", "votes"], VOTES_TABLE).to_pandas()
+    rows = tables.read(judged["night", "votes"], schemas.VOTES_TABLE).to_pandas()
     division, votes = read_split(release / "dataset.parquet", "night"), read_votes(release / "labelled.parquet")
     tested = votes.frame_ids[np.isin(votes.nights, division.test.nights)]
     assert sorted(rows["frame_id"]) == sorted(tested)
@@ -233,7 +242,39 @@ def test_without_differing_annotators_votes_are_the_agreed_labels_and_the_note_s
     files = train(tmp_path / "one", tmp_path / "run", "votes")
     metrics = pd.read_json(files["metrics"], typ="series")
     assert metrics["ambiguous_frames"] == 0
-    assert NO_VOTES in metrics["notes"]
+    assert metrics["f1"] == pytest.approx(2 / 7)
+    # Nothing is there to judge it by either; the table has its columns all the same.
+    paths = [files["metrics"]], [files["predictions"]], [files["validation"]]
+    judge_votes(*paths, *(str(tmp_path / "one" / f"{name}.parquet") for name in ("dataset", "labelled", "votes")))
+    table = tabulate_votes({("night", "votes"): tmp_path / "one/votes.parquet"}, {})
+    assert len(table) == 0
+    assert list(table) == [*COLUMNS]
+
+
+def test_frames_that_may_be_of_the_test_are_never_trained_on(release: Path, tmp_path: Path) -> None:
+    """A frame of unknown night, and one that is published as a test frame."""
+    with tables.opened(release / "labelled.parquet", schemas.labelled_table([]), ["image"]) as file:
+        whole = file.read()
+    grey = np.flatnonzero(np.array(whole["verdict"].to_pylist()) == "disagreement")
+    nights = whole["night"].to_numpy().astype("datetime64[D]")
+    nights[grey] = np.datetime64("NaT")
+    parts = np.where(np.arange(len(nights)) % 4 == 0, "test", "train")
+    places = {name: whole.schema.get_field_index(name) for name in ("night", "time")}
+    whole = whole.set_column(places["night"], pa.field("night", pa.date32()), pa.array(nights))
+    whole = whole.append_column("part", pa.array(parts))
+    pq.write_table(whole, tmp_path / "labelled.parquet")
+    splits = {"night": Split(method="night", test_share=0.3), "published": Split(method="published")}
+    split_dataset(str(tmp_path / "labelled.parquet"), splits, str(tmp_path / "dataset.parquet"))
+
+    def ambiguous(split: str) -> int:
+        division = read_split(tmp_path / "dataset.parquet", split, images=True)
+        none = np.zeros(len(division.train.labels), bool)
+        assert division.train.images is not None
+        lesson = Lesson(division.train.images, division.train.labels, none)
+        return with_votes(lesson, division, str(tmp_path / "labelled.parquet"), 0.5).ambiguous
+
+    assert ambiguous("night") == 0
+    assert ambiguous("published") == (parts[grey] == "train").sum() < len(grey)
 
 
 # Sets

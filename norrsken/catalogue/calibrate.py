@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from norrsken import tables
 from norrsken.catalogue.judge import Frames, enough, joined, judge, number_of_nights
 from norrsken.catalogue.sets import drawn_labels, make_sets
-from norrsken.classify.ambiguous import mean_probabilities_of
+from norrsken.classify.ambiguous import said_of
 from norrsken.classify.classifier_file import (
     AuroraDecision,
     Classifier,
@@ -90,6 +90,12 @@ def make_classifier(
     # Where there are several models to choose from, these are the nights that have no say in that either.
     common = kept_out_by_all(map(tables.read_predictions, validations), nights) if by_night else nights[:0]
     aside = nights_aside(common)
+    if by_night and not len(aside):
+        log.warning(
+            "no sets of classes: all models keep out %d frames of %d nights for validation, half of which are too few",
+            len(common),
+            common.nunique(),
+        )
     kept_out, test = _together(validated, by_night, nights, classes), _together(tested, True, nights, classes)
     validation = kept_out.of(~np.isin(kept_out.nights, aside))
     temperature, least = 1.0, 0.0
@@ -150,7 +156,7 @@ def _sets(
     """
     votes = read_votes(labelled)
     votes = votes.of(~votes.agreed & np.isin(votes.nights, np.concatenate([aside, test.nights])))
-    said = mean_probabilities_of([FrameClassifier(member) for member in members], labelled, votes)
+    said = said_of([FrameClassifier(member) for member in members], labelled, votes).mean(axis=0)
     differing = Frames(said, drawn_labels(votes), votes.nights)
     of_aside = [frames.of(np.isin(frames.nights, aside)) for frames in (kept_out, differing)]
     tested = [test, differing.of(~np.isin(differing.nights, aside))]

@@ -96,7 +96,7 @@ def _verdicts(label_set: LabelSet, general: bool) -> dict[str, str]:
         exclusions[ambiguous[0].name] = "All annotators: fits no class"
     return {
         "agreed": f"{frames} on which the annotators agree",
-        "adjudicated": f"{frames} on which they disagreed, settled",
+        "adjudicated": f"{frames} whose label was settled",
         **exclusions,
         "disagreement": "The annotators disagree",
     }

@@ -20,61 +20,54 @@ from norrsken.dataset.splits import read_split
 from norrsken.dataset.votes import Votes, read_votes
 from norrsken.evaluation.calibration import cross_entropy, entropy, fit_temperature, probability_columns, tempered
 from norrsken.evaluation.scores import read_metrics
-from norrsken.schemas import FRAME_ID, NIGHT, field
-
-#: Schema of a model's `votes.parquet`: a row for each test frame and run.
-VOTES_TABLE = pa.schema(
-    [
-        FRAME_ID,
-        NIGHT,
-        field("seed", pa.int64(), "of the run"),
-        field("agreed", pa.bool_(), "whether all annotators give it the same class"),
-        field("disagreement", pa.float32(), "entropy of all labels that the annotators gave, bits"),
-        field("temperature", pa.float32(), "of the run, fitted to such frames of validation nights"),
-        field("entropy", pa.float32(), "of the probabilities at this temperature, bits"),
-        field("cross_entropy", pa.float32(), "of the annotators' distribution over the classes beside them, nats"),
-        field("brier", pa.float32(), "sum of the squared differences of the two distributions"),
-    ]
-)
+from norrsken.evaluation.validation import kept_out_by_all
+from norrsken.schemas import VOTES_TABLE
 
 
-def judge_votes(metrics: Sequence[str], predictions: Sequence[str], dataset: str, labelled: str, output: str) -> None:
+def judge_votes(
+    metrics: Sequence[str],
+    predictions: Sequence[str],
+    validations: Sequence[str],
+    dataset: str,
+    labelled: str,
+    output: str,
+) -> None:
     """Write `votes.parquet` of the runs of a model on a split by night.
 
-    metrics, predictions: the `metrics.json`, beside which the models lie, and the `predictions.parquet` of the runs, in
-    the same order. Without frames of validation nights to fit it to, the temperature is 1.
+    metrics, predictions, validations: the `metrics.json`, beside which the models lie, the `predictions.parquet` and
+    the `validation.parquet` of the runs, in the same order. Without frames of validation nights to fit it to, the
+    temperature is 1.
     """
     runs, votes = read_metrics(metrics), read_votes(labelled)
     division = read_split(dataset, runs[0]["split"])
-    kept_out = [path.with_name("validation.parquet") for path in map(Path, metrics)]
-    validated = set.intersection(*(set(tables.read_predictions(path)["frame_id"]) for path in kept_out))
-    validation_nights = division.train.nights[np.isin(division.train.frame_ids, list(validated))]
+    nights = pd.Series(division.train.nights, division.train.frame_ids)
+    common = kept_out_by_all(map(tables.read_predictions, validations), nights)
     differing = ~votes.agreed
-    fitted = votes.of(differing & np.isin(votes.nights, validation_nights))
+    fitted = votes.of(differing & np.isin(votes.nights, common.to_numpy()))
     tested = votes.of(differing & np.isin(votes.nights, division.test.nights))
     agreed = votes.of_frames(division.test.frame_ids)
+    models = [FrameClassifier(Path(path).with_name(run["model_file"])) for path, run in zip(metrics, runs, strict=True)]
+    to_fit, unknown = (said_of(models, labelled, some) for some in (fitted, tested))
     rows = []
-    for path, run, predicted in zip(metrics, runs, predictions, strict=True):
-        model = FrameClassifier(Path(path).with_name(run["model_file"]))
-        table = tables.read_predictions(predicted).set_index("frame_id").loc[agreed.frame_ids.tolist()]
+    for i, (run, path) in enumerate(zip(runs, predictions, strict=True)):
+        table = tables.read_predictions(path).set_index("frame_id").loc[agreed.frame_ids.tolist()]
         known = table[probability_columns(table)].to_numpy(np.float64)
-        to_fit, unknown = (mean_probabilities_of([model], labelled, some) for some in (fitted, tested))
-        temperature = fit_temperature(to_fit, fitted.shares) if len(to_fit) else 1.0
-        for said, some in ((known, agreed), (unknown, tested)):
+        temperature = fit_temperature(to_fit[i], fitted.shares) if len(fitted.shares) else 1.0
+        for said, some in ((known, agreed), (unknown[i], tested)):
             rows.append(_judged(tempered(said, temperature), some).assign(seed=run["seed"], temperature=temperature))
-    table = pa.Table.from_pandas(pd.concat(rows), VOTES_TABLE, preserve_index=False)
-    tables.write(output, table, VOTES_TABLE, runs[0]["settings"])
+    judged = pa.Table.from_pandas(pd.concat(rows), VOTES_TABLE, preserve_index=False)
+    tables.write(output, judged, VOTES_TABLE, runs[0]["settings"])
 
 
-def mean_probabilities_of(models: Sequence[FrameClassifier], labelled: str, votes: Votes) -> NDArray[np.float64]:
-    """What runs of one model say in the mean of frames of `labelled.parquet`: (n, classes)."""
-    found = [np.empty((0, votes.shares.shape[1]))]
+def said_of(models: Sequence[FrameClassifier], labelled: str, votes: Votes) -> NDArray[np.float64]:
+    """What each of the runs of one model says of frames of `labelled.parquet`: (runs, n, classes)."""
+    said = np.empty((len(models), *votes.shares.shape))
     for start in range(0, len(votes.frame_ids), BATCH):
-        images = tables.images_of(labelled, votes.frame_ids[start : start + BATCH].tolist())
+        here = slice(start, start + BATCH)
+        images = tables.images_of(labelled, votes.frame_ids[here].tolist())
         inputs = models[0].inputs(images)  # the same for all: runs of one model have the same features
-        said = [model.classifier.predict(inputs).probabilities for model in models]
-        found.append(np.mean(said, axis=0, dtype=np.float64))
-    return np.concatenate(found)
+        said[:, here] = [model.classifier.predict(inputs).probabilities for model in models]
+    return said
 
 
 def _judged(said: NDArray[np.float64], votes: Votes) -> pd.DataFrame:

@@ -22,7 +22,8 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from norrsken import schemas, tables
+from norrsken import tables
+from norrsken.classify.frames import BATCH
 from norrsken.classify.general import CLASSIFIER
 from norrsken.classify.model import Ensemble
 from norrsken.dataset.agreement import annotators
@@ -56,14 +57,12 @@ def judge_labels(labelled: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.Dat
     people, whole = annotators(table), table["verdict"] != "incomplete"
     codes = {name: code for code, name in enumerate(classes)}
     given = pd.DataFrame({name: table[f"label_{name}"].map(codes) for name in people}, table.index).astype(float)
-    given = given.dropna(axis=1, how="all")
     some = (given.notna().any(axis=1) & whole).to_numpy()
-    units = _units(table["night"][some])
-    votes = given[some].reset_index(drop=True)
+    units, frames = _units(table["night"][some]), table["frame_id"][some].astype(str).tolist()
+    votes = given[some].reset_index(drop=True).dropna(axis=1, how="all")
     if not len(votes) or len(np.unique(units)) < FOLDS or np.nanmin(votes) == np.nanmax(votes):
         return pd.DataFrame(columns=[*QUALITY]), pd.DataFrame(columns=[*NOISE])
-    chances = out_of_sample(what_is_seen(labelled)[some], votes, units, len(classes))
-    frames = table["frame_id"].to_numpy(str)[some]
+    chances = out_of_sample(what_is_seen(labelled, frames), votes, units, len(classes))
     noise = pd.concat([noise_of(votes[name], chances, units, classes) for name in votes], ignore_index=True)
     return rated(frames, votes, chances, classes), noise[[*NOISE]]
 
@@ -76,14 +75,13 @@ def _units(nights: pd.Series) -> NDArray[np.int64]:
     return codes.astype(np.int64)
 
 
-def what_is_seen(labelled: str | os.PathLike[str]) -> NDArray[np.float32]:
-    """What enters the last layer of the general classifier's first network, for all frames of a table: (n, m)."""
+def what_is_seen(labelled: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.float32]:
+    """What enters the last layer of the general classifier's first network, for frames of a table: (n, m)."""
     network, found = Ensemble(CLASSIFIER).members[0].classifier, []
-    with tables.opened(labelled, schemas.labelled_table([]), ["image"]) as file:
-        for group in range(file.num_row_groups):
-            seen = network.predict(tables.images(file.read_row_group(group, ["image"])["image"])).embeddings
-            assert seen is not None, "networks have embeddings"
-            found.append(seen)
+    for start in range(0, len(frame_ids), BATCH):
+        seen = network.predict(tables.images_of(labelled, frame_ids[start : start + BATCH])).embeddings
+        assert seen is not None, "networks have embeddings"
+        found.append(seen)
     return np.concatenate(found)
 
 
@@ -113,21 +111,21 @@ def out_of_sample(
 
 
 def rated(
-    frames: NDArray[np.str_], votes: pd.DataFrame, chances: NDArray[np.float64], classes: Sequence[str]
+    frames: Sequence[str], votes: pd.DataFrame, chances: NDArray[np.float64], classes: Sequence[str]
 ) -> pd.DataFrame:
     """The quality of each label, the worst first; see `judge_labels`. chances: of `out_of_sample`."""
-    if votes.shape[1] > 1:
+    if (votes.notna().sum(axis=1) > 1).any():
         found = get_label_quality_multiannotator(votes, chances, verbose=False)
         quality = found["detailed_label_quality"].to_numpy(np.float64)
         likely = found["label_quality"]["consensus_label"].to_numpy(np.int64)
-    else:
-        quality = get_label_quality_scores(votes.iloc[:, 0].to_numpy(np.int64), chances)[:, None]
-        likely = chances.argmax(axis=1)
+    else:  # each frame has one label only
+        one = get_label_quality_scores(votes.max(axis=1).to_numpy(np.int64), chances)
+        quality, likely = np.repeat(one[:, None], votes.shape[1], axis=1), chances.argmax(axis=1)
     rows, columns = np.nonzero(votes.notna().to_numpy())
     names = np.array(classes)
     result = pd.DataFrame(
         {
-            "frame_id": frames[rows],
+            "frame_id": np.array(frames)[rows],
             "annotator": votes.columns.to_numpy(str)[columns],
             "label": names[votes.to_numpy()[rows, columns].astype(np.int64)],
             "quality": quality[rows, columns].round(4),
@@ -152,20 +150,18 @@ def noise_of(
     sure = high.any(axis=1)
     counts = np.zeros((nights.max() + 1, len(classes), len(classes)))
     np.add.at(counts, (nights[sure], labels[sure], high[sure].argmax(axis=1)), 1)
-    drawn = redrawn(counts) if len(counts) >= MIN_UNITS else None
+    drawn = redrawn(counts)
     rows = []
-    for code, name in enumerate(classes):
+    for code in np.unique(labels):
+        row = {"annotator": votes.name, "label": classes[code], "frames": int((labels == code).sum())}
         of_class = counts[:, code].sum(axis=0)
-        total = of_class.sum()
-        if not total:
-            continue
         others = np.where(np.arange(len(classes)) == code, 0, of_class)
-        row = {"annotator": votes.name, "label": name, "frames": int((labels == code).sum())}
-        row |= {"noise": others.sum() / total, "noise_low": np.nan, "noise_high": np.nan}
-        if drawn is not None:
+        if of_class.any():
+            row["noise"] = others.sum() / of_class.sum()
+        if counts[:, code].any(axis=1).sum() >= MIN_UNITS:
             with np.errstate(invalid="ignore"):
                 row["noise_low"], row["noise_high"] = interval(1 - drawn[:, code, code] / drawn[:, code].sum(axis=1))
         if others.any():
-            row |= {"likely": classes[int(others.argmax())], "likely_share": others.max() / total}
+            row |= {"likely": classes[int(others.argmax())], "likely_share": others.max() / of_class.sum()}
         rows.append(row)
     return pd.DataFrame(rows, columns=[*NOISE])

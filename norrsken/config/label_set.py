@@ -34,9 +34,13 @@ TAKEN_NAMES = {
     "frame_id", "time", "night", "path", "part", "bytes", "exposure_ms", "sun_altitude", "moon_altitude", "status",
     "reason", "outside", "image", "verdict", "label", "order", "session", "seconds", "context", "repeat", "annotator",
     "given", "by", "frames", "classified", "confidence", "seconds_median", "features", "predicted", "embedding",
-    "magnetic_latitude", "mlt", "condition", "entropy", "model", "seen", "value", "total", "agreed", "adjudicated",
+    "magnetic_latitude", "mlt", "condition", "entropy", "familiarity", "possible", "model", "seen", "value", "total",
+    "agreed", "adjudicated",
     UNDECIDED, *OUTCOMES,
 }  # fmt: skip
+
+#: What columns begin with that have a label's name at their end.
+TAKEN_STARTS = ("p_", "votes_")
 
 #: The key under which a Parquet file says which labels it has; a file without it has those of `DEFAULT`.
 LABELS_KEY = "labels"
@@ -180,6 +184,9 @@ class LabelSet(Settings):
         for label in labels:
             if label.name.lower() in TAKEN_NAMES:
                 yield f"a label cannot be named {label.name!r}, since a column or another word of the tables is"
+            start = next((start for start in TAKEN_STARTS if label.name.lower().startswith(start)), None)
+            if start is not None:
+                yield f"the name {label.name!r} cannot begin with {start!r}, as columns of the tables do"
             if label.key in TAKEN_KEYS:
                 use = TAKEN_KEYS[label.key]
                 yield f"{label.name!r} has the key {label.key!r}, which is taken on the pages, by {use}"

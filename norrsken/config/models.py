@@ -139,29 +139,6 @@ class Training(Fitted):
     learning_rate: float = Field(
         default=1e-3, gt=0, description="Highest rate of Adam; it rises and falls over the run"
     )
-    targets: Literal["agreed", "votes"] = Field(
-        default="agreed",
-        exclude_if=lambda targets: targets == "agreed",
-        description="What it is trained on: agreed, the frames on which all annotators agree; votes, besides them "
-        "those on which they differ, with the distribution of what they said over the classes",
-    )
-    unusable_weight: float = Field(
-        default=UNUSABLE_WEIGHT,
-        gt=0,
-        le=1,
-        exclude_if=lambda weight: weight == UNUSABLE_WEIGHT,
-        description="What a frame counts that some annotators call unusable, beside 1 of the others; for targets: "
-        "votes",
-    )
-
-    @model_validator(mode="after")
-    def _weight_is_used(self) -> Self:
-        if self.targets == "agreed" and "unusable_weight" in self.model_fields_set:
-            raise ValueError(
-                f"unusable_weight is {self.unusable_weight}, but targets is agreed, which uses no such frames: write "
-                "targets: votes, or take unusable_weight out"
-            )
-        return self
 
 
 class Linear(Training):
@@ -219,6 +196,30 @@ class Network(OnGpu, Training):
         le=1024,
         description="Pixels on a side of what the network sees; the processed frame has 128",
     )
+
+    targets: Literal["agreed", "votes"] = Field(
+        default="agreed",
+        exclude_if=lambda targets: targets == "agreed",
+        description="What it is trained on: agreed, the frames on which all annotators agree; votes, besides them "
+        "those on which they differ, with the distribution of what they said over the classes",
+    )
+    unusable_weight: float = Field(
+        default=UNUSABLE_WEIGHT,
+        gt=0,
+        le=1,
+        exclude_if=lambda weight: weight == UNUSABLE_WEIGHT,
+        description="What a frame counts that some annotators call unusable, beside 1 of the others; for targets: "
+        "votes",
+    )
+
+    @model_validator(mode="after")
+    def _weight_is_used(self) -> Self:
+        if self.targets == "agreed" and "unusable_weight" in self.model_fields_set:
+            raise ValueError(
+                f"unusable_weight is {self.unusable_weight}, but targets is agreed, which uses no such frames: write "
+                "targets: votes, or take unusable_weight out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _can_be_tuned(self) -> Self:

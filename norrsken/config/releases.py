@@ -160,7 +160,9 @@ class ArchiveRelease(Settings):
         default=[], description="Tables in which annotators divided a class; they replace what the same annotator said"
     )
     adjudicated: str | None = Field(
-        default=None, description="Table of labels for frames on which the annotators disagree; null: they are left out"
+        default=None,
+        description="Table of settled labels, for frames on which annotators disagree or are wrong; null: frames on "
+        "which they disagree are left out",
     )
     selections: str | None = Field(
         default=None, description="Table of the times chosen from keograms; null: every kept frame counts"

@@ -6,10 +6,13 @@ from norrsken.curation.settling import Group, write_settling_page
 from norrsken.dataset.agreement import annotators
 
 
-def write_disagreement_page(labelled: str, release: str, label_set: LabelSet, output: str) -> None:
+def write_disagreement_page(
+    labelled: str, adjudicated: str | None, release: str, label_set: LabelSet, output: str
+) -> None:
     """Write `index.html` and, beside it, the frames as PNG.
 
-    labelled: `labelled.parquet`. Frames that a table of adjudications has settled are there too, with their label.
+    labelled: `labelled.parquet`. adjudicated: see `write_settling_page`. Frames that it has settled are there too, with
+    their label.
     """
     table = tables.read_without_images(labelled)
     names = annotators(table)
@@ -29,5 +32,6 @@ def write_disagreement_page(labelled: str, release: str, label_set: LabelSet, ou
             for labels, members in groups
         ],
         label_set,
+        adjudicated,
         output,
     )

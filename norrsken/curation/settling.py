@@ -8,8 +8,9 @@ import pandas as pd
 
 from norrsken import tables
 from norrsken.config.label_set import LabelSet
-from norrsken.dataset.agreement import annotators
-from norrsken.files import directory_written_aside
+from norrsken.dataset.agreement import was_settled
+from norrsken.dataset.labels import LabelError
+from norrsken.files import csv_rows, directory_written_aside
 from norrsken.pages import write_frame, write_page
 
 #: Frames that are held in memory at a time.
@@ -30,15 +31,21 @@ def write_settling_page(
     guide: str,
     groups: Sequence[Group],
     label_set: LabelSet,
+    adjudicated: str | None,
     output: str,
     said: dict[str, str] | None = None,
 ) -> None:
     """Write `index.html` and, beside it, the frames as PNG.
 
-    labelled: `labelled.parquet`. title, guide: what the page is, and what its frames are. said: what stands below a
-    frame, by its id. All that a table of adjudications has settled is exported again, also where the page does not show
-    it, so that a page never takes back what was settled on another one.
+    labelled: `labelled.parquet`. title, guide: what the page is, and what its frames are. adjudicated: the release's
+    table of what is settled, if it has one; all of it is exported again, also where the page does not show the frame or
+    the release does not have it, so that a page never takes back what was settled on another one. said: what stands
+    below a frame, by its id.
     """
+    rows = (
+        csv_rows(adjudicated, ["frame_id", "label"], LabelError) if adjudicated and Path(adjudicated).exists() else ()
+    )
+    earlier = {row["frame_id"].strip(): row["label"].strip() for _, row in rows}
     with directory_written_aside(output) as folder:
         (folder / "frames").mkdir()
         write_frames(labelled, [frame for group in groups for frame in group.frames], folder / "frames")
@@ -48,7 +55,7 @@ def write_settling_page(
             "guide": guide,
             "groups": [group._asdict() for group in groups],
             "said": said or {},
-            "settled": settled(tables.read_without_images(labelled)),
+            "settled": earlier | settled(tables.read_without_images(labelled)),
             "labels": [label.plain() for label in (*label_set.classes, *label_set.exclusions)],
         }
         write_page("settling", page, folder / "index.html")
@@ -63,9 +70,6 @@ def write_frames(labelled: str, frames: Sequence[str], folder: Path) -> None:
 
 
 def settled(labelled: pd.DataFrame) -> dict[str, str]:
-    """What a table of adjudications has settled: frame id → label. An exclusion is settled where not all gave it."""
-    given = labelled[[f"label_{name}" for name in annotators(labelled)]]
-    unlike = given.ne(labelled["verdict"], axis=0).any(axis=1)
-    by_people = labelled["verdict"].isin(["agreed", "disagreement", "incomplete"])
-    found = labelled[(labelled["verdict"] == "adjudicated") | (unlike & ~by_people)].set_index("frame_id")
+    """What a table of adjudications has settled in `labelled.parquet`: frame id → label."""
+    found = labelled[was_settled(labelled)].set_index("frame_id")
     return {str(frame): str(label) for frame, label in found["label"].fillna(found["verdict"]).items()}

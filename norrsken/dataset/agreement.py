@@ -19,6 +19,17 @@ def annotators(labelled: pd.DataFrame) -> list[str]:
     return [name.removeprefix("label_") for name in map(str, labelled) if name.startswith("label_")]
 
 
+def was_settled(labelled: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether a table of adjudications says what a frame is. An exclusion was settled where not all gave it.
+
+    labelled: rows of `labelled.parquet`.
+    """
+    given = labelled[[f"label_{name}" for name in annotators(labelled)]]
+    unlike = given.ne(labelled["verdict"], axis=0).any(axis=1)
+    by_people = labelled["verdict"].isin(["agreed", "disagreement", "incomplete"])
+    return (labelled["verdict"] == "adjudicated") | (unlike & ~by_people)
+
+
 def agreement(labelled: pd.DataFrame, names: LabelNames) -> pd.DataFrame:
     """Cohen's kappa and the share of agreement of each pair of annotators.
 

@@ -161,7 +161,7 @@ def merge_labels(
     chosen = None if selections is None else read_selections(selections, settings.longitude)
     drawn = read_drawn(label_paths)
     schema = schemas.labelled_table(labels, settings.names.exclusions, drawn=bool(drawn))
-    problems = []
+    problems, overruled = [], 0
     source = _frame_source(months, wanted)
     source |= source.model_copy(update={"replaced": sorted(cameras)})
     more = {"frames": source.plain(), **tables.labels_metadata(settings.names)}
@@ -174,11 +174,14 @@ def merge_labels(
             left_out.update(rejected.values())
             if kept is not None and not problems:
                 merged = _with_labels(kept, labels, settled, settings.names.exclusions)
+                overruled += _overruled(merged, labels)
                 writer.write_table(_with_drawn(merged, drawn).select(schema.names).cast(schema))
         raise_listed(problems, LabelError)
         writer.add_key_value_metadata({tables.LEFT_OUT_KEY: to_json(left_out)})
     for reason, count in left_out.items():
         log.warning("%d labelled frames left out: %s", count, reason)
+    if overruled:
+        log.warning("%s: settles %d frames otherwise than all annotators say together", adjudicated, overruled)
 
 
 def find_frames(
@@ -294,6 +297,16 @@ def _with_labels(
             kept = kept.append_column(field, pa.array([row and getattr(row, column) for row in rows], field.type))
     verdicts, classes = zip(*outcomes, strict=True)
     return kept.append_column("verdict", pa.array(verdicts)).append_column("label", pa.array(classes, pa.string()))
+
+
+def _overruled(merged: pa.Table, names: Iterable[str]) -> int:
+    """How many frames have a label that was settled though all annotators gave the same other one."""
+    said = zip(*(merged[f"label_{name}"].to_pylist() for name in names), strict=True)
+    outcomes = zip(merged["verdict"].to_pylist(), merged["label"].to_pylist(), strict=True)
+    return sum(
+        len({*given}) == 1 and None not in given and given[0] not in (result, label)
+        for given, (result, label) in zip(said, outcomes, strict=True)
+    )
 
 
 def _with_drawn(merged: pa.Table, drawn: Mapping[str, Drawn]) -> pa.Table:

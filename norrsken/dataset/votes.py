@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from norrsken import tables
 from norrsken.config.label_set import LabelNames
-from norrsken.dataset.agreement import annotators
+from norrsken.dataset.agreement import annotators, was_settled
 
 
 class Votes(NamedTuple):
@@ -64,8 +64,8 @@ def votes_of(labelled: pd.DataFrame, names: LabelNames) -> Votes:
         first, again = (_one_hot(labelled, f"{said}_{person}", names) for said in ("label", "repeat"))
         twice = again.any(axis=1, keepdims=True)
         votes += np.where(twice, (first + again) / 2, first) / len(people)
-    # Also known without annotators is what was settled, be it a class or not, and what was published.
-    settled = ~labelled["verdict"].isin(["agreed", "disagreement"]).to_numpy() | (not people)
+    # Of what was settled, and of what was published without annotators, only the label counts.
+    settled = was_settled(labelled).to_numpy() if people else np.ones(len(labelled), bool)
     votes[settled] = _one_hot(labelled, "label", names)[settled]
     classes, usable = votes[:, :-1], votes[:, :-1].sum(axis=1)
     some = usable > 0

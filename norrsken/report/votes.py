@@ -9,11 +9,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from norrsken import tables
-from norrsken.classify.ambiguous import VOTES_TABLE
 from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
+from norrsken.schemas import VOTES_TABLE
 
 #: What is tabulated of each frame.
 SCORES = ("cross_entropy", "brier")
+
+_OF_SCORE = ("mean", "sd", "low", "high")
+
+COLUMNS = (
+    *("model", "split", "targets", "frames", "nights", "runs", "temperature"),
+    *(f"{score}_{what}" for score in SCORES for what in _OF_SCORE),
+    *("behind", "behind_low", "behind_high", "correlation_mean", "correlation_sd"),
+)
 
 _NONE = float("nan"), float("nan")
 
@@ -49,7 +57,7 @@ def tabulate_votes(
         together = frames[key].groupby("seed")[["entropy", "disagreement"]]
         correlation = pd.Series([run["entropy"].corr(run["disagreement"]) for _, run in together])
         table.append(row | {"correlation_mean": correlation.mean(), "correlation_sd": correlation.std(ddof=1)})
-    return pd.DataFrame(table)
+    return pd.DataFrame(table, columns=[*COLUMNS])
 
 
 def _by_night(rows: pd.DataFrame) -> NDArray[np.float64]:

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from norrsken import __version__, schemas, tables
 from norrsken.config.jobs import RunSettings
-from norrsken.config.models import Training
-from norrsken.dataset.splits import Division, Part, read_split
+from norrsken.config.models import Network
+from norrsken.dataset.splits import AT_A_TIME, Division, Part, read_split
 from norrsken.dataset.votes import read_votes
 from norrsken.evaluation import scores
 from norrsken.files import write_json, written_aside
 from norrsken.models import classifiers
 from norrsken.models.interface import Card, Classifier, History, Prediction
-from norrsken.training.features import NETWORK_KEY, Extractor, read_features
+from norrsken.training.features import NETWORK_KEY, read_features
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,6 @@ LIBRARIES = ("numpy", "scikit-image", "scikit-learn", "timm", "torch", "torchvis
 
 #: Notes on scores that must not be taken for more than they are.
 RANDOM_FEATURES, NOT_CONVERGED = "random features", "not trained to convergence"
-NO_VOTES = "no frame on which annotators differ"
 
 
 class Lesson(NamedTuple):
@@ -82,8 +81,8 @@ def train_run(
     kept_out = division.validation(settings.model.kept_out(division.split.method), seed)
     start = time.perf_counter()
     taught = Lesson(train_inputs, train.labels, kept_out)
-    if labelled is not None:
-        taught = with_votes(taught, division, labelled, settings)
+    if labelled is not None and isinstance(settings.model, Network):
+        taught = with_votes(taught, division, labelled, settings.model.unusable_weight)
     rows = classifier.fit(taught.inputs, taught.targets, taught.kept_out, checkpoint)
     # Where a stopped run goes on, the seconds before count too.
     seconds = sum(row["seconds"] for row in rows) if rows else time.perf_counter() - start
@@ -100,7 +99,7 @@ def train_run(
         "confusion": scores.confusion(test.labels, predicted, len(classes)),
         "parameters": classifier.parameters,
         "stock_parameters": extractor.get("parameters", classifier.stock_parameters),
-        "notes": _notes(settings, classifier) + [NO_VOTES] * (labelled is not None and taught.ambiguous == 0),
+        "notes": _notes(settings, classifier),
         "seconds": round(seconds, 3),
         "images_per_second": round(_speed(rows, len(taught.targets), seconds), 1),
         "device": classifier.device,
@@ -133,37 +132,38 @@ def train_run(
     log.info("macro precision %.3f, recall %.3f, F1 %.3f", *(record[name] for name in scores.SCORE_NAMES))
 
 
-def with_votes(agreed: Lesson, division: Division, labelled: str, settings: RunSettings) -> Lesson:
+def with_votes(agreed: Lesson, division: Division, labelled: str, weight: float) -> Lesson:
     """The votes in place of the agreed labels, and the frames on which annotators differ besides.
 
-    On a split by night only those of nights that are neither for the test nor kept out. Other splits have no such
-    nights: there all frames on which annotators differ are trained on.
+    On a split by night only those of nights that are neither for the test nor kept out; on a published one only those
+    of the part to train on. Other splits have no such frames: there all on which annotators differ are trained on.
+    weight: of a frame that some annotators call unusable.
     """
     train, votes = division.train, read_votes(labelled)
-    targets = votes.of_frames(train.frame_ids).shares
+    own = votes.of_frames(train.frame_ids)
+    targets = own.shares * np.where(own.usable < 1, weight, 1.0)[:, None]
+    # The training is followed by the agreed labels of what is kept out, as for any other model.
+    targets[agreed.kept_out] = np.eye(targets.shape[1])[train.labels[agreed.kept_out]]
     others = ~votes.agreed
     if division.by_night:
         untouched = np.concatenate([division.test.nights, train.nights[agreed.kept_out]])
-        others &= ~np.isin(votes.nights, untouched)
+        others &= ~np.isnat(votes.nights) & ~np.isin(votes.nights, untouched)
+    elif division.split.method == "published":
+        parts = tables.read_without_images(labelled).set_index("frame_id")["part"]
+        others &= (parts.loc[votes.frame_ids.tolist()] == "train").to_numpy()
     more = votes.of(others)
     if not len(more.frame_ids):
-        log.warning(
-            "%s: there is no frame on which annotators differ; %s learns the agreed ones", labelled, settings.name
-        )
-        return Lesson(agreed.inputs, targets, agreed.kept_out)
-    images = tables.images_of(labelled, more.frame_ids.tolist())
-    inputs = images if settings.features is None else Extractor(settings.features)(images)
-    weight = settings.model.unusable_weight if isinstance(settings.model, Training) else 1.0
-    weights = np.where(more.usable < 1, weight, 1.0)
-    log.info(
-        "%d frames on which annotators differ, %d of them unusable for some", len(weights), (more.usable < 1).sum()
-    )
-    return Lesson(
-        np.concatenate([agreed.inputs, inputs]),
-        np.concatenate([targets, more.shares * weights[:, None]]).astype(np.float32),
-        np.concatenate([agreed.kept_out, np.zeros(len(weights), bool)]),
-        len(weights),
-    )
+        log.warning("%s: annotators differ on no frame to train on: the agreed ones are learnt", labelled)
+    log.info("%d frames more, on which annotators differ; %d unusable for some", len(more.usable), sum(more.usable < 1))
+    inputs = np.empty((len(targets) + len(more.frame_ids), *agreed.inputs.shape[1:]), agreed.inputs.dtype)
+    inputs[: len(targets)] = agreed.inputs
+    for start in range(0, len(more.frame_ids), AT_A_TIME):
+        some = more.frame_ids[start : start + AT_A_TIME].tolist()
+        place = len(targets) + start
+        inputs[place : place + len(some)] = tables.images_of(labelled, some)
+    weighted = more.shares * np.where(more.usable < 1, weight, 1.0)[:, None]
+    kept_out = np.concatenate([agreed.kept_out, np.zeros(len(weighted), bool)])
+    return Lesson(inputs, np.concatenate([targets, weighted]).astype(np.float32), kept_out, len(weighted))
 
 
 def read_inputs(parts: Sequence[Part], features: str | None) -> list[NDArray[Any]]:

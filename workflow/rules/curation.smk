@@ -126,6 +126,8 @@ if plan.has_labels:
             mem_mb=more_each_time(2000),
             runtime=more_each_time(20),
         params:
+            # It is no input on purpose: the labelled frames follow it, and those of a frozen release do not.
+            adjudicated=plan.release.adjudicated,
             label_set=plan.label_set.plain(),
             version=stages.CURATION,
         script:
@@ -178,6 +180,7 @@ if plan.has_labels:
             mem_mb=more_each_time(2000),
             runtime=more_each_time(20),
         params:
+            adjudicated=plan.release.adjudicated,
             label_set=plan.label_set.plain(),
             version=stages.CURATION,
         script:

@@ -73,7 +73,11 @@ elif not plan.frozen:
             runtime=more_each_time(60),
         params:
             settings=plan.config.label_settings(plan.name).plain(),
-            version=stages.LABELS,
+            version=(
+                [stages.LABELS, stages.ADJUDICATION]
+                if plan.adjudicated
+                else stages.LABELS
+            ),
         script:
             "../scripts/merge_labels.py"
 

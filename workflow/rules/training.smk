@@ -95,6 +95,9 @@ if plan.judged_votes:
             predictions=lambda wildcards: plan.predictions(
                 [wildcards.model], [wildcards.split]
             ),
+            validations=lambda wildcards: plan.validations(
+                [wildcards.model], [wildcards.split]
+            ),
         output:
             paths.JUDGED_VOTES,
         log:
@@ -103,11 +106,11 @@ if plan.judged_votes:
             "results/benchmarks/judge_votes/{release}/{split}/{model}.tsv"
         conda:
             "../../envs/norrsken.yaml"
-        threads: lambda wildcards: plan.config.model(wildcards.model).threads
+        threads: lambda wildcards: plan.most_of("threads", [wildcards.model])
         resources:
             mem_mb=more_each_time(8000),
             runtime=more_each_time(60),
-            gpu=lambda wildcards: plan.config.model(wildcards.model).gpu,
+            gpu=lambda wildcards: plan.most_of("gpu", [wildcards.model]),
         params:
             version=stages.REPORT,
         script:

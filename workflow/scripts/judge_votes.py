@@ -7,6 +7,7 @@ with log_to(snakemake.log[0]):
     judge_votes(
         metrics=snakemake.input.metrics,
         predictions=snakemake.input.predictions,
+        validations=snakemake.input.validations,
         dataset=snakemake.input.dataset,
         labelled=snakemake.input.labelled,
         output=snakemake.output[0],

@@ -6,4 +6,10 @@ from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):
     label_set = LabelSet.model_validate(snakemake.params.label_set)
-    write_disagreement_page(snakemake.input[0], snakemake.wildcards.release, label_set, snakemake.output[0])
+    write_disagreement_page(
+        labelled=snakemake.input[0],
+        adjudicated=snakemake.params.adjudicated,
+        release=snakemake.wildcards.release,
+        label_set=label_set,
+        output=snakemake.output[0],
+    )
