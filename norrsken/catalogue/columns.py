@@ -70,6 +70,7 @@ COLUMNS: dict[str, dict[str, Column]] = {
         "classified": Column("1", "share that got a class"),
         "confidence": Column("1", "mean of the highest probability"),
         "possible": Column("1", "classes that cannot be excluded, mean over the frames"),
+        "label_possible": Column("1", "share whose given class cannot be excluded"),
     },
     "scores.csv": {
         "part": Column("", "judged on frames of the validation, which decided model, temperature and limits, or of "

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from norrsken import schemas, tables
 from norrsken.catalogue.correction import Correction, fit_correction
 from norrsken.catalogue.judge import Frames
 from norrsken.classes import NOT_CLASSIFIED
 from norrsken.classify.condition import conditions, read_condition
-from norrsken.classify.model import Ensemble
+from norrsken.classify.model import Ensemble, Verdict
 from norrsken.config.label_set import LabelNames
 from norrsken.dataset.agreement import annotators
 from norrsken.dataset.splits import Division, read_split
@@ -32,8 +33,9 @@ def judge_untrained(
     Columns: verdict (an exclusion, disagreement; agreed: the test frames, to compare with), annotator, given (the
     annotator's label), frames, clear (share with a sky that is taken for clear; `sky_clear` where a class is named
     clear), classified (share that got a class), confidence (mean), possible (classes that cannot be excluded, mean),
-    how many got each class; and side by side, both means over the frames to which somebody gives a class, the
-    annotators' distribution, `votes_{class}`, and the classifier's, `p_{class}`.
+    label_possible (share whose given class is one of them), how many got each class; and side by side, both means over
+    the frames to which somebody gives a class, the annotators' distribution, `votes_{class}`, and the classifier's,
+    `p_{class}`.
 
     The correction is fitted to frames of the validation nights that are taken for clear and to which somebody gave a
     class: frames on which all agree are easier than those of an archive. It lacks them where other frames of these
@@ -57,7 +59,8 @@ def _judged(
 
     Columns: frame_id, night, verdict, label, label_{annotator}, repeat_{annotator}; tested, validated: what the frame
     is for; sky: whether it is taken for clear; the probabilities, the confidence, how many classes cannot be excluded,
-    what annotators say, and which class it got, one column for each.
+    whether the label of each annotator is among them (possible_{annotator}), what annotators say, and which class it got, one
+    column for each.
     """
     sky, table = read_condition(condition), tables.read_without_images(labelled)
     names = annotators(table)
@@ -76,11 +79,22 @@ def _judged(
                 judged["sky"] = conditions(images, sky) == "clear"
                 judged["confidence"] = verdict.probabilities.max(axis=1)
                 judged["possible"] = np.nan if verdict.possible is None else verdict.possible.sum(axis=1)
+                for name in names:
+                    judged[f"possible_{name}"] = _covered(verdict, judged[f"label_{name}"], said)
                 votes = votes_of(judged, said)
                 shares = pd.DataFrame(votes.shares, votes.frame_ids, [*map(_votes, said.classes)])
                 labels = pd.Categorical(verdict.labels, (*said.classes, NOT_CLASSIFIED))
                 found = pd.DataFrame(verdict.probabilities, columns=[*map(schemas.p, said.classes)])
                 yield judged.join(found).join(pd.get_dummies(labels, dtype=int)).join(shares, on="frame_id")
+
+
+def _covered(verdict: Verdict, given: pd.Series, said: LabelNames) -> NDArray[np.float64]:
+    """1 where the given class cannot be excluded, 0 where it is, nan where it is none or there are no sets: (n,)."""
+    codes = pd.Index(said.classes).get_indexer(pd.Index(given))
+    if verdict.possible is None:
+        return np.full(len(codes), np.nan)
+    covered: NDArray[np.float64] = np.where(codes < 0, np.nan, verdict.possible[np.arange(len(codes)), codes])
+    return covered
 
 
 def _votes(name: str) -> str:
@@ -131,6 +145,7 @@ def _by_label(frames: pd.DataFrame, annotator: str, said: LabelNames) -> pd.Data
     counts = groups[[*said.classes, NOT_CLASSIFIED]].sum()
     clear = "sky_clear" if "clear" in said.classes else "clear"
     shares = {clear: groups["sky"].mean(), **{name: groups[name].mean() for name in ("confidence", "possible")}}
+    shares["label_possible"] = groups[f"possible_{annotator}"].mean()
     told = frames[_votes(said.classes[0])].notna()
     both = [name for column in (_votes, schemas.p) for name in map(column, said.classes)]
     beside = frames[both].where(told).groupby([verdict, labels], observed=True).mean()

@@ -50,8 +50,9 @@ def judge_labels(labelled: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.Dat
     quality: from 0 to 1, the lower the more likely the label is wrong; likely: the class that the frame then has, by
     all annotators and the classifier. noise: share of the labels of a class that are of another one, as confident
     learning estimates it, with a 95 % interval over nights; likely: the class that they mostly are of, and the share of
-    those. The errors of the classifier count too, so that the noise is estimated rather too high. Frames that not every
-    annotator has labelled are left out. Both tables are empty where too little is labelled to fit a classifier to.
+    those. The errors of the classifier count too, so that the noise is estimated rather too high. Of labels of fewer
+    than `MIN_UNITS` nights, too few to fit a classifier well, it is not estimated. Frames that not every annotator has
+    labelled are left out. Both tables are empty where too little is labelled to fit a classifier to.
     """
     table, classes = tables.read_without_images(labelled), tables.label_names(labelled).classes
     people, whole = annotators(table), table["verdict"] != "incomplete"
@@ -156,12 +157,12 @@ def noise_of(
         row = {"annotator": votes.name, "label": classes[code], "frames": int((labels == code).sum())}
         of_class = counts[:, code].sum(axis=0)
         others = np.where(np.arange(len(classes)) == code, 0, of_class)
-        if of_class.any():
+        if of_class.any() and len(counts) >= MIN_UNITS:
             row["noise"] = others.sum() / of_class.sum()
         if counts[:, code].any(axis=1).sum() >= MIN_UNITS:
             with np.errstate(invalid="ignore"):
                 row["noise_low"], row["noise_high"] = interval(1 - drawn[:, code, code] / drawn[:, code].sum(axis=1))
-        if others.any():
+        if others.any() and len(counts) >= MIN_UNITS:
             row |= {"likely": classes[int(others.argmax())], "likely_share": others.max() / of_class.sum()}
         rows.append(row)
     return pd.DataFrame(rows, columns=[*NOISE])

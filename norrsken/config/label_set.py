@@ -34,8 +34,8 @@ TAKEN_NAMES = {
     "frame_id", "time", "night", "path", "part", "bytes", "exposure_ms", "sun_altitude", "moon_altitude", "status",
     "reason", "outside", "image", "verdict", "label", "order", "session", "seconds", "context", "repeat", "annotator",
     "given", "by", "frames", "classified", "confidence", "seconds_median", "features", "predicted", "embedding",
-    "magnetic_latitude", "mlt", "condition", "entropy", "familiarity", "possible", "model", "seen", "value", "total",
-    "agreed", "adjudicated",
+    "magnetic_latitude", "mlt", "condition", "entropy", "familiarity", "possible", "label_possible", "model", "seen",
+    "value", "total", "agreed", "adjudicated",
     UNDECIDED, *OUTCOMES,
 }  # fmt: skip
 
