@@ -106,6 +106,9 @@ def test_each_frame_is_in_the_csv_file_of_its_utc_year(catalogue: Path, exported
     for name in ("frame_id", "label", "condition", "model"):
         assert joined[name].tolist() == expected[name].astype(str).tolist()
     assert joined["night"].tolist() == expected["night"].astype(str).tolist()
+    assert {"arcs", "arcs discrete"} <= set(joined["possible"].dropna())
+    sets = [" ".join(names) or None if names is not None else None for names in expected["possible"]]
+    assert joined["possible"].astype(object).where(joined["possible"].notna(), None).tolist() == sets
     assert joined["exposure_ms"].isna().tolist() == expected["exposure_ms"].isna().tolist()
     np.testing.assert_allclose(joined["p_arcs"], expected["p_arcs"], atol=5.1e-5)
 
@@ -126,6 +129,13 @@ def test_netcdf_holds_what_the_tables_hold(catalogue: Path, exported: Path) -> N
             meanings = np.array(dataset[name].flag_meanings.split())
             assert dataset[name].flag_values.tolist() == list(range(len(meanings)))
             assert meanings[dataset[name][:]].tolist() == expected[name].str.replace("/", "_").tolist()
+        possible = dataset["possible"]
+        assert possible.flag_meanings.split() == list(CLASSES)
+        assert possible.flag_masks.tolist() == [1 << code for code in range(len(CLASSES))]
+        sets = [
+            [name for name, bit in zip(CLASSES, possible.flag_masks, strict=True) if bits & bit] for bits in possible
+        ]
+        assert sets == [[] if names is None else list(names) for names in expected["possible"]]
         assert dataset.time_coverage_start == "2015-01-01T00:00:00Z"
         assert dataset.time_coverage_end == "2015-01-15T18:24:00Z"
         assert dataset["probability"].chunking()[1] == 7

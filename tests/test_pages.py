@@ -354,6 +354,8 @@ def test_two_annotators_come_to_table_1_and_settle_what_they_disagree_on(
     anna.close()
     labelling.config["releases"]["small"]["adjudicated"] = "labels/adjudicated.csv"
     labelling.save()
+    with labelling.path("labels/adjudicated.csv").open("a") as table:
+        table.write("KRN19990101T000000,edge\n")  # of another year, from an earlier page
     labelling.run(*targets)
     labelled = tables.read_without_images(labelling.path("results/small/labelled.parquet"))
     assert labelled.set_index("frame_id").loc[settled[0]["frame_id"], ["verdict", "label"]].tolist() == [
@@ -364,6 +366,10 @@ def test_two_annotators_come_to_table_1_and_settle_what_they_disagree_on(
     anna = person("somebody else")
     page = anna.open(labelling.path("results/small/disagreements/index.html"))
     assert f"2 of {expected['arcs']} settled" in page.inner_text("#progress")
+    # What this page does not show is exported all the same.
+    again = exported(page, labelling.path("labels/adjudicated.csv"))
+    rows = {row["frame_id"]: row["label"] for row in again}
+    assert rows == {row["frame_id"]: row["label"] for row in settled} | {"KRN19990101T000000": "edge"}
     anna.close()
 
 

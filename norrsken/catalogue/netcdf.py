@@ -103,10 +103,11 @@ class FrameSeries:
 
     def _bits(self, possible: "pd.Series[Any]") -> NDArray[np.int64]:
         """A bit for each class that cannot be excluded, the first class's the lowest: (n,); 0 where none is told."""
-        bits = np.zeros(len(possible), np.int64)
+        of_each, bits = possible.dropna(), np.zeros(len(possible), np.int64)
+        names = np.concatenate([np.array([], str), *of_each])
         (told,) = np.nonzero(possible.notna())
-        for row in told:
-            bits[row] = sum(1 << self._classes.index(name) for name in possible.iloc[row])
+        rows = np.repeat(told, of_each.str.len().to_numpy(np.int64))
+        np.add.at(bits, rows, np.left_shift(1, pd.Index(self._classes).get_indexer(pd.Index(names))))
         return bits
 
     def judge(self, judgements: Mapping[str, Judgement], of: str = "") -> None:

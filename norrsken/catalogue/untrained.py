@@ -59,8 +59,8 @@ def _judged(
 
     Columns: frame_id, night, verdict, label, label_{annotator}, repeat_{annotator}; tested, validated: what the frame
     is for; sky: whether it is taken for clear; the probabilities, the confidence, how many classes cannot be excluded,
-    whether the label of each annotator is among them (possible_{annotator}), what annotators say, and which class it got, one
-    column for each.
+    whether the label of each annotator is one of them (possible_{annotator}), what annotators say, and which class it
+    got, one column for each.
     """
     sky, table = read_condition(condition), tables.read_without_images(labelled)
     names = annotators(table)
