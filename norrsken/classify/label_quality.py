@@ -37,7 +37,7 @@ NOISE = ("annotator", "label", "frames", "noise", "noise_low", "noise_high", "li
 FOLDS = 5
 
 #: Principal components of what the network sees, and the inverse strength of the regularisation. Both were chosen on
-#: errors planted into simulated labels; see docs/labelling.md.
+#: errors planted into simulated labels; see benchmarks/README.md.
 COMPONENTS, STRENGTH = 256, 0.01
 
 #: The least probability that a class is given.
@@ -98,9 +98,9 @@ def out_of_sample(
     weights = 1 / np.bincount(rows)[rows]
     chances = np.full((len(seen), classes), _TINY)
     for fitted, others in GroupKFold(FOLDS, shuffle=True, random_state=0).split(seen, groups=units):
-        reduce = make_pipeline(
-            StandardScaler(), PCA(min(COMPONENTS, len(fitted), seen.shape[1]), whiten=True, random_state=0)
-        ).fit(seen[fitted])
+        # Far fewer components than frames: the last ones would be noise that whitening makes large.
+        components = max(min(COMPONENTS, len(fitted) // 4, seen.shape[1]), 1)
+        reduce = make_pipeline(StandardScaler(), PCA(components, whiten=True, random_state=0)).fit(seen[fitted])
         here = np.isin(rows, fitted)
         if len(np.unique(labels[here])) < 2:
             continue

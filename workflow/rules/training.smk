@@ -89,9 +89,7 @@ if plan.judged_votes:
         input:
             dataset=paths.DATASET,
             labelled=paths.LABELLED,
-            metrics=lambda wildcards: plan.metrics(
-                [wildcards.model], [wildcards.split]
-            ),
+            metrics=lambda wildcards: plan.metrics([wildcards.model], [wildcards.split]),
             predictions=lambda wildcards: plan.predictions(
                 [wildcards.model], [wildcards.split]
             ),
