@@ -161,6 +161,11 @@ class Plan:
         return bool(self.months) and (self.is_general or bool(self.candidates))
 
     @property
+    def own_classifier(self) -> list[str]:
+        """The `classifier.json` that models of the release make for its catalogue: one or none."""
+        return [paths.CLASSIFIER.format(release=self.name)] if self.classifies and self.candidates else []
+
+    @property
     def catalogue_split(self) -> str:
         """The split whose runs classify the archive: the first by night, since its scores hold for other nights."""
         splits = self.release.splits
@@ -334,6 +339,7 @@ class Plan:
             *self.counts.values(),
             paths.SUMMARY,
             paths.RESOURCES,
+            *self.own_classifier,
             paths.INDEX,
         ]
         return [

@@ -27,7 +27,7 @@ def label_sources(plan: Plan) -> dict[str, Any] | None:
 
 
 def configuration(plan: Plan) -> dict[str, Any]:
-    """All of the configuration that shapes the report; `frozen` and `catalogue` of the release do not."""
+    """All of the configuration that shapes the release's scores; its `frozen` and `catalogue` do not."""
     config, release = plan.config, plan.release.plain()
     for name in ("frozen", "catalogue"):
         release.pop(name, None)

@@ -1,6 +1,7 @@
 """Frames on which annotators differ: as distributions to train on, as a second test, and as sets of classes."""
 
 import copy
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import CONFIG, Edit, refusal
+from conftest import CONFIG, Edit, Project, refusal
 from crepes import ConformalClassifier
 
 from norrsken import schemas, stages, tables
@@ -17,6 +18,8 @@ from norrsken.catalogue.judge import Frames
 from norrsken.catalogue.sets import CONFIDENCE, drawn_labels, fit_limits, make_sets
 from norrsken.classify.ambiguous import judge_votes
 from norrsken.classify.classifier_file import read_classifier
+from norrsken.classify.general import CLASSIFIER
+from norrsken.classify.label_quality import NOISE
 from norrsken.classify.model import Ensemble, possible_classes
 from norrsken.config.config import check
 from norrsken.config.jobs import RunSettings
@@ -365,3 +368,61 @@ def test_every_second_validation_night_decides_nothing_but_the_sets(
     verdict = Ensemble(path).judge(images)
     assert verdict.possible is not None
     assert verdict.possible.any(axis=1).all()
+
+
+def test_a_model_of_votes_brings_the_second_test_of_all_models_into_the_report(project: Project) -> None:
+    votes = {**CONFIG["models"]["shufflenet"], "targets": "votes"}
+    project.config["models"] = {"3nn": CONFIG["models"]["3nn"], "shufflenet-votes": votes}
+    project.config["seeds"] = [0]
+    release = project.config["releases"]["small"]
+    release |= {"splits": {"night": {"method": "night", "test_share": 0.3}}, "catalogue": {"model": "shufflenet-votes"}}
+    project.save()
+    done = project.run("report")
+    assert (done["train_run"], done["judge_votes"], done["tabulate_votes"], done["calibrate_classifier"]) == (
+        2,
+        2,
+        1,
+        1,
+    )
+    assert "merge_labels" not in done
+    report = project.path("results/small/report")
+    table = pd.read_csv(report / "votes.csv").set_index("model")
+    assert table["targets"].to_dict() == {"3nn": "agreed", "shufflenet-votes": "votes"}
+    assert (table["frames"] > 0).all()
+    assert table["cross_entropy_low"].isna().all()  # of one or two nights
+    page = (report / "index.html").read_text(encoding="utf-8")
+    assert "Frames that fit more than one class" in page
+    assert "How often a label may be wrong" not in page  # four nights are too few
+    card = (report / "cards/shufflenet-votes.md").read_text(encoding="utf-8")
+    assert "it was also trained on" in card
+    assert "## Frames on which annotators differ" in card
+    assert "Classes that cannot be excluded" not in page + card  # too few nights
+
+    # What a classifier with sets says of them stands in the report, and in the card of its model.
+    classifier = project.path("results/small/catalogue/classifier.json")
+    sets = read_classifier(CLASSIFIER).sets
+    assert sets is not None
+    classifier.write_text(json.dumps(json.loads(classifier.read_text()) | {"sets": sets.plain()}))
+    assert set(project.run("report")) == {"write_card", "write_report"}
+    page = (report / "index.html").read_text(encoding="utf-8")
+    cards = [(report / f"cards/{name}.md").read_text(encoding="utf-8") for name in ("shufflenet-votes", "3nn")]
+    assert "Classes that cannot be excluded" in page
+    assert ["Classes that cannot be excluded" in card for card in cards] == [True, False]
+    assert f"{sets.labelled.coverage.value:.2f} of 2,826 frames of 22 test nights" in " ".join(cards[0].split())
+
+    # An annotator who never gave a class has no noise of it.
+    noise = project.path("results/small/label_noise.csv")
+    rows = [("anna", "arcs", 40, 0.1, 0.05, 0.2, "edge", 0.1), ("bertil", "edge", 3, None, None, None, None, None)]
+    pd.DataFrame(rows, columns=[*NOISE]).to_csv(noise, index=False)
+    assert set(project.run("report")) == {"write_card", "write_report"}
+    assert "Arcs 0.10" in (report / "cards/3nn.md").read_text(encoding="utf-8")
+    page = (report / "index.html").read_text(encoding="utf-8")
+    assert "How often a label may be wrong" in page
+    assert "0.10 <small>[0.05, 0.20]</small>" in page
+
+    # Trained on agreed labels again, it is a new model, and there is no second test any more.
+    del project.config["models"]["shufflenet-votes"]["targets"]
+    project.save()
+    planned = project.planned("report")
+    assert planned["train_run"] == 1
+    assert not {"judge_votes", "tabulate_votes", "merge_labels"} & set(planned)

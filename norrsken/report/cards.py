@@ -11,11 +11,12 @@ import pandas as pd
 
 from norrsken import __version__, tables
 from norrsken.classes import in_words
+from norrsken.classify.classifier_file import Sets, read_classifier
 from norrsken.config.jobs import ReportSettings
 from norrsken.config.label_set import LabelSet
 from norrsken.evaluation.calibration import expected_calibration_error
 from norrsken.evaluation.scores import SCORE_NAMES, notes, read_metrics
-from norrsken.files import written_aside
+from norrsken.files import AS_WRITTEN, written_aside
 from norrsken.pages import csv_records
 from norrsken.paper import model_title
 
@@ -35,6 +36,8 @@ def write_card(
     predictions: Sequence[str],
     table2: str,
     votes: str | None,
+    classifier: str | None,
+    noise: str | None,
     settings: ReportSettings,
     output: str | os.PathLike[str],
 ) -> None:
@@ -42,7 +45,8 @@ def write_card(
 
     metrics, predictions: the `metrics.json` and the `predictions.parquet` of the model's runs on all splits, in the
     same order. table2: `table2.csv`, which has the intervals. votes: `votes.csv`; None: the models were not judged by
-    frames on which annotators differ.
+    frames on which annotators differ. classifier: the `classifier.json` of the catalogue, if models of the release make
+    one. noise: `label_noise.csv`; None: there are no annotators.
     """
     scores, all_metrics = pd.read_csv(table2), read_metrics(metrics)
     first = all_metrics[0]
@@ -69,10 +73,24 @@ def write_card(
         versions=", ".join(f"{name} {version}" for name, version in first["versions"].items()),
         splits=[_split(runs[split], scores, settings) for split in settings.splits],
         votes=[] if votes is None else [row for row in csv_records(votes) if row["model"] == first["model"]],
+        sets=_sets(classifier, first["model"]),
+        noise=[] if noise is None else _noise(pd.read_csv(noise, **AS_WRITTEN), settings.label_set),
         ambiguous={run["split"]: run["ambiguous_frames"] for run in all_metrics if "ambiguous_frames" in run},
     )
     with written_aside(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _sets(classifier: str | None, model: str) -> Sets | None:
+    """How the sets of classes of the catalogue do, where this model makes it."""
+    chosen = None if classifier is None else read_classifier(classifier)
+    return chosen.sets if chosen is not None and chosen.name.split("/")[1] == model else None
+
+
+def _noise(table: pd.DataFrame, label_set: LabelSet) -> list[tuple[str, str]]:
+    """The estimated noise of the labels of each class that has one, mean over the annotators."""
+    means = table.groupby("label")["noise"].mean().reindex(list(label_set.class_names)).dropna()
+    return [(label_set.titles[str(name)], f"{noise:.2f}") for name, noise in means.items()]
 
 
 def _split(runs: SplitRuns, scores: pd.DataFrame, settings: ReportSettings) -> dict[str, Any]:

@@ -10,11 +10,13 @@ import pandas as pd
 from PIL import Image
 
 from norrsken import schemas, tables
+from norrsken.classify.classifier_file import read_classifier
 from norrsken.config.jobs import LabelSettings, ReportSettings
 from norrsken.config.label_set import LabelSet
 from norrsken.dataset.drift import drift
 from norrsken.dataset.splits import read_images, sample_frames
 from norrsken.evaluation.scores import SCORE_NAMES
+from norrsken.evaluation.validation import SET_FRAMES, SET_NIGHTS
 from norrsken.pages import csv_records, data_url, picture, write_html
 from norrsken.report.runs import best_row
 
@@ -28,6 +30,7 @@ def write_report(
     figures: Sequence[tuple[str, str, str]],
     summary: str,
     sources: Mapping[str, Any] | None,
+    classifier: str | None,
     settings: ReportSettings,
     output: str,
 ) -> None:
@@ -37,7 +40,7 @@ def write_report(
     `frames`, `selection`, `census`, `noise` and `votes`: name → CSV file. people: figures of what the annotators said,
     name → path. confusions: the figures of all models. figures: title, caption and path of the others. summary:
     `summary.json`. sources: what people said (`provenance.label_sources`), read only to say how far the release has
-    drifted from it.
+    drifted from it. classifier: the `classifier.json` of the catalogue, if models of the release make one.
     """
     scores = pd.read_csv(tables_shown["table2"]).fillna({"note": "", "paper_note": ""})
     methods = {name: split.method for name, split in settings.splits.items()}
@@ -59,6 +62,9 @@ def write_report(
         "adjudicated": int((tables.read_without_images(labelled)["verdict"] == "adjudicated").sum()),
         "sampled": "probability" in tables.read_without_images(labelled),
         "drifted": [] if sources is None else _drift(labelled, sources),
+        "classifier": None if classifier is None else read_classifier(classifier),
+        "classifier_file": classifier,
+        "enough_for_sets": (SET_FRAMES, SET_NIGHTS),
         "score_names": SCORE_NAMES,
         "folder": Path(output).parent.as_posix(),
     }

@@ -196,6 +196,8 @@ rule write_card:
         predictions=lambda wildcards: plan.predictions([wildcards.model]),
         table2=paths.TABLE2,
         votes=plan.votes,
+        classifier=plan.own_classifier,
+        noise=[] if plan.sources else paths.LABEL_NOISE,
     output:
         report(
             paths.CARD,
@@ -271,6 +273,7 @@ rule write_report:
         resources=paths.RESOURCES,
         noise=[] if plan.sources else paths.LABEL_NOISE,
         votes=plan.votes,
+        classifier=plan.own_classifier,
         confusions=plan.confusions(),
         figures=[paths.FIGURE.replace("{name}", name) for name in plan.figures],
         summary=paths.SUMMARY,

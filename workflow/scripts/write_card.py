@@ -10,6 +10,8 @@ with log_to(snakemake.log[0]):
         predictions=snakemake.input.predictions,
         table2=snakemake.input.table2,
         votes=next(iter(snakemake.input.votes), None),
+        classifier=next(iter(snakemake.input.classifier), None),
+        noise=snakemake.input.noise or None,
         settings=ReportSettings.model_validate(snakemake.params.settings),
         output=snakemake.output[0],
     )

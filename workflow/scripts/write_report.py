@@ -32,6 +32,7 @@ with log_to(snakemake.log[0]):
             for (name, title), path in zip(snakemake.params.figures.items(), inputs.figures, strict=True)
         ],
         summary=inputs.summary,
+        classifier=next(iter(inputs.classifier), None),
         sources=snakemake.params.sources,
         settings=ReportSettings.model_validate(snakemake.params.settings),
         output=snakemake.output[0],
