@@ -167,7 +167,7 @@ def test_the_catalogue_is_as_without_a_cluster_and_what_classifies_has_a_gpu(
 ) -> None:
     new = ClusterProject(Path(shutil.copytree(catalogued, tmp_path / "project")), cluster)
     shutil.rmtree(new.path("results/small/catalogue"))
-    classifying = {"classify_month": 2, "judge_untrained": 1}
+    classifying = {"calibrate_classifier": 1, "classify_month": 2, "judge_untrained": 1}
     assert new.submit("catalogue") == {**classifying, "write_night_pages": 1, "write_export": 1}
     same(new.path("results/small/catalogue"), catalogued / "results/small/catalogue")
     for job in new.jobs():
