@@ -331,6 +331,7 @@ def test_the_report_says_that_shares_are_weighed(project: Project) -> None:
         [],
         str(report / "summary.json"),
         None,
+        None,
         CONFIGURATION.report_settings("small"),
         str(project.path("index.html")),
     )
