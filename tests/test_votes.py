@@ -104,7 +104,7 @@ def test_votes_belong_to_models_that_are_trained_with_cross_entropy() -> None:
     assert "unusable_weight is 0.5, but targets is agreed" in refusal(CONFIG, edit("shufflenet", unusable_weight=0.5))
 
 
-NIGHTS, EACH = 40, 9
+NIGHTS, EACH = 40, 6
 
 
 @pytest.fixture(scope="module")

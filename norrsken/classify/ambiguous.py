@@ -14,9 +14,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from norrsken import tables
-from norrsken.classify.frames import BATCH
 from norrsken.classify.model import FrameClassifier
-from norrsken.dataset.splits import read_split
+from norrsken.dataset.splits import AT_A_TIME, read_split
 from norrsken.dataset.votes import Votes, read_votes
 from norrsken.evaluation.calibration import cross_entropy, entropy, fit_temperature, probability_columns, tempered
 from norrsken.evaluation.scores import read_metrics
@@ -62,8 +61,8 @@ def judge_votes(
 def said_of(models: Sequence[FrameClassifier], labelled: str, votes: Votes) -> NDArray[np.float64]:
     """What each of the runs of one model says of frames of `labelled.parquet`: (runs, n, classes)."""
     said = np.empty((len(models), *votes.shares.shape))
-    for start in range(0, len(votes.frame_ids), BATCH):
-        here = slice(start, start + BATCH)
+    for start in range(0, len(votes.frame_ids), AT_A_TIME):
+        here = slice(start, start + AT_A_TIME)
         images = tables.images_of(labelled, votes.frame_ids[here].tolist())
         inputs = models[0].inputs(images)  # the same for all: runs of one model have the same features
         said[:, here] = [model.classifier.predict(inputs).probabilities for model in models]

@@ -23,10 +23,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from norrsken import tables
-from norrsken.classify.frames import BATCH
 from norrsken.classify.general import CLASSIFIER
 from norrsken.classify.model import Ensemble
 from norrsken.dataset.agreement import annotators
+from norrsken.dataset.splits import AT_A_TIME
 from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
 
 #: The columns of the two tables.
@@ -79,8 +79,8 @@ def _units(nights: pd.Series) -> NDArray[np.int64]:
 def what_is_seen(labelled: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.float32]:
     """What enters the last layer of the general classifier's first network, for frames of a table: (n, m)."""
     network, found = Ensemble(CLASSIFIER).members[0].classifier, []
-    for start in range(0, len(frame_ids), BATCH):
-        seen = network.predict(tables.images_of(labelled, frame_ids[start : start + BATCH])).embeddings
+    for start in range(0, len(frame_ids), AT_A_TIME):
+        seen = network.predict(tables.images_of(labelled, frame_ids[start : start + AT_A_TIME])).embeddings
         assert seen is not None, "networks have embeddings"
         found.append(seen)
     return np.concatenate(found)
