@@ -151,7 +151,8 @@ if plan.has_labels:
             "results/benchmarks/judge_labels/{release}.tsv"
         conda:
             "../../envs/norrsken.yaml"
-        threads: 4
+        # The network of the general classifier runs on one.
+        threads: 1
         resources:
             mem_mb=more_each_time(4000),
             runtime=more_each_time(60),
