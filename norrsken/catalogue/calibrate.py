@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from norrsken import tables
-from norrsken.catalogue.judge import Frames, enough, joined, judge, number_of_nights
+from norrsken.catalogue.judge import Frames, enough, joined, judge, number_of_nights, whose_frames
 from norrsken.catalogue.sets import drawn_labels, make_sets
 from norrsken.classify.ambiguous import said_of
 from norrsken.classify.classifier_file import (
@@ -240,14 +240,11 @@ def class_limits(frames: Frames, pooled: float, precision: float, classes: Seque
 
     The limit of the rest is not that of all, since rare classes are often worse than the others.
     """
-    predicted = frames.probabilities.argmax(axis=1)
-    of_class = [frames.of(predicted == code) for code in range(len(classes))]
-    few = [code for code, given in enumerate(of_class) if not enough(given)]
-    rest = frames.of(np.isin(predicted, few))
-    limits = {}
-    for code, (name, given) in enumerate(zip(classes, of_class, strict=True)):
-        of: Literal["class", "rest", "all"] = "class" if code not in few else "rest" if enough(rest) else "all"
-        confidence = pooled if of == "all" else least_confidence(given if of == "class" else rest, precision)
+    predicted, limits = frames.probabilities.argmax(axis=1), {}
+    whose = whose_frames(predicted, len(classes), lambda rows: enough(frames.of(rows)))
+    for code, (name, (of, rows)) in enumerate(zip(classes, whose, strict=True)):
+        given = frames.of(predicted == code)
+        confidence = pooled if of == "all" else least_confidence(frames.of(rows), precision)
         if confidence >= 1:
             log.warning("%s: no confidence reaches a precision of %.2f: no frame will be called so", name, precision)
         limits[name] = Limit(

@@ -1,7 +1,7 @@
 """How right a classifier is on labelled frames, all in all, for each class, and in its decision on aurora."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -52,6 +52,23 @@ def joined(parts: Iterable[Frames]) -> Frames:
 def enough(frames: Frames) -> bool:
     """Whether a limit can be fitted to these frames."""
     return len(frames.labels) >= LIMIT_FRAMES and number_of_nights(frames.nights) >= LIMIT_NIGHTS
+
+
+Whose = Literal["class", "rest", "all"]
+
+
+def whose_frames(
+    codes: NDArray[np.int64], classes: int, enough: Callable[[NDArray[np.bool_]], bool]
+) -> list[tuple[Whose, NDArray[np.bool_]]]:
+    """Whose frames the limit of each class is fitted to, and which these are: (n,).
+
+    Its own; where they are not enough, those of the rest, of all such classes together; where these are not enough
+    either, all. codes: the class of each frame, (n,).
+    """
+    few = [code for code in range(classes) if not enough(codes == code)]
+    rest = np.isin(codes, few)
+    shared: tuple[Whose, NDArray[np.bool_]] = ("rest", rest) if enough(rest) else ("all", np.ones_like(rest))
+    return [shared if code in few else ("class", codes == code) for code in range(classes)]
 
 
 def number_of_nights(nights: NDArray[np.datetime64]) -> int:

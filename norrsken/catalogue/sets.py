@@ -6,13 +6,12 @@ for frames that are drawn as the calibration frames were: frames to which an ann
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from crepes import ConformalClassifier
 from numpy.typing import NDArray
 
-from norrsken.catalogue.judge import Frames, number_of_nights, share
+from norrsken.catalogue.judge import Frames, number_of_nights, share, whose_frames
 from norrsken.classify.classifier_file import SetJudgement, SetLimit, Sets
 from norrsken.classify.model import possible_classes
 from norrsken.dataset.votes import Votes
@@ -36,16 +35,10 @@ def fit_limits(frames: Frames, classes: Sequence[str]) -> dict[str, SetLimit]:
 
     A class with too few frames shares its limit with the other such classes, or with all, where these are too few.
     """
-    of_class = [frames.labels == code for code in range(len(classes))]
-    few = [code for code, chosen in enumerate(of_class) if not enough_for_sets(frames.nights[chosen])]
-    rest = np.isin(frames.labels, few)
     limits = {}
-    for code, (name, chosen) in enumerate(zip(classes, of_class, strict=True)):
-        of: Literal["class", "rest", "all"] = "class"
-        rows = chosen
-        if code in few:
-            of, rows = ("rest", rest) if enough_for_sets(frames.nights[rest]) else ("all", np.ones_like(rest))
-        own = frames.of(rows)
+    whose = whose_frames(frames.labels, len(classes), lambda rows: enough_for_sets(frames.nights[rows]))
+    for code, (name, (of, rows)) in enumerate(zip(classes, whose, strict=True)):
+        own, chosen = frames.of(rows), frames.labels == code
         limits[name] = SetLimit(
             probability=_least_possible(own.probabilities[np.arange(len(own.labels)), own.labels]),
             frames=int(chosen.sum()),

@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from norrsken import tables
 from norrsken.classify.general import CLASSIFIER
 from norrsken.classify.model import Ensemble
-from norrsken.dataset.agreement import annotators
+from norrsken.dataset.agreement import annotators, units_of
 from norrsken.dataset.splits import AT_A_TIME
 from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
 
@@ -59,21 +59,13 @@ def judge_labels(labelled: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.Dat
     codes = {name: code for code, name in enumerate(classes)}
     given = pd.DataFrame({name: table[f"label_{name}"].map(codes) for name in people}, table.index).astype(float)
     some = (given.notna().any(axis=1) & whole).to_numpy()
-    units, frames = _units(table["night"][some]), table["frame_id"][some].astype(str).tolist()
+    units, frames = units_of(table["night"][some]), table["frame_id"][some].astype(str).tolist()
     votes = given[some].reset_index(drop=True).dropna(axis=1, how="all")
     if not len(votes) or len(np.unique(units)) < FOLDS or np.nanmin(votes) == np.nanmax(votes):
         return pd.DataFrame(columns=[*QUALITY]), pd.DataFrame(columns=[*NOISE])
     chances = out_of_sample(what_is_seen(labelled, frames), votes, units, len(classes))
     noise = pd.concat([noise_of(votes[name], chances, units, classes) for name in votes], ignore_index=True)
     return rated(frames, votes, chances, classes), noise[[*NOISE]]
-
-
-def _units(nights: pd.Series) -> NDArray[np.int64]:
-    """A number for each night, and for each frame whose night is not known: (n,)."""
-    codes, known = pd.factorize(nights)
-    unknown = codes < 0
-    codes[unknown] = np.arange(len(known), len(known) + unknown.sum())
-    return codes.astype(np.int64)
 
 
 def what_is_seen(labelled: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.float32]:

@@ -19,6 +19,14 @@ def annotators(labelled: pd.DataFrame) -> list[str]:
     return [name.removeprefix("label_") for name in map(str, labelled) if name.startswith("label_")]
 
 
+def units_of(nights: pd.Series) -> NDArray[np.int64]:
+    """A number for each night; a frame whose night is not known counts as a night of its own: (n,) → (n,)."""
+    units, known = pd.factorize(nights)
+    unknown = units < 0
+    units[unknown] = np.arange(len(known), len(known) + unknown.sum())
+    return units.astype(np.int64)
+
+
 def was_settled(labelled: pd.DataFrame) -> "pd.Series[bool]":
     """Whether a table of adjudications says what a frame is. An exclusion was settled where not all gave it.
 
@@ -130,10 +138,8 @@ def _count(
     labels, number = names.labels, 1
     units = np.zeros(len(first), np.int64)
     if nights is not None:
-        units, known = pd.factorize(nights)
-        unknown = units < 0
-        number = len(known) + int(unknown.sum())
-        units[unknown] = np.arange(len(known), number)
+        units = units_of(nights)
+        number = int(units.max(initial=-1)) + 1
     counts = np.zeros((number, len(labels), len(labels)))
     codes = (column.map(labels.index).to_numpy(np.int64) for column in (first, second))
     np.add.at(counts, (units, *codes), 1.0 if weight is None else weight.to_numpy())

@@ -174,7 +174,7 @@ def merge_labels(
             left_out.update(rejected.values())
             if kept is not None and not problems:
                 merged = _with_labels(kept, labels, settled, settings.names.exclusions)
-                overruled += _overruled(merged, labels)
+                overruled += _overruled(merged, labels, settings.names.exclusions)
                 writer.write_table(_with_drawn(merged, drawn).select(schema.names).cast(schema))
         raise_listed(problems, LabelError)
         writer.add_key_value_metadata({tables.LEFT_OUT_KEY: to_json(left_out)})
@@ -299,14 +299,11 @@ def _with_labels(
     return kept.append_column("verdict", pa.array(verdicts)).append_column("label", pa.array(classes, pa.string()))
 
 
-def _overruled(merged: pa.Table, names: Iterable[str]) -> int:
+def _overruled(merged: pa.Table, names: Iterable[str], exclusions: Collection[str]) -> int:
     """How many frames have a label that was settled though all annotators gave the same other one."""
     said = zip(*(merged[f"label_{name}"].to_pylist() for name in names), strict=True)
-    outcomes = zip(merged["verdict"].to_pylist(), merged["label"].to_pylist(), strict=True)
-    return sum(
-        len({*given}) == 1 and None not in given and given[0] not in (result, label)
-        for given, (result, label) in zip(said, outcomes, strict=True)
-    )
+    results = zip(said, merged["verdict"].to_pylist(), strict=True)
+    return sum(verdict(given, exclusions) not in ("disagreement", "incomplete", result) for given, result in results)
 
 
 def _with_drawn(merged: pa.Table, drawn: Mapping[str, Drawn]) -> pa.Table:

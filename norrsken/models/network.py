@@ -26,6 +26,7 @@ from tqdm import tqdm
 from norrsken import stages
 from norrsken.config.models import Linear, Network
 from norrsken.errors import NorrskenError
+from norrsken.evaluation.calibration import cross_entropy
 from norrsken.evaluation.scores import macro_scores
 from norrsken.models import architectures, device
 from norrsken.models.augmentation import augment
@@ -281,7 +282,7 @@ def least_loss(labels: NDArray[Any]) -> float:
         return 0.0
     counted = labels.sum(axis=1, keepdims=True)
     shares = np.divide(labels, counted, out=np.zeros_like(labels), where=counted > 0)
-    return float(-(labels * np.log(np.maximum(shares, np.finfo(shares.dtype).tiny))).sum(axis=1).mean())
+    return float(cross_entropy(shares, labels).mean())
 
 
 def _optimizer(model: Normalised, settings: Network | Linear) -> torch.optim.Optimizer:
