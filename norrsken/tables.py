@@ -175,6 +175,15 @@ def rows_of(table: pa.Table, frame_ids: Sequence[str], path: str | os.PathLike[s
     return [row[frame] for frame in frame_ids]
 
 
+def image_batches(
+    path: str | os.PathLike[str], frame_ids: Sequence[str], size: int
+) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+    """The images of these frames, so many at a time, in the order asked for, and their places in it."""
+    for start in range(0, len(frame_ids), size):
+        here = slice(start, min(start + size, len(frame_ids)))
+        yield here, images_of(path, frame_ids[here])
+
+
 def images_of(path: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.uint8]:
     """The images of these frames of a table, (n, 128, 128, 3), in the order asked for.
 

@@ -90,23 +90,23 @@ COLUMNS: dict[str, dict[str, Column]] = {
     },
 }  # fmt: skip
 
-#: Columns of tables with such columns, one for each class: what annotators and classifier say, side by side.
-BESIDE = {
-    "votes_": Column("1", "share of the annotators' labels that are this class, of those that are classes; mean"),
-    "p_": Column("1", "calibrated probability of this class, mean over the same frames"),
+#: file → what columns begin with that are called after a label, in the order in which they are tried → what they mean.
+PER_LABEL: dict[str, dict[str, Column]] = {
+    "untrained.csv": {
+        "votes_": Column("1", "share of the annotators' labels that are this class, of those that are classes; mean"),
+        "p_": Column("1", "calibrated probability of this class, mean over the same frames"),
+        "": Column("1", "frames that were called so"),
+    }
 }
-
-#: Columns that are called like a label.
-PER_LABEL = {"untrained.csv": Column("1", "frames that were called so")}
 
 
 def described(file: str, table: pd.DataFrame) -> list[tuple[str, str, str, str, str]]:
     """File, name, unit, type and meaning of each column of a CSV table. Raises `KeyError` for an unknown column."""
-    known, of_label = COLUMNS[file], PER_LABEL.get(file)
+    known, of_labels = COLUMNS[file], PER_LABEL.get(file, {})
     rows = []
     for name in map(str, table):
-        beside = next((column for start, column in BESIDE.items() if name.startswith(start)), of_label)
-        column = known.get(name, beside if of_label else None)
+        of_label = next((column for start, column in of_labels.items() if name.startswith(start)), None)
+        column = known.get(name, of_label)
         if column is None:
             raise KeyError(f"{file}: nothing is known of the column {name}")
         kind = table[name].dtype

@@ -61,9 +61,7 @@ def judge_votes(
 def said_of(models: Sequence[FrameClassifier], labelled: str, votes: Votes) -> NDArray[np.float64]:
     """What each of the runs of one model says of frames of `labelled.parquet`: (runs, n, classes)."""
     said = np.empty((len(models), *votes.shares.shape))
-    for start in range(0, len(votes.frame_ids), AT_A_TIME):
-        here = slice(start, start + AT_A_TIME)
-        images = tables.images_of(labelled, votes.frame_ids[here].tolist())
+    for here, images in tables.image_batches(labelled, votes.frame_ids.tolist(), AT_A_TIME):
         inputs = models[0].inputs(images)  # the same for all: runs of one model have the same features
         said[:, here] = [model.classifier.predict(inputs).probabilities for model in models]
     return said

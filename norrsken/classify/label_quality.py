@@ -71,8 +71,8 @@ def judge_labels(labelled: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.Dat
 def what_is_seen(labelled: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.float32]:
     """What enters the last layer of the general classifier's first network, for frames of a table: (n, m)."""
     network, found = Ensemble(CLASSIFIER).members[0].classifier, []
-    for start in range(0, len(frame_ids), AT_A_TIME):
-        seen = network.predict(tables.images_of(labelled, frame_ids[start : start + AT_A_TIME])).embeddings
+    for _, images in tables.image_batches(labelled, frame_ids, AT_A_TIME):
+        seen = network.predict(images).embeddings
         assert seen is not None, "networks have embeddings"
         found.append(seen)
     return np.concatenate(found)

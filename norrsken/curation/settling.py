@@ -63,9 +63,8 @@ def write_settling_page(
 
 def write_frames(labelled: str, frames: Sequence[str], folder: Path) -> None:
     """Write frames of a table as PNG."""
-    for start in range(0, len(frames), AT_A_TIME):
-        some = frames[start : start + AT_A_TIME]
-        for frame, image in zip(some, tables.images_of(labelled, some), strict=True):
+    for here, images in tables.image_batches(labelled, frames, AT_A_TIME):
+        for frame, image in zip(frames[here], images, strict=True):
             write_frame(image, folder / f"{frame}.png")
 
 

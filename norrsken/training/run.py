@@ -157,10 +157,8 @@ def with_votes(agreed: Lesson, division: Division, labelled: str, weight: float)
     log.info("%d frames more, on which annotators differ; %d unusable for some", len(more.usable), sum(more.usable < 1))
     inputs = np.empty((len(targets) + len(more.frame_ids), *agreed.inputs.shape[1:]), agreed.inputs.dtype)
     inputs[: len(targets)] = agreed.inputs
-    for start in range(0, len(more.frame_ids), AT_A_TIME):
-        some = more.frame_ids[start : start + AT_A_TIME].tolist()
-        place = len(targets) + start
-        inputs[place : place + len(some)] = tables.images_of(labelled, some)
+    for here, images in tables.image_batches(labelled, more.frame_ids.tolist(), AT_A_TIME):
+        inputs[len(targets) :][here] = images
     weighted = more.shares * np.where(more.usable < 1, weight, 1.0)[:, None]
     kept_out = np.concatenate([agreed.kept_out, np.zeros(len(weighted), bool)])
     return Lesson(inputs, np.concatenate([targets, weighted]).astype(np.float32), kept_out, len(weighted))
