@@ -159,8 +159,7 @@ def train(folder: Path, name: str, epochs: str = "", targets: str = "agreed") ->
 
 def compare_votes(folder: Path, metrics: Sequence[dict[str, Any]], paths: Sequence[Path]) -> None:
     """Print how near networks come to what annotators say of frames on which they differ."""
-    networks = {run["model"]: run["settings"]["model"].get("targets", "agreed") for run in metrics
-                if run["settings"]["model"]["kind"] == "network"}  # fmt: skip
+    networks = dict.fromkeys(run["model"] for run in metrics if run["settings"]["model"]["kind"] == "network")
     judged: dict[tuple[str, str], str | os.PathLike[str]] = {}
     for model in networks:
         of_model = [path for path, run in zip(paths, metrics, strict=True) if run["model"] == model]
@@ -171,7 +170,7 @@ def compare_votes(folder: Path, metrics: Sequence[dict[str, Any]], paths: Sequen
         sources = str(folder / "dataset.parquet"), str(folder / "labelled.parquet")
         judge_votes([*map(str, of_model)], predictions, validations, *sources, output)
     if judged:
-        print(tabulate_votes(judged, networks).to_string(index=False, float_format="{:.3f}".format))
+        print(tabulate_votes(judged).to_string(index=False, float_format="{:.3f}".format))
 
 
 def main() -> None:

@@ -216,7 +216,7 @@ def test_a_model_of_votes_is_in_doubt_where_people_are(
     assert sorted(rows["frame_id"]) == sorted(tested)
     assert set(rows.loc[rows["agreed"], "disagreement"]) == {0}
     assert set(rows.loc[~rows["agreed"], "disagreement"].round(4)) == {1}
-    table = tabulate_votes(judged, {"votes": "votes"}).set_index("model")
+    table = tabulate_votes(judged).set_index("model")
     assert table["targets"].to_dict() == {"agreed": "agreed", "votes": "votes"}
     # All grey frames look alike, so that the mean of what is said of them is best.
     said = votes.shares[~votes.agreed & np.isin(votes.nights, division.test.nights)].mean(axis=0)
@@ -249,7 +249,7 @@ def test_without_differing_annotators_votes_are_the_agreed_labels_and_the_note_s
     # Nothing is there to judge it by either; the table has its columns all the same.
     paths = [files["metrics"]], [files["predictions"]], [files["validation"]]
     judge_votes(*paths, *(str(tmp_path / "one" / f"{name}.parquet") for name in ("dataset", "labelled", "votes")))
-    table = tabulate_votes({("night", "votes"): tmp_path / "one/votes.parquet"}, {})
+    table = tabulate_votes({("night", "votes"): tmp_path / "one/votes.parquet"})
     assert len(table) == 0
     assert list(table) == [*COLUMNS]
 

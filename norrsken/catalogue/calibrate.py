@@ -83,12 +83,16 @@ def make_classifier(
     chosen = _best(runs, validations, nights) if len(of_model) > 1 else next(iter(of_model))
     places = of_model[chosen]
     members = [Path(metrics[place]).parent / runs[place]["model_file"] for place in places]
+    of_all = [tables.read_predictions(path) for path in validations]
     validated, tested = (
-        [_read(paths[place], classes, member) for place, member in zip(places, members, strict=True)]
-        for paths in (validations, predictions)
+        [_checked(frames, classes, member) for frames, member in zip(of_runs, members, strict=True)]
+        for of_runs in (
+            [of_all[place] for place in places],
+            [tables.read_predictions(predictions[place]) for place in places],
+        )
     )
     # Where there are several models to choose from, these are the nights that have no say in that either.
-    common = kept_out_by_all(map(tables.read_predictions, validations), nights) if by_night else nights[:0]
+    common = kept_out_by_all(of_all, nights) if by_night else nights[:0]
     aside = nights_aside(common)
     if by_night and not len(aside):
         log.warning(
@@ -164,9 +168,8 @@ def _sets(
     return make_sets(calibration, both, np.arange(len(both.labels)) < len(test.labels), classes)
 
 
-def _read(path: str, classes: Sequence[str], member: Path) -> pd.DataFrame:
+def _checked(frames: pd.DataFrame, classes: Sequence[str], member: Path) -> pd.DataFrame:
     """The predictions of a run. Raises `CatalogueError` where they are of other classes."""
-    frames = tables.read_predictions(path)
     found = class_names(frames)
     if found != [*classes]:
         raise CatalogueError(

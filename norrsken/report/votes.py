@@ -27,15 +27,15 @@ _NONE = float("nan"), float("nan")
 
 
 def tabulate_votes(
-    judged: Mapping[tuple[str, str], str | os.PathLike[str]], targets: Mapping[str, str]
+    judged: Mapping[tuple[str, str], str | os.PathLike[str]],
 ) -> pd.DataFrame:
     """The table `votes.csv`: a row for each model and split.
 
-    judged: (split, model) → its `votes.parquet`. targets: model → what it was trained on. Columns: model, split,
-    targets, frames, nights, runs, temperature; of cross-entropy (nats) and Brier score the mean over the frames on
-    which annotators differ, its deviation over the runs and a 95 % interval over nights; `behind`: by how much the
-    cross-entropy is above that of the split's lowest, with its interval, the same nights drawn for both; correlation:
-    of the entropy of the probabilities and the annotators' disagreement, over all test frames, mean and deviation.
+    judged: (split, model) → its `votes.parquet`. Columns: model, split, targets (what it was trained on), frames,
+    nights, runs, temperature; of cross-entropy (nats) and Brier score the mean over the frames on which annotators
+    differ, its deviation over the runs and a 95 % interval over nights; `behind`: by how much the cross-entropy is
+    above that of the split's lowest, with its interval, the same nights drawn for both; correlation: of the entropy of
+    the probabilities and the annotators' disagreement, over all test frames, mean and deviation.
     """
     frames = {key: tables.read(path, VOTES_TABLE).to_pandas() for key, path in judged.items()}
     differing = {key: rows[~rows["agreed"]] for key, rows in frames.items() if not rows["agreed"].all()}
@@ -45,7 +45,7 @@ def tabulate_votes(
     for (split, model), rows in differing.items():
         key = split, model
         first = min((other for other in counts if other[0] == split), key=lambda other: _whole(counts[other]))
-        row: dict[str, Any] = {"model": model, "split": split, "targets": targets.get(model, "agreed")}
+        row: dict[str, Any] = {"model": model, "split": split, "targets": _targets(judged[key])}
         row |= {"frames": rows["frame_id"].nunique(), "nights": len(counts[key]), "runs": rows["seed"].nunique()}
         row["temperature"] = rows.groupby("seed")["temperature"].first().mean()
         for i, name in enumerate(SCORES):
@@ -58,6 +58,11 @@ def tabulate_votes(
         correlation = pd.Series([run["entropy"].corr(run["disagreement"]) for _, run in together])
         table.append(row | {"correlation_mean": correlation.mean(), "correlation_sd": correlation.std(ddof=1)})
     return pd.DataFrame(table, columns=[*COLUMNS])
+
+
+def _targets(path: str | os.PathLike[str]) -> str:
+    """What a model was trained on, by the settings of its runs."""
+    return str(tables.about(path)["settings"]["model"].get("targets", "agreed"))
 
 
 def _by_night(rows: pd.DataFrame) -> NDArray[np.float64]:

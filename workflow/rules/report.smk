@@ -149,10 +149,6 @@ if plan.votes:
             runtime=more_each_time(10),
         params:
             of=[list(pair) for pair in plan.judged_votes],
-            targets={
-                model: getattr(entry, "targets", "agreed")
-                for model, entry in plan.config.models.items()
-            },
             version=stages.REPORT,
         script:
             "../scripts/tabulate_votes.py"

@@ -6,4 +6,4 @@ from norrsken.report.votes import tabulate_votes
 
 with log_to(snakemake.log[0]):
     judged = zip(map(tuple, snakemake.params.of), snakemake.input, strict=True)
-    write_csv(tabulate_votes(dict(judged), snakemake.params.targets), snakemake.output[0])
+    write_csv(tabulate_votes(dict(judged)), snakemake.output[0])
