@@ -150,13 +150,17 @@ class Cluster:
         self._run("slurmd", "-N", node, "-f", str(self.root / "slurm.conf"))
 
     def kill_node(self, node: str) -> None:
-        """A node that loses its power: its slurmd and every process of its jobs, with SIGKILL."""
+        """A node that loses its power: its slurmd and every process of its jobs, with SIGKILL.
+
+        SLURM is told, as by an operator who has seen it: how long it takes to miss a node by itself differs much.
+        """
         jobs = self._ask("squeue", "-h", "-w", node, "-t", "R,CG", "-o", "%A").split()
         pids = [pid for job in jobs for pid in self._processes(int(job), node)]
         steps = {above for pid in pids for above in _ancestors(pid) if _command(above) == "slurmstepd"}
         _stop(self.root / f"slurmd.{node}.pid", signal.SIGKILL)
-        for pid in {*steps, *pids}:
+        for pid in [*steps, *pids]:  # a step that outlives its job's processes would still say how they ended
             _kill(pid)
+        self._run("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=lost its power")
 
     def jobs(self) -> list[Job]:
         """All jobs since the start, ended ones too."""
@@ -166,6 +170,10 @@ class Cluster:
 
     def cancel(self, job: Job) -> None:
         self._run("scancel", str(job.id))
+
+    def limit(self, job: Job, minutes: int) -> None:
+        """Set the time limit of a job that runs."""
+        self._run("scontrol", "update", f"JobId={job.id}", f"TimeLimit={minutes}")
 
     def stop_processes(self, job: Job) -> None:
         """A job that hangs: its processes go on only when they are killed, or at its time limit."""

@@ -229,7 +229,7 @@ def test_trainings_that_are_cancelled_or_too_long_or_lose_their_node_go_on_from_
     done.save()
     undisturbed = without_cluster(done, tmp_path / "undisturbed")
     runs = done.path("results/small/random/shufflenet")
-    process = done.start("train", "--set-resources", "train_run:runtime=3 if attempt == 1 else 60")
+    process = done.start("train", "--set-resources", "train_run:runtime=30 * attempt")
     checkpoints = [runs / str(seed) / "checkpoint.safetensors" for seed in range(3)]
     wait_until(lambda: all(path.exists() for path in checkpoints), 150, "all runs have a checkpoint")
     nodes = Counter(job.node for job in done.jobs())
@@ -238,14 +238,15 @@ def test_trainings_that_are_cancelled_or_too_long_or_lose_their_node_go_on_from_
     (lost,) = (job for job in done.jobs() if job.node == lonely)
     too_long, cancelled = (job for job in done.jobs() if job.node != lonely)
     done.cluster.stop_processes(too_long)
+    done.cluster.limit(too_long, 1)
     done.cluster.cancel(cancelled)
     done.cluster.kill_node(lonely)
     wait_for(lambda: [job for job in done.jobs(lost.comment) if job.state == "NODE_FAIL"], "SLURM misses the node")
     done.cluster.start_node(lonely)
     assert process.wait() == 0, done.said
-    for job, state in ((lost, "NODE_FAIL"), (too_long, "TIMEOUT"), (cancelled, "CANCELLED")):
+    for job, state, minutes in ((lost, "NODE_FAIL", 30), (too_long, "TIMEOUT", 1), (cancelled, "CANCELLED", 30)):
         first, second = done.jobs(job.comment)
-        assert (first.minutes, first.memory_mb, first.state) == (3, 8000, state)
+        assert (first.minutes, first.memory_mb, first.state) == (minutes, 8000, state)
         assert (second.minutes, second.memory_mb, second.state) == (60, 16000, "COMPLETED")
     for seed in range(3):
         log = done.path(f"results/logs/train_run/small/random/shufflenet/{seed}.log")
