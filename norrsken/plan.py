@@ -50,11 +50,15 @@ class Plan:
         return self.trains or self.frozen or bool(self.release.labels and not self.survey.unlabelled)
 
     def refuse_other_labels(self) -> None:
-        """Raise `TableError` where the release was frozen with other labels than its set has now."""
+        """Raise `TableError` or `ContextError` where the release was frozen with other labels, or with less context."""
         if self.frozen:
+            from norrsken.dataset.context import require_context
             from norrsken.tables import require_labels
 
             require_labels(self.labelled, self.label_set.names)
+            context = getattr(self.release, "context", None)
+            if context is not None:
+                require_context(self.labelled, context)
 
     # One month
 

@@ -85,11 +85,27 @@ def verdicts(exclusions: Iterable[str]) -> tuple[str, ...]:
     return ("agreed", "adjudicated", *exclusions, "disagreement", "incomplete")
 
 
-def labelled_table(annotators: Iterable[str], exclusions: Iterable[str] = (), drawn: bool = False) -> pa.Schema:
+#: The verdict on a frame that stands in `labelled.parquet` as the neighbour of labelled ones only.
+NEIGHBOUR = "neighbour"
+
+#: What `labelled.parquet` says besides where a release has a context.
+NEIGHBOURS = field(
+    "neighbours",
+    pa.list_(pa.string()),
+    "frame_id of the frames before and after, by time; null where there is none. Null for frames without labels, whose "
+    f"verdict is {NEIGHBOUR}",
+    nullable=True,
+)
+
+
+def labelled_table(
+    annotators: Iterable[str], exclusions: Iterable[str] = (), drawn: bool = False, context: bool = False
+) -> pa.Schema:
     """Schema of `labelled.parquet`: every labelled frame of a release; the file that a frozen release keeps.
 
     exclusions: as in `verdicts`; a table can be read without them. drawn: whether frames are of a balanced sample; only
-    then the table has the columns `DRAWN`.
+    then the table has the columns `DRAWN`. context: whether it holds the neighbours of its frames, each frame once;
+    only then it has the column `NEIGHBOURS`, and frames that nobody has labelled.
     """
     return pa.schema(
         [
@@ -100,6 +116,7 @@ def labelled_table(annotators: Iterable[str], exclusions: Iterable[str] = (), dr
             field("verdict", pa.string(), "what the annotators say together: " + ", ".join(verdicts(exclusions))),
             field("label", pa.string(), "the class agreed upon or adjudicated; null elsewhere", nullable=True),
             *(DRAWN if drawn else []),
+            *([NEIGHBOURS] if context else []),
             field("image", IMAGE, "the processed frame"),
         ]
     )
@@ -250,6 +267,7 @@ def markdown(more: Mapping[str, pa.Schema]) -> str:
         "results/{release}/sample.parquet of a balanced sample": SAMPLE_TABLE,
         "results/{release}/labelled.parquet": labelled_table(["{annotator}"], names.exclusions),
         "results/{release}/labelled.parquet, …/dataset.parquet of a balanced sample, more columns": pa.schema(DRAWN),
+        "results/{release}/labelled.parquet of a release with a context, one more column": pa.schema([NEIGHBOURS]),
         "results/{release}/labelled.parquet of a published data set": PUBLISHED_TABLE,
         "results/{release}/dataset.parquet": dataset_table(["{split}"], names.classes),
         "results/{release}/features/{features}.parquet": FEATURES_TABLE,

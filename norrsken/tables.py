@@ -21,7 +21,7 @@ from norrsken.config.label_set import DEFAULT, LABELS_KEY, LabelNames, read_labe
 from norrsken.config.site import FrameSource
 from norrsken.errors import NorrskenError
 from norrsken.files import to_json, written_aside
-from norrsken.schemas import IMAGE, IMAGE_SHAPE, NIGHT_TABLE, predictions_table
+from norrsken.schemas import IMAGE, IMAGE_SHAPE, NEIGHBOUR, NIGHT_TABLE, predictions_table
 
 SCHEMA_VERSION = 1
 METADATA_KEY = b"norrsken"
@@ -110,6 +110,14 @@ def read_without_images(path: str | os.PathLike[str]) -> pd.DataFrame:
         return frame
 
 
+def read_labelled(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """All columns of `labelled.parquet` but the images, without frames that are there as neighbours of others only."""
+    frames = read_without_images(path)
+    if "neighbours" not in frames:
+        return frames
+    return frames[frames["verdict"] != NEIGHBOUR].drop(columns="neighbours").reset_index(drop=True)
+
+
 def read_where(path: str | os.PathLike[str], column: str, values: Sequence[Any], columns: Sequence[str]) -> pa.Table:
     """The rows whose `column` is one of the values, reading only row groups that can hold them."""
     with _named(path):
@@ -178,21 +186,24 @@ def rows_of(table: pa.Table, frame_ids: Sequence[str], path: str | os.PathLike[s
 def image_batches(
     path: str | os.PathLike[str], frame_ids: Sequence[str], size: int
 ) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
-    """The images of these frames, so many at a time, in the order asked for, and their places in it."""
-    for start in range(0, len(frame_ids), size):
-        here = slice(start, min(start + size, len(frame_ids)))
-        yield here, images_of(path, frame_ids[here])
+    """The images of these frames, so many at a time, in the order asked for, and their places in it.
 
-
-def images_of(path: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.uint8]:
-    """The images of these frames of a table, (n, 128, 128, 3), in the order asked for.
-
-    Only the row groups that hold one of them are read, each once. Raises `TableError` as `rows_of` does.
+    Only the row groups that hold one of them are read, for each part each once. Raises `TableError` as `rows_of` does.
     """
     with _parquet(path) as file:
         columns = ["frame_id", *({"status"} & set(file.schema_arrow.names))]
         _check(path, file.schema_arrow, NIGHT_TABLE, [*columns, "image"])
-        return _images_at(file, rows_of(file.read(columns=columns), frame_ids, path))
+        rows = rows_of(file.read(columns=columns), frame_ids, path)
+        for start in range(0, len(rows), size):
+            here = slice(start, min(start + size, len(rows)))
+            yield here, _images_at(file, rows[here])
+
+
+def images_of(path: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.uint8]:
+    """The images of these frames of a table, (n, 128, 128, 3), in the order asked for; see `image_batches`."""
+    for _, found in image_batches(path, frame_ids, max(len(frame_ids), 1)):
+        return found
+    return np.empty((0, *IMAGE_SHAPE), np.uint8)
 
 
 def _images_at(file: pq.ParquetFile, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:

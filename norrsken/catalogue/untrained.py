@@ -62,13 +62,14 @@ def _judged(
     whether the label of each annotator is one of them (possible_{annotator}), what annotators say, and which class it
     got, one column for each.
     """
-    sky, table = read_condition(condition), tables.read_without_images(labelled)
+    sky, table = read_condition(condition), tables.read_labelled(labelled)
     names = annotators(table)
     said_of = [f"{what}_{name}" for name in names for what in ("label", "repeat") if f"{what}_{name}" in table]
     columns = ["frame_id", "night", "verdict", "label", "image", *said_of]
     with tables.opened(labelled, schemas.labelled_table(names), columns) as file:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, columns)
+            rows = rows.filter(pc.not_equal(rows["verdict"], schemas.NEIGHBOUR))
             tested, validated = _parts(rows, ensemble, division, said)
             rows = rows.append_column("tested", tested).append_column("validated", validated)
             rows = rows.filter(pc.or_(tested, validated))

@@ -54,7 +54,7 @@ def judge_labels(labelled: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.Dat
     than `MIN_UNITS` nights, too few to fit a classifier well, it is not estimated. Frames that not every annotator has
     labelled are left out. Both tables are empty where too little is labelled to fit a classifier to.
     """
-    table, classes = tables.read_without_images(labelled), tables.label_names(labelled).classes
+    table, classes = tables.read_labelled(labelled), tables.label_names(labelled).classes
     people, whole = annotators(table), table["verdict"] != "incomplete"
     codes = {name: code for code, name in enumerate(classes)}
     given = pd.DataFrame({name: table[f"label_{name}"].map(codes) for name in people}, table.index).astype(float)

@@ -273,6 +273,7 @@ class Config(Observatory):
             years=sorted(chosen.years),
             label_names=None if names == read_label_set(DEFAULT).names else names,
             relabel=chosen.relabel,
+            context=chosen.context,
         )
 
     def published_settings(self, release: str) -> PublishedSettings:

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from norrsken.config.base import Name, Settings, is_none
 from norrsken.config.colour import Response
+from norrsken.config.context import Context
 from norrsken.config.directories import Folders
 from norrsken.config.label_set import DEFAULT, Label, LabelNames, LabelSet, read_label_set
 from norrsken.config.models import Features, Model
@@ -90,6 +91,7 @@ class LabelSettings(Settings):
     years: list[int]
     label_names: LabelNames | None = Field(default=None, exclude_if=is_none)
     relabel: dict[str, str | None] = Field(default={}, exclude_if=lambda value: not value)
+    context: Context | None = Field(default=None, exclude_if=is_none)
 
     @property
     def names(self) -> LabelNames:

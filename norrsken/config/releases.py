@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from norrsken.config.base import Name, Settings, is_none
+from norrsken.config.context import Context
 from norrsken.config.frames_release import FramesRelease
 from norrsken.config.general import GENERAL, PRECISION
 from norrsken.config.label_set import DEFAULT, LabelName
@@ -167,6 +168,9 @@ class ArchiveRelease(Settings):
     selections: str | None = Field(
         default=None, description="Table of the times chosen from keograms; null: every kept frame counts"
     )
+    context: Context | None = Field(
+        default=None, description="The frames before and after each labelled one that the release holds; null: none"
+    )
     labelling: Labelling = Field(default=Labelling(), description="The pages on which the annotators label frames")
     splits: dict[Name, Split] = Field(
         default={},
@@ -221,6 +225,16 @@ class ArchiveRelease(Settings):
         idle = [key for key in of_labels if not self.labels and getattr(self, key)]
         if idle:
             raise ValueError(f"{idle[0]} is there, but labels is missing: expected a table for each annotator")
+        return self
+
+    @model_validator(mode="after")
+    def _neighbours_on_one_side(self) -> Self:
+        others = [name for name, split in self.splits.items() if self.context is not None and split.method != "night"]
+        if others:
+            raise ValueError(
+                f"splits.{others[0]} is {self.splits[others[0]].method}, but the release has a context: neighbours of "
+                "test frames would be trained on, and scores would be too good; expected splits of method night only"
+            )
         return self
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ def write_disagreement_page(
     labelled: `labelled.parquet`. adjudicated: see `write_settling_page`. Frames that it has settled are there too, with
     their label.
     """
-    table = tables.read_without_images(labelled)
+    table = tables.read_labelled(labelled)
     names = annotators(table)
     columns = [f"label_{name}" for name in names]
     differing = table[(table[columns].nunique(axis=1) > 1) & (table["verdict"] != "incomplete")]

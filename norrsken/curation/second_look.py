@@ -21,7 +21,7 @@ def write_second_look_page(
     """
     doubted = quality[quality["label"] != quality["likely"]].sort_values("quality", kind="stable")
     likely = doubted.drop_duplicates("frame_id").set_index("frame_id")["likely"].head(MOST)
-    table = tables.read_without_images(labelled).set_index("frame_id").loc[likely.index]
+    table = tables.read_labelled(labelled).set_index("frame_id").loc[likely.index]
     titles, names = label_set.titles, annotators(table)
     said = {}
     for frame, labels in zip(likely.index, table[[f"label_{name}" for name in names]].to_numpy(), strict=True):

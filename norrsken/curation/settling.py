@@ -55,7 +55,7 @@ def write_settling_page(
             "guide": guide,
             "groups": [group._asdict() for group in groups],
             "said": said or {},
-            "settled": earlier | settled(tables.read_without_images(labelled)),
+            "settled": earlier | settled(tables.read_labelled(labelled)),
             "labels": [label.plain() for label in (*label_set.classes, *label_set.exclusions)],
         }
         write_page("settling", page, folder / "index.html")

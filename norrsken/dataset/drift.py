@@ -36,7 +36,7 @@ def drift(
     disagreements. selections: the table of chosen times. nights: the folder of the months' night tables. A table that
     cannot be compared gets a sentence too.
     """
-    frozen = tables.read_without_images(labelled).set_index("frame_id")
+    frozen = tables.read_labelled(labelled).set_index("frame_id")
     months = [str(path) for path in Path(nights).glob("????-??")]
     tables_of_people = [*label_paths, *divided, *filter(None, (adjudicated, selections))]
     gone = [path for path in tables_of_people if not Path(path).exists()]

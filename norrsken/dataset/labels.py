@@ -8,12 +8,16 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from norrsken import schemas, stages, tables
 from norrsken.calendar import frame_time, night_of
+from norrsken.config.context import Context
 from norrsken.config.jobs import LabelSettings
 from norrsken.config.site import FrameSource
+from norrsken.dataset.context import camera_numbers, windows
 from norrsken.dataset.sample import Drawn, read_drawn
 from norrsken.dataset.selections import Selections, read_selections
 from norrsken.errors import NorrskenError, raise_listed
@@ -160,7 +164,9 @@ def merge_labels(
         left_out["a label that is mapped to nothing"] = len(gone)
     chosen = None if selections is None else read_selections(selections, settings.longitude)
     drawn = read_drawn(label_paths)
-    schema = schemas.labelled_table(labels, settings.names.exclusions, drawn=bool(drawn))
+    context = settings.context
+    size = None if context is None else tables.ROW_GROUP  # nights with all their neighbours are large
+    schema = schemas.labelled_table(labels, settings.names.exclusions, bool(drawn), context is not None)
     problems, overruled = [], 0
     source = _frame_source(months, wanted)
     source |= source.model_copy(update={"replaced": sorted(cameras)})
@@ -175,7 +181,10 @@ def merge_labels(
             if kept is not None and not problems:
                 merged = _with_labels(kept, labels, settled, settings.names.exclusions)
                 overruled += _overruled(merged, labels, settings.names.exclusions)
-                writer.write_table(_with_drawn(merged, drawn).select(schema.names).cast(schema))
+                merged = _with_drawn(merged, drawn)
+                if context is not None:
+                    merged = _with_neighbours(merged, months, night, context)
+                writer.write_table(merged.select(schema.names).cast(schema), row_group_size=size)
         raise_listed(problems, LabelError)
         writer.add_key_value_metadata({tables.LEFT_OUT_KEY: to_json(left_out)})
     for reason, count in left_out.items():
@@ -297,6 +306,32 @@ def _with_labels(
             kept = kept.append_column(field, pa.array([row and getattr(row, column) for row in rows], field.type))
     verdicts, classes = zip(*outcomes, strict=True)
     return kept.append_column("verdict", pa.array(verdicts)).append_column("label", pa.array(classes, pa.string()))
+
+
+def _with_neighbours(merged: pa.Table, months: Iterable[str], night: date, context: Context) -> pa.Table:
+    """The labelled frames of a night and, once each, the other kept frames that are neighbours of some; by time.
+
+    Neighbours are of the same night, so that no frame of a night to test on is seen beside one to train on.
+    """
+    path = _night_table(months, night)
+    if path is None:
+        raise LabelError(f"{night}: its night table is gone")
+    rows = tables.read(path, schemas.NIGHT_TABLE, ["frame_id", "time", "status"])
+    rows = rows.filter(pc.equal(rows["status"].cast(pa.string()), "kept"))
+    times = rows["time"].cast(pa.int64()).to_numpy()
+    near = windows(times, camera_numbers(tables.frame_source(path), times), context).places
+    of_labelled = near[pc.is_in(rows["frame_id"], merged["frame_id"].combine_chunks()).to_numpy()]
+    ids = np.array([*rows["frame_id"].to_pylist(), None], object)  # the last one stands for `NONE`
+    of_frame = dict(zip(ids[of_labelled[:, context.before]], np.delete(ids[of_labelled], context.before, 1), strict=True))
+    others = set(ids[of_labelled].ravel()) - {None} - of_frame.keys()
+    merged = merged.append_column(
+        schemas.NEIGHBOURS, pa.array([of_frame[frame].tolist() for frame in merged["frame_id"].to_pylist()])
+    )
+    found, _ = find_frames(months, night, others, None)
+    if found is None:
+        return merged
+    found = found.append_column("verdict", pa.array([schemas.NEIGHBOUR] * len(found)))
+    return pa.concat_tables([merged, found], promote_options="permissive").sort_by("time")
 
 
 def _overruled(merged: pa.Table, names: Iterable[str], exclusions: Collection[str]) -> int:

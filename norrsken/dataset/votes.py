@@ -52,7 +52,7 @@ def read_votes(labelled: str | os.PathLike[str]) -> Votes:
     An annotator who saw a frame twice has half a vote each time, so that all annotators count alike. Of a frame whose
     label was settled only that label counts. A published data set says only what was agreed.
     """
-    table = tables.read_without_images(labelled)
+    table = tables.read_labelled(labelled)
     return votes_of(table[table["verdict"] != "incomplete"], tables.label_names(labelled))
 
 

@@ -149,7 +149,7 @@ def with_votes(agreed: Lesson, division: Division, labelled: str, weight: float)
         untouched = np.concatenate([division.test.nights, train.nights[agreed.kept_out]])
         others &= ~np.isnat(votes.nights) & ~np.isin(votes.nights, untouched)
     elif division.split.method == "published":
-        parts = tables.read_without_images(labelled).set_index("frame_id")["part"]
+        parts = tables.read_labelled(labelled).set_index("frame_id")["part"]
         others &= (parts.loc[votes.frame_ids.tolist()] == "train").to_numpy()
     more = votes.of(others)
     if not len(more.frame_ids):
