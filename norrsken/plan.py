@@ -5,14 +5,16 @@ Nothing heavy is imported here: the Snakefile is parsed again for every job.
 
 import os
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from norrsken import paths
 from norrsken.calendar import month_span, months_of_years
 from norrsken.config.base import ConfigError
 from norrsken.config.config import Config
+from norrsken.config.general import GENERAL
 from norrsken.config.label_set import LabelSet
-from norrsken.config.models import OnGpu, weights_file
+from norrsken.config.models import OnGpu, SequenceNetwork, weights_file
 from norrsken.config.releases import ArchiveRelease, Catalogue, ClassFrames, Release, draws_sample
 from norrsken.contents import FIGURES, OCCURRENCE
 from norrsken.nights.names import cameras_between
@@ -221,9 +223,29 @@ class Plan:
         """The file of weights from which a network starts: one or none."""
         return weights_file(self.config.model(model))
 
-    def votes_of(self, model: str) -> list[str]:
-        """The labelled frames that a model whose targets are votes is trained on: one file or none."""
-        return [self.labelled] if getattr(self.config.model(model), "targets", None) == "votes" else []
+    def labelled_of(self, model: str) -> list[str]:
+        """The labelled frames, where a model is trained on more than the clean ones: on votes, or on neighbours."""
+        return [self.labelled] if self._learns_votes(model) or self._frames_of(model) else []
+
+    def _learns_votes(self, model: str) -> bool:
+        return getattr(self.config.model(model), "targets", None) == "votes"
+
+    def _frames_of(self, model: str) -> str | None:
+        """What sees each frame of a sequence: a model, or general; None of other models."""
+        entry = self.config.model(model)
+        return entry.frames if isinstance(entry, SequenceNetwork) else None
+
+    def with_frames(self, models: Iterable[str]) -> list[str]:
+        """These models and, before each sequence, the one whose runs see its frames; each once."""
+        pairs = [(self._frames_of(model), model) for model in models]
+        return [name for name in dict.fromkeys(chain.from_iterable(pairs)) if name not in (None, GENERAL)]
+
+    def frames_run(self, model: str, split: str, seed: str) -> list[str]:
+        """The metrics of the run whose model sees each frame of a sequence's run: one or none."""
+        seeing = self._frames_of(model)
+        if seeing in (None, GENERAL):
+            return []
+        return [paths.METRICS.format(release=self.name, split=split, model=seeing, seed=seed)]
 
     @property
     def judged_votes(self) -> dict[tuple[str, str], str]:
@@ -233,7 +255,7 @@ class Plan:
         """
         models = self.config.models
         splits = [name for name, split in self.release.splits.items() if split.method == "night"]
-        pairs = [(split, model) for split in splits for model in models if any(map(self.votes_of, models))]
+        pairs = [(split, model) for split in splits for model in models if any(map(self._learns_votes, models))]
         return {(s, m): paths.JUDGED_VOTES.format(release=self.name, split=s, model=m) for s, m in pairs}
 
     @property
@@ -311,7 +333,7 @@ class Plan:
             return [*months, *self.sample, paths.LABELLING.format(release=self.name)]
         if stage == "catalogue":
             return self._catalogue()
-        models = list(self.config.models) if model is None else [model]
+        models = self.with_frames(self.config.models if model is None else [model])
         if not self.has_labels:
             return []
         files = [] if self.frozen else self.release_months
@@ -361,7 +383,8 @@ class Plan:
         if self.is_general:
             sources = self.up_to("labels")
         else:
-            runs = [*self.features(self.candidates), *self.metrics(self.candidates, [self.catalogue_split])]
+            trained = self.with_frames(self.candidates)
+            runs = [*self.features(trained), *self.metrics(trained, [self.catalogue_split])]
             sources = [*self.up_to("dataset"), *runs]
         files = [
             *self.all_months(paths.CATALOGUE),

@@ -14,7 +14,16 @@ from norrsken.config.base import ConfigError
 from norrsken.config.config import check
 from norrsken.config.context import Context
 from norrsken.config.site import Camera, FrameSource
-from norrsken.dataset.context import NONE, ContextError, camera_numbers, context_of, read_windows, require_context, windows
+from norrsken.dataset.context import (
+    NONE,
+    ContextError,
+    Windows,
+    camera_numbers,
+    context_of,
+    read_windows,
+    require_context,
+    windows,
+)
 
 MINUTE = 60_000
 
@@ -54,7 +63,7 @@ def test_what_lies_beyond_a_gap_or_was_taken_by_another_camera_is_no_neighbour()
 
 
 def test_a_window_can_be_of_the_frame_alone() -> None:
-    found = windows(np.arange(3) * MINUTE, np.zeros(3, int), Context(before=1, after=1)).alone()
+    found = Windows.alone(3, Context(before=1, after=1))
     assert found.places.tolist() == [[-1, 0, -1], [-1, 1, -1], [-1, 2, -1]]
     assert not found.minutes.any()
 

@@ -14,6 +14,7 @@ from norrsken import paths
 from norrsken.calendar import month_span
 from norrsken.classes import CONDITIONS
 from norrsken.config.base import ConfigError, Name, keys_of, problem_sentence
+from norrsken.config.context import Context, check_sequences, seen_by
 from norrsken.config.frames_release import FramesRelease, FramesSettings
 from norrsken.config.general import GENERAL
 from norrsken.config.jobs import (
@@ -31,7 +32,7 @@ from norrsken.config.jobs import (
     SampleSettings,
 )
 from norrsken.config.label_set import DEFAULT, LabelNames, LabelSet, read_label_set
-from norrsken.config.models import Features, Model
+from norrsken.config.models import Features, Model, SequenceNetwork
 from norrsken.config.observatory import Observatory
 from norrsken.config.releases import ArchiveRelease, Release
 from norrsken.config.site import Archive, Camera, Conditions, Filter, KeogramSettings
@@ -105,6 +106,8 @@ class Config(Observatory):
                 raise ValueError(
                     f"models.{name}.features is {features!r}, which is not under features: {quoted(self.features)}"
                 )
+        if self.releases[self.release].splits:
+            check_sequences(self.models, self._context, self.release)
         for name, release in self.releases.items():
             of = release.labelling.of if isinstance(release, ArchiveRelease) else None
             if of is not None and (of.release == name or of.release not in self.releases):
@@ -303,8 +306,19 @@ class Config(Observatory):
 
     def run_settings(self, model: str) -> RunSettings:
         """The settings of a model's runs."""
-        name = getattr(self.models[model], "features", None)
-        return RunSettings(name=model, model=self.models[model], features=self.features[name] if name else None)
+        entry = self.models[model]
+        name = getattr(entry, "features", None)
+        return RunSettings(
+            name=model,
+            model=entry,
+            features=self.features[name] if name else None,
+            context=seen_by(entry, self._context, self.release) if isinstance(entry, SequenceNetwork) else None,
+        )
+
+    @property
+    def _context(self) -> Context | None:
+        """The neighbours that the release to work on holds of its frames."""
+        return getattr(self.releases[self.release], "context", None)
 
     def figure_settings(self, release: str, figure: str) -> dict[str, Any]:
         """The settings of a figure of a release's report, only those that this figure shows, in plain types."""

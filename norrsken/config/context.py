@@ -1,10 +1,14 @@
 """What the configuration may say of the frames before and after another one."""
 
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from norrsken.config.base import Settings
+from norrsken.config.general import GENERAL
+from norrsken.config.models import Model, Network, SequenceNetwork
+from norrsken.errors import quoted
 
 
 class Context(Settings):
@@ -26,3 +30,41 @@ class Context(Settings):
     def holds(self, other: "Context") -> bool:
         """Whether all frames of another context are among those of this one."""
         return self.before >= other.before and self.after >= other.after and self.minutes == other.minutes
+
+
+def seen_by(entry: SequenceNetwork, held: Context | None, release: str) -> Context:
+    """The neighbours that a sequence sees: those that the release holds, or fewer.
+
+    Raises `ValueError` where it asks for more, or where there is none to see.
+    """
+    if held is None:
+        raise ValueError(
+            f"it is a sequence, which sees frames between their neighbours, but releases.{release} has no context"
+        )
+    before = held.before if entry.before is None else entry.before
+    after = held.after if entry.after is None else entry.after
+    if before > held.before or after > held.after:
+        raise ValueError(
+            f"it asks for {before} frames before and {after} after, but the context of releases.{release} has "
+            f"{held.before} and {held.after}"
+        )
+    if before + after == 0:
+        raise ValueError("before and after are both 0; a sequence sees one neighbour at least")
+    return Context(before=before, after=after, minutes=held.minutes)
+
+
+def check_sequences(models: Mapping[str, Model], held: Context | None, release: str) -> None:
+    """Raise `ValueError` where a sequence has nothing that sees its frames, or no neighbours to see."""
+    networks = [GENERAL, *(name for name, entry in models.items() if isinstance(entry, Network))]
+    for name, entry in models.items():
+        if not isinstance(entry, SequenceNetwork):
+            continue
+        if entry.frames not in networks:
+            kind = f"of kind {models[entry.frames].kind}" if entry.frames in models else "not under models"
+            raise ValueError(
+                f"models.{name}.frames is {entry.frames!r}, which is {kind}; expected one of {quoted(networks)}"
+            )
+        try:
+            seen_by(entry, held, release)
+        except ValueError as error:
+            raise ValueError(f"models.{name}: {error}") from None

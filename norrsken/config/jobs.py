@@ -7,7 +7,7 @@ from norrsken.config.colour import Response
 from norrsken.config.context import Context
 from norrsken.config.directories import Folders
 from norrsken.config.label_set import DEFAULT, Label, LabelNames, LabelSet, read_label_set
-from norrsken.config.models import Features, Model
+from norrsken.config.models import Features, Model, Network
 from norrsken.config.releases import Order
 from norrsken.config.site import Camera, Conditions, Filter, KeogramSettings, Place, Site
 from norrsken.config.splits import Split
@@ -109,11 +109,16 @@ class PublishedSettings(Settings):
 
 
 class RunSettings(Settings):
-    """What shapes the runs of one model: its name, its own entry and the entry of its features, not those of others."""
+    """What shapes the runs of one model: its name, its own entry and the entry of its features, not those of others.
+
+    context: of a sequence, the neighbours that it sees. frames: of a trained sequence, what sees each frame.
+    """
 
     name: Name
     model: Model
     features: Features | None = None
+    context: Context | None = Field(default=None, exclude_if=is_none)
+    frames: Network | None = Field(default=None, exclude_if=is_none)
 
 
 class FigureSettings(Settings):

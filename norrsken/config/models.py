@@ -229,8 +229,35 @@ class Network(OnGpu, Training):
         return self
 
 
+class SequenceNetwork(OnGpu, Training):
+    """A network that sees a frame between its neighbours in time, and gives it the label of the frame in the middle."""
+
+    kind: Literal["sequence"]
+    frames: Name = Field(
+        description="What sees each frame: an entry of models of kind network, the run of the same split and seed; "
+        "general: the network of the general classifier"
+    )
+    tuned: bool = Field(
+        default=False,
+        description="Whether what sees each frame learns, too; false: it stays as it is, and each frame passes it once",
+    )
+    before: int | None = Field(
+        default=None, ge=0, description="How many frames before; null: all that the release's context has"
+    )
+    after: int | None = Field(
+        default=None,
+        ge=0,
+        description="How many frames after; null: all that the release's context has; 0: it needs no later frame, as "
+        "for tonight's",
+    )
+    width: int = Field(default=64, ge=1, description="Numbers that are kept of each frame, and of what was before")
+
+
 Features = Annotated[Hog | Pretrained, Field(discriminator="kind")]
-Model = Annotated[NearestNeighbours | LinearSvm | Linear | Network, Field(discriminator="kind")]
+#: The models that see one frame at a time.
+FrameModel = NearestNeighbours | LinearSvm | Linear | Network
+
+Model = Annotated[FrameModel | SequenceNetwork, Field(discriminator="kind")]
 
 
 def weights_file(entry: Features | Model) -> list[str]:

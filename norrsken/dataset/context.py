@@ -7,6 +7,7 @@ taken by another camera, is no neighbour.
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -45,10 +46,34 @@ class Windows(NamedTuple):
         """Some of the n: a slice, or an index for arrays."""
         return Windows(self.places[rows], self.minutes[rows])
 
-    def alone(self) -> "Windows":
-        """The same frames without their neighbours."""
-        itself = self.minutes == 0
-        return Windows(np.where(itself, self.places, NONE), np.zeros_like(self.minutes))
+    @classmethod
+    def alone(cls, frames: int, context: Context) -> "Windows":
+        """So many frames, each without its neighbours."""
+        places = np.full((frames, context.before + 1 + context.after), NONE)
+        places[:, context.before] = np.arange(frames)
+        return cls(places, np.zeros(places.shape, np.float32))
+
+
+@dataclass(frozen=True)
+class Stacks:
+    """n stacks of frames, of which each is held once. frames: (m, …), images or vectors. windows: of n of them."""
+
+    frames: NDArray[Any]
+    windows: Windows
+
+    def __len__(self) -> int:
+        return len(self.windows.places)
+
+    def __getitem__(self, rows: Any) -> "Stacks":
+        """Some of the stacks: a slice, or an index for arrays."""
+        return Stacks(self.frames, self.windows.of(rows))
+
+    def compact(self) -> "Stacks":
+        """The same without the frames that are in none of the stacks."""
+        used, places = np.unique(self.windows.places, return_inverse=True)
+        none = int(used[:1].tolist() == [NONE])
+        places = places.reshape(self.windows.places.shape) - none
+        return Stacks(self.frames[used[none:]], Windows(places, self.windows.minutes))
 
 
 def windows(times: NDArray[np.int64], cameras: NDArray[np.int64], context: Context) -> Windows:

@@ -322,7 +322,9 @@ def _with_neighbours(merged: pa.Table, months: Iterable[str], night: date, conte
     near = windows(times, camera_numbers(tables.frame_source(path), times), context).places
     of_labelled = near[pc.is_in(rows["frame_id"], merged["frame_id"].combine_chunks()).to_numpy()]
     ids = np.array([*rows["frame_id"].to_pylist(), None], object)  # the last one stands for `NONE`
-    of_frame = dict(zip(ids[of_labelled[:, context.before]], np.delete(ids[of_labelled], context.before, 1), strict=True))
+    of_frame = dict(
+        zip(ids[of_labelled[:, context.before]], np.delete(ids[of_labelled], context.before, 1), strict=True)
+    )
     others = set(ids[of_labelled].ravel()) - {None} - of_frame.keys()
     merged = merged.append_column(
         schemas.NEIGHBOURS, pa.array([of_frame[frame].tolist() for frame in merged["frame_id"].to_pylist()])

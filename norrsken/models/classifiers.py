@@ -4,7 +4,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from norrsken.config.models import Linear, LinearSvm, Model, NearestNeighbours, Network
+from norrsken.config.models import FrameModel, Linear, LinearSvm, NearestNeighbours, Network, SequenceNetwork
 from norrsken.errors import NorrskenError
 from norrsken.models.interface import Card, Classifier
 
@@ -13,8 +13,8 @@ class ModelError(NorrskenError):
     """A file is not a model of this program, or not one that this version can use."""
 
 
-def build(settings: Model, seed: int, classes: int, width: int = 0, filled: bool = True) -> Classifier:
-    """An untrained classifier. classes: how many it tells apart. width: the features, for a classifier on features.
+def build(settings: FrameModel, seed: int, classes: int, width: int = 0, filled: bool = True) -> Classifier:
+    """An untrained classifier of single frames. classes: how many it tells apart. width: that of its features.
 
     filled: False for one that is loaded next, so that the weights that its training began with need not be there.
     Libraries are imported only for the kind that needs them: torch takes seconds.
@@ -50,12 +50,21 @@ def load(path: str | Path) -> tuple[Classifier, Card]:
         card, width = _read_card(file)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: not a model that norrsken has written: {error}") from None
-    classifier = build(card.run.model, card.seed, len(card.classes), width, filled=False)
+    classifier = _empty(card, width)
     try:
         classifier.load(file)
     except Exception as error:  # skops and torch raise errors of many kinds for a damaged file
         raise ModelError(f"{path}: the model is damaged: {type(error).__name__}: {error}") from None
     return classifier, card
+
+
+def _empty(card: Card, width: int) -> Classifier:
+    """A classifier without weights of use, to be loaded."""
+    if isinstance(card.run.model, SequenceNetwork):
+        from norrsken.models.sequence import sequence
+
+        return sequence(card.run, card.seed, len(card.classes))
+    return build(card.run.model, card.seed, len(card.classes), width, filled=False)
 
 
 def _read_card(path: Path) -> tuple[Card, int]:
@@ -70,6 +79,7 @@ def _read_card(path: Path) -> tuple[Card, int]:
     try:
         with safe_open(path, "np") as file:
             card = Card.model_validate(json.loads(file.metadata()["norrsken"]))
-            return card, file.get_slice("mean").get_shape()[1]
+            # Of a linear model on features; networks do not ask for it.
+            return card, file.get_slice("mean").get_shape()[1] if isinstance(card.run.model, Linear) else 0
     except SafetensorError as error:
         raise ValueError(error) from None

@@ -49,8 +49,9 @@ History = Sequence[dict[str, float]]
 class Classifier(Protocol):
     """A classifier of processed frames, or of their features where its settings name some.
 
-    Inputs are (n, 128, 128, 3) uint8 or (n, m) float32; labels are (n,) codes in class order. What is trained with
-    cross-entropy takes votes too: (n, classes) float32, how much each class counts for each input.
+    Inputs are (n, 128, 128, 3) uint8 or (n, m) float32, and `Stacks` of such for a sequence; labels are (n,) codes in
+    class order. What is trained with cross-entropy takes votes too: (n, classes) float32, how much each class counts
+    for each input.
     """
 
     suffix: str
@@ -73,7 +74,7 @@ class Classifier(Protocol):
 
     def fit(
         self,
-        inputs: NDArray[Any],
+        inputs: Any,
         labels: NDArray[Any],
         kept_out: NDArray[np.bool_] | None = None,
         checkpoint: Path | None = None,
@@ -84,7 +85,7 @@ class Classifier(Protocol):
         checkpoint: a file from which a stopped training goes on, and which is kept up to date; the caller removes it.
         """
 
-    def predict(self, inputs: NDArray[Any], layers: Sequence[str] = ()) -> Prediction:
+    def predict(self, inputs: Any, layers: Sequence[str] = ()) -> Prediction:
         """layers: of a network, whose maps are told too; others have none."""
 
     def save(self, path: Path, card: Card) -> None:

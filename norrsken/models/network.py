@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from norrsken import stages
-from norrsken.config.models import Linear, Network
+from norrsken.config.models import Linear, Network, SequenceNetwork
 from norrsken.errors import NorrskenError
 from norrsken.evaluation.calibration import cross_entropy
 from norrsken.evaluation.scores import macro_scores
@@ -57,15 +57,24 @@ class TrainingError(NorrskenError):
     """The training cannot go on."""
 
 
-class TorchClassifier:
-    """A torch module as a `Classifier`. Weights, validation frames, order and augmentation follow from the seed."""
+class Trained:
+    """What is trained with cross-entropy. Weights, validation frames, order and augmentation follow from the seed.
+
+    begun: whether it begins with weights that others have trained.
+    """
 
     suffix = ".safetensors"
 
     def __init__(
-        self, model: Normalised, settings: Network | Linear, seed: int, classes: int, augmentation: Augmentation
+        self,
+        model: nn.Module,
+        settings: Network | Linear | SequenceNetwork,
+        seed: int,
+        classes: int,
+        augmentation: Callable[[Any, torch.Generator], Any],
+        begun: bool = False,
     ) -> None:
-        self.settings, self.seed, self._classes = settings, seed, classes
+        self.settings, self.seed, self._classes, self._begun = settings, seed, classes, begun
         self._device = device.prepare(settings.threads)
         self.device = device.name(self._device)
         self._model = model.to(self._device).to(memory_format=torch.channels_last)
@@ -73,23 +82,12 @@ class TorchClassifier:
         self.converged = False
 
     @property
-    def _tuned(self) -> bool:
-        return isinstance(self.settings, Network) and self.settings.weights != "random"
-
-    @property
     def parameters(self) -> int:
         return sum(parameter.numel() for parameter in self._model.parameters())
 
-    @property
-    def stock_parameters(self) -> int | None:
-        settings = self.settings
-        if not isinstance(settings, Network):
-            return None
-        return architectures.stock_parameters(settings.architecture, settings.weights)
-
     def fit(
         self,
-        inputs: NDArray[Any],
+        inputs: Any,
         labels: NDArray[Any],
         kept_out: NDArray[np.bool_] | None = None,
         checkpoint: Path | None = None,
@@ -100,8 +98,7 @@ class TorchClassifier:
         train, validation = np.flatnonzero(~chosen), np.flatnonzero(chosen)
         if len(train) < 2:
             raise TrainingError(f"{len(train)} training frames; a network needs two at least")
-        if not self._tuned:  # else the weights were trained with the one that they have
-            self._set_normalisation(inputs, train)
+        self._prepare(inputs, train)
         kept = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(inputs, labels, chosen))
         try:
             history = self._epochs(inputs, labels, train, validation, kept)
@@ -112,18 +109,6 @@ class TorchClassifier:
         self.converged = history[-1]["train_loss"] - least_loss(labels[train]) < CONVERGED_LOSS
         return history
 
-    def predict(self, inputs: NDArray[Any], layers: Sequence[str] = ()) -> Prediction:
-        """layers: of the network, by torch's names, whose maps are told too; see `Prediction`."""
-        starts = range(0, len(inputs), PREDICT_BATCH)
-        with maps_of(self._model, layers) as maps:
-            scores, embeddings = self._forward(inputs[start : start + PREDICT_BATCH] for start in starts)
-        found = [torch.cat(of_layer) for of_layer in maps]
-        return Prediction(
-            scores.softmax(dim=1).numpy(),
-            None if embeddings is None else embeddings.numpy(),
-            torch.cat(found, dim=1).numpy() if found else None,
-        )
-
     def save(self, path: Path, card: Card) -> None:
         save_tensors(path, self._model.state_dict(), card.plain())
 
@@ -133,7 +118,7 @@ class TorchClassifier:
 
     def _epochs(
         self,
-        inputs: NDArray[Any],
+        inputs: Any,
         labels: NDArray[Any],
         train: NDArray[np.intp],
         validation: NDArray[np.intp],
@@ -164,8 +149,104 @@ class TorchClassifier:
                 saved = time.monotonic()
         return history
 
-    def _set_normalisation(self, inputs: NDArray[Any], train: NDArray[np.intp]) -> None:
+    def _prepare(self, inputs: Any, train: NDArray[np.intp]) -> None:
+        """Learn from the inputs in the rows `train` what is not learnt by steps."""
+
+    def _arrays(self, inputs: Any) -> Iterable[NDArray[Any]]:
+        """The arrays of which the inputs consist."""
+        return [inputs]
+
+    def _validate(self, inputs: Any, labels: NDArray[Any], rows: NDArray[np.intp]) -> dict[str, float]:
+        said, scores = labels[rows], self._scores(inputs[rows])
+        loss = nn.functional.cross_entropy(scores, torch.from_numpy(said)).item()
+        codes = said if said.ndim == 1 else said.argmax(axis=1)
+        macro = macro_scores(codes, scores.argmax(dim=1).numpy(), self._classes)
+        return {"validation_loss": loss, **{f"validation_{name}": score for name, score in macro.items()}}
+
+    def _scores(self, inputs: Any) -> Tensor:
+        """Scores before the softmax, on the CPU: (n, classes)."""
+        return self._forward(inputs)[0]
+
+    @torch.inference_mode()
+    def _forward(self, inputs: Any) -> tuple[Tensor, Tensor | None]:
+        """Scores before the softmax (n, k), and what enters the last layer (n, m) where that is linear, on the CPU."""
+        starts = range(0, len(inputs), PREDICT_BATCH)
+        model = self._model.eval()
+        embeddings: list[Tensor] = []
+        linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+        hooks = [
+            layer.register_forward_pre_hook(lambda _, entering: embeddings.append(entering[0].float().cpu()))
+            for layer in linear[-1:]
+        ]
+        with device.precision(self._device):
+            scores = [model(self._to_device(inputs[i : i + PREDICT_BATCH])).float().cpu() for i in starts]
+        for hook in hooks:
+            hook.remove()
+        return torch.cat(scores), torch.cat(embeddings) if embeddings else None
+
+    def _to_device(self, inputs: NDArray[Any]) -> Tensor:
+        """Frames (n, h, w, 3) → (n, 3, h, w) in the same order of bytes, which is torch's channels_last."""
+        tensor = device.tensor(inputs).to(self._device)
+        return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
+
+    def _fingerprint(self, inputs: Any, labels: NDArray[Any], kept_out: NDArray[np.bool_]) -> str:
+        """A digest of all that decides the weights."""
+        decides = [self.settings.plain(), self.seed, stages.TRAINING, torch.__version__, self.device]
+        text = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
+        for array in (labels, kept_out, *self._arrays(inputs)):
+            text.update(np.ascontiguousarray(array).data)
+        if self._begun:  # a file may have other weights than before
+            for tensor in self._model.state_dict().values():
+                text.update(tensor.cpu().contiguous().numpy().tobytes())
+        return text.hexdigest()
+
+    def _out_of_memory(self, message: str) -> str:
+        settings = self.settings
+        size = f" or input_size (now {settings.input_size})" if isinstance(settings, Network) else ""
+        return (
+            f"{self.device}: out of memory; lower batch_size (now {settings.batch_size}){size} of the model, or ask "
+            f"for a node with more memory. {message.splitlines()[0]}"
+        )
+
+
+class TorchClassifier(Trained):
+    """A network on frames, or a linear classifier on features, behind its normalisation, as a `Classifier`."""
+
+    _model: Normalised
+
+    def __init__(
+        self, model: Normalised, settings: Network | Linear, seed: int, classes: int, augmentation: Augmentation
+    ) -> None:
+        begun = isinstance(settings, Network) and settings.weights != "random"
+        super().__init__(model, settings, seed, classes, augmentation, begun)
+
+    @property
+    def model(self) -> Normalised:
+        """The network with its weights."""
+        return self._model
+
+    @property
+    def stock_parameters(self) -> int | None:
+        settings = self.settings
+        if not isinstance(settings, Network):
+            return None
+        return architectures.stock_parameters(settings.architecture, settings.weights)
+
+    def predict(self, inputs: NDArray[Any], layers: Sequence[str] = ()) -> Prediction:
+        """layers: of the network, by torch's names, whose maps are told too; see `Prediction`."""
+        with maps_of(self._model, layers) as maps:
+            scores, embeddings = self._forward(inputs)
+        found = [torch.cat(of_layer) for of_layer in maps]
+        return Prediction(
+            scores.softmax(dim=1).numpy(),
+            None if embeddings is None else embeddings.numpy(),
+            torch.cat(found, dim=1).numpy() if found else None,
+        )
+
+    def _prepare(self, inputs: NDArray[Any], train: NDArray[np.intp]) -> None:
         """Mean and standard deviation of each colour, or of each feature, over the training frames."""
+        if self._begun:  # the weights were trained with those that they have
+            return
         if inputs.dtype == np.uint8 and self._model.level is not None:
             mean, std = self._moments(inputs, train)
         elif inputs.dtype == np.uint8:  # computed from histograms, which are exact and small
@@ -190,57 +271,6 @@ class TorchClassifier:
             sums += [part.mean(dim=(2, 3)).sum(dim=0).cpu().numpy() for part in (frames, frames * frames)]
         mean, square = sums / len(train)
         return mean, np.maximum(np.sqrt(square - mean**2), 1.0)
-
-    def _validate(self, inputs: NDArray[Any], labels: NDArray[Any], rows: NDArray[np.intp]) -> dict[str, float]:
-        starts, said = range(0, len(rows), PREDICT_BATCH), labels[rows]
-        scores, _ = self._forward(inputs[rows[start : start + PREDICT_BATCH]] for start in starts)
-        loss = nn.functional.cross_entropy(scores, torch.from_numpy(said)).item()
-        codes = said if said.ndim == 1 else said.argmax(axis=1)
-        macro = macro_scores(codes, scores.argmax(dim=1).numpy(), self._classes)
-        return {"validation_loss": loss, **{f"validation_{name}": score for name, score in macro.items()}}
-
-    @torch.inference_mode()
-    def _forward(self, batches: Iterable[NDArray[Any]]) -> tuple[Tensor, Tensor | None]:
-        """Scores before the softmax (n, k), and what enters the last layer (n, m) where that is linear, on the CPU.
-
-        batches: n inputs, some at a time.
-        """
-        model = self._model.eval()
-        embeddings: list[Tensor] = []
-        linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
-        hooks = [
-            layer.register_forward_pre_hook(lambda _, entering: embeddings.append(entering[0].float().cpu()))
-            for layer in linear[-1:]
-        ]
-        with device.precision(self._device):
-            scores = [model(self._to_device(batch)).float().cpu() for batch in batches]
-        for hook in hooks:
-            hook.remove()
-        return torch.cat(scores), torch.cat(embeddings) if embeddings else None
-
-    def _to_device(self, inputs: NDArray[Any]) -> Tensor:
-        """Frames (n, h, w, 3) → (n, 3, h, w) in the same order of bytes, which is torch's channels_last."""
-        tensor = device.tensor(inputs).to(self._device)
-        return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
-
-    def _fingerprint(self, inputs: NDArray[Any], labels: NDArray[Any], kept_out: NDArray[np.bool_]) -> str:
-        """A digest of all that decides the weights."""
-        decides = [self.settings.plain(), self.seed, stages.TRAINING, torch.__version__, self.device]
-        text = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
-        for array in (labels, kept_out, inputs):
-            text.update(np.ascontiguousarray(array).data)
-        if self._tuned:  # a file may have other weights than before
-            for tensor in self._model.state_dict().values():
-                text.update(tensor.cpu().contiguous().numpy().tobytes())
-        return text.hexdigest()
-
-    def _out_of_memory(self, message: str) -> str:
-        settings = self.settings
-        size = f" or input_size (now {settings.input_size})" if isinstance(settings, Network) else ""
-        return (
-            f"{self.device}: out of memory; lower batch_size (now {settings.batch_size}){size} of the model, or ask "
-            f"for a node with more memory. {message.splitlines()[0]}"
-        )
 
 
 def network(settings: Network, seed: int, classes: int, filled: bool = True) -> TorchClassifier:
@@ -285,13 +315,14 @@ def least_loss(labels: NDArray[Any]) -> float:
     return float(cross_entropy(shares, labels).mean())
 
 
-def _optimizer(model: Normalised, settings: Network | Linear) -> torch.optim.Optimizer:
+def _optimizer(model: nn.Module, settings: Network | Linear | SequenceNetwork) -> torch.optim.Optimizer:
     """Adam over all parameters, or AdamW with the decay and the rates by layer that the settings ask for.
 
     `lr_scale` of a group is its share of the learning rate; the last group is the last layer's.
     """
     if not isinstance(settings, Network) or settings.optimizer == "adam":
-        return torch.optim.Adam(model.parameters(), settings.learning_rate, fused=True)
+        learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        return torch.optim.Adam(learning, settings.learning_rate, fused=True)
     groups = param_groups_layer_decay(
         model.network, settings.weight_decay, layer_decay=settings.layer_decay or 1.0, no_weight_decay_list=()
     )

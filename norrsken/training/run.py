@@ -6,8 +6,9 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,14 +16,19 @@ from numpy.typing import NDArray
 
 from norrsken import __version__, schemas, tables
 from norrsken.config.jobs import RunSettings
-from norrsken.config.models import Network
+from norrsken.config.models import Network, SequenceNetwork
+from norrsken.dataset.context import Stacks, read_windows
 from norrsken.dataset.splits import AT_A_TIME, Division, Part, read_split
 from norrsken.dataset.votes import read_votes
 from norrsken.evaluation import scores
+from norrsken.evaluation.scores import read_metrics
 from norrsken.files import write_json, written_aside
 from norrsken.models import classifiers
 from norrsken.models.interface import Card, Classifier, History, Prediction
 from norrsken.training.features import NETWORK_KEY, read_features
+
+if TYPE_CHECKING:
+    from norrsken.models.sequence import SequenceClassifier
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +50,7 @@ RANDOM_FEATURES, NOT_CONVERGED = "random features", "not trained to convergence"
 class Lesson(NamedTuple):
     """What a classifier is trained on; see `Classifier.fit`. ambiguous: how many are frames without a class."""
 
-    inputs: NDArray[Any]
+    inputs: Any
     targets: NDArray[Any]
     kept_out: NDArray[np.bool_]
     ambiguous: int = 0
@@ -61,19 +67,29 @@ def train_run(
     validation: str,
     metrics: str,
     labelled: str | None = None,
+    frames: str | None = None,
 ) -> None:
     """Train on the split's train frames, predict its test frames, and write the run's files.
 
     validation: where to write the predictions of the training frames that were kept out. labelled: `labelled.parquet`,
-    for a model whose targets are votes; None: its targets are the agreed labels. Beside `metrics`, which is
-    written last, lie the model and, while the run is under way, a checkpoint: a run that was stopped goes on, and ends
-    with the same weights.
+    for a model whose targets are votes, and for a sequence; None: its targets are the agreed labels, each of a single
+    frame. frames: of a sequence, the `metrics.json` of the run whose model sees each frame; None: the general
+    classifier's network does. Beside `metrics`, which is written last, lie the model and, while the run is under way, a
+    checkpoint: a run that was stopped goes on, and ends with the same weights.
     """
-    division = read_split(dataset, split, images=features is None)
+    in_time = isinstance(settings.model, SequenceNetwork)
+    division = read_split(dataset, split, images=features is None and not in_time)
     train, test, classes = division.train, division.test, division.classes
     log.info("%s, seed %d: %d train and %d test frames", settings.name, seed, len(train.labels), len(test.labels))
-    train_inputs, test_inputs = read_inputs([train, test], features)
-    classifier = classifiers.build(settings.model, seed, len(classes), width=train_inputs.shape[-1])
+    classifier: Classifier
+    train_inputs: Any
+    test_inputs: Any
+    if isinstance(settings.model, SequenceNetwork):
+        settings, classifier = _sequence(settings, seed, len(classes), frames)
+        train_inputs, test_inputs = read_stacks([train, test], str(labelled), settings, classifier)
+    else:
+        train_inputs, test_inputs = read_inputs([train, test], features)
+        classifier = classifiers.build(settings.model, seed, len(classes), width=train_inputs.shape[-1])
     folder = Path(metrics).parent
     for earlier in folder.glob("model.*"):  # it is of other settings; Snakemake does not know it
         earlier.unlink()
@@ -104,7 +120,7 @@ def train_run(
         "images_per_second": round(_speed(rows, len(taught.targets), seconds), 1),
         "device": classifier.device,
         "train_frames": len(train.labels),
-        **({} if labelled is None else {"ambiguous_frames": taught.ambiguous}),
+        **({} if labelled is None or in_time else {"ambiguous_frames": taught.ambiguous}),
         "validation_frames": int(kept_out.sum()),
         "test_frames": len(test.labels),
         "model_file": f"model{classifier.suffix}",
@@ -176,6 +192,40 @@ def read_inputs(parts: Sequence[Part], features: str | None) -> list[NDArray[Any
     if len(images) < len(parts):
         raise ValueError("the frames were read without their images, and there is no file of features")
     return list(images)
+
+
+def _sequence(
+    settings: RunSettings, seed: int, classes: int, frames: str | None
+) -> tuple[RunSettings, "SequenceClassifier"]:
+    """An untrained sequence, with the weights of what sees each frame, and settings that say what that is."""
+    from norrsken.models.network import TorchClassifier
+    from norrsken.models.sequence import sequence
+    from norrsken.models.weights import GENERAL
+
+    path = GENERAL if frames is None else Path(frames).with_name(read_metrics([frames])[0]["model_file"])
+    seeing, card = classifiers.load(path)
+    if not isinstance(seeing, TorchClassifier):
+        raise ValueError(f"{path}: no network, so that it sees no frames for a sequence")
+    settings = settings.model_copy(update={"frames": card.run.model})
+    classifier = sequence(settings, seed, classes)
+    classifier.see_as(seeing)
+    return settings, classifier
+
+
+def read_stacks(
+    parts: Sequence[Part], labelled: str, settings: RunSettings, classifier: "SequenceClassifier"
+) -> list[Stacks]:
+    """What a sequence is trained on of the frames of each part: stacks, of which each frame is held once for all."""
+    if settings.context is None:
+        raise ValueError(f"{settings.name} is a sequence, and it is not said how many frames it sees")
+    names, found = read_windows(labelled, [frame for part in parts for frame in part.frame_ids], settings.context)
+    held: NDArray[Any] | None = None
+    for here, images in tables.image_batches(labelled, names.tolist(), AT_A_TIME):
+        some = classifier.to_train(images)
+        held = np.empty((len(names), *some.shape[1:]), some.dtype) if held is None else held
+        held[here] = some
+    ends = np.cumsum([0, *(len(part.frame_ids) for part in parts)])
+    return [Stacks(held, found.of(slice(start, end))) for start, end in pairwise(ends)] if held is not None else []
 
 
 def _notes(settings: RunSettings, classifier: Classifier) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from norrsken.config.base import ConfigError
 from norrsken.config.config import Config, check
-from norrsken.config.models import NIGHT_SHARE, Model
+from norrsken.config.models import NIGHT_SHARE, Model, SequenceNetwork
 from norrsken.dataset.splits import read_split, with_images
 from norrsken.evaluation.scores import macro_scores
 from norrsken.models import classifiers
@@ -48,6 +48,10 @@ def tune(
     for values in product(*tries.values()):
         chosen = dict(zip(tries, values, strict=True))
         settings = _with(config, model, chosen)
+        if isinstance(settings, SequenceNetwork):
+            raise ConfigError(
+                f"models.{model} is a sequence: tune the model that sees its frames, models.{settings.frames}"
+            )
         results = []
         for seed in range(seeds):
             classifier = classifiers.build(settings, seed, len(classes), inputs.shape[-1])

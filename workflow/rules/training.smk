@@ -30,8 +30,11 @@ rule train_run:
     """Train one model with one seed on one split, and test it."""
     input:
         dataset=paths.DATASET,
-        # Frames on which annotators differ stand only there.
-        labelled=lambda wildcards: plan.votes_of(wildcards.model),
+        # Frames on which annotators differ, and neighbours, stand only there.
+        labelled=lambda wildcards: plan.labelled_of(wildcards.model),
+        frames=lambda wildcards: plan.frames_run(
+            wildcards.model, wildcards.split, wildcards.seed
+        ),
         features=lambda wildcards: plan.features([wildcards.model]),
         weights=lambda wildcards: plan.weights_of(wildcards.model),
     output:

@@ -8,6 +8,7 @@ with log_to(snakemake.log[0]):
     train_run(
         dataset=snakemake.input.dataset,
         labelled=next(iter(snakemake.input.labelled), None),
+        frames=next(iter(snakemake.input.frames), None),
         features=next(iter(snakemake.input.features), None),
         split=snakemake.wildcards.split,
         seed=int(snakemake.wildcards.seed),
