@@ -47,7 +47,7 @@ try:
     from PyIRI import sh_library  # noqa: F401  # norrsken imports it late: better to miss it here than after minutes
     from training import CONFIG, DEVICE, ON_GPU, epochs, forward_passes, measure, seconds, start, write_night
 
-    from norrsken.config.models import Linear, Model, Network, Pretrained, Training
+    from norrsken.config.models import Linear, Model, Network, Pretrained, SequenceNetwork, Training
     from norrsken.models import (
         classifiers,
         device,
@@ -225,6 +225,8 @@ def fit(name: str, bench: Bench) -> Fit:
     inputs, settings, n = inputs_of(name, bench), settings_of(name, bench.tiny), bench.sizes.train
     if isinstance(settings, Training):
         settings = settings.model_copy(update={"epochs": 2})
+    if isinstance(settings, SequenceNetwork):
+        raise ValueError(f"{name} is a sequence; benchmarks/sequence.py measures those")
     begun = time.perf_counter()
     classifier = classifiers.build(settings, CONFIG.seeds[0], len(CLASSES), width=inputs.shape[-1])
     rows = classifier.fit(inputs[:n], bench.labels[:n])

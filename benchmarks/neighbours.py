@@ -8,12 +8,10 @@ truth. Then a sequence is trained upon each run, on its frozen embeddings. All a
 made alike on validation nights: each frame by itself, smoothed, and as a sequence.
 """
 
-import sys
 import time
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import cv2
 import joblib
@@ -21,16 +19,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
-from paper_size import CAMERA, CONFIG, SEED, SEEDS, SOURCE
+from paper_size import CAMERA, CONFIG, SEED, SOURCE
 
 from norrsken import schemas, tables
 from norrsken.config.context import Context
 from norrsken.config.jobs import LabelSettings
-from norrsken.dataset.context import NONE, windows
 from norrsken.dataset.labels import merge_labels
 from norrsken.nights.images import process
 from norrsken.nights.names import frame_id
-from norrsken.paper import EXCLUSIONS
 from norrsken.simulation.night import Night, scene
 
 CONTEXT = Context(before=5, after=4)
@@ -94,9 +90,7 @@ def hold(folder: Path) -> Path:
     labels = [str(output.with_name(f"{annotator}.csv")) for annotator in ("one", "two")]
     months = [str(path) for path in (folder / "nights").iterdir()]
     years = sorted({time.year for time in clean["time"]})
-    settings = LabelSettings(
-        station=CONFIG.site.station, longitude=CONFIG.site.longitude, years=years, context=CONTEXT
-    )
+    settings = LabelSettings(station=CONFIG.site.station, longitude=CONFIG.site.longitude, years=years, context=CONTEXT)
     start = time.perf_counter()
     merge_labels(labels, [], None, None, months, [], settings, str(output))
     seconds, rows = time.perf_counter() - start, tables.count(output)

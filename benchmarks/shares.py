@@ -100,7 +100,11 @@ def classify(archive: Path, ensembles: dict[str, Ensemble], output: Path) -> Non
         condition, inputs = conditions(images, sky), first.inputs(images)
         for name, ensemble in ensembles.items():
             rows = rows_of(
-                kept, ensemble.judge_inputs(inputs, condition == "bad"), condition, ensemble, CONFIG.site.place
+                kept,
+                ensemble.conclude(ensemble.look_at(inputs), bad=condition == "bad"),
+                condition,
+                ensemble,
+                CONFIG.site.place,
             )
             to = output / name / archive.name / "catalogue" / path.name
             tables.write(to, rows.select(schema.names).cast(schema), schema, {})

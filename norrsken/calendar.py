@@ -1,5 +1,6 @@
 """Nights, months and years: which night a time belongs to, and which times a month of nights spans."""
 
+import math
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
@@ -34,6 +35,24 @@ def month_span(month: str, longitude: float) -> tuple[datetime, datetime]:
     first = date.fromisoformat(f"{month}-01")
     following = (first + timedelta(days=31)).replace(day=1)
     return night_start(first, longitude), night_start(following, longitude)
+
+
+def beside_in_polar_night(month: str, latitude: float, sun_altitude: float) -> list[str]:
+    """The months before and after, where it is so dark at the noon between them that frames may be near each other.
+
+    latitude: of the site; sun_altitude: below which frames are kept; both in degrees. The Sun's altitude at noon is
+    right within a degree, so two more are given.
+    """
+    first = date.fromisoformat(f"{month}-01")
+    following = (first + timedelta(days=31)).replace(day=1)
+    noons = {f"{first - timedelta(days=1):%Y-%m}": first, f"{following:%Y-%m}": following}
+    return [other for other, noon in noons.items() if _noon_altitude(noon, latitude) < sun_altitude + 2]
+
+
+def _noon_altitude(day: date, latitude: float) -> float:
+    """The Sun's altitude at noon, degrees, by its mean declination."""
+    declination = -23.44 * math.cos(2 * math.pi * (day.timetuple().tm_yday + 10) / 365.25)
+    return 90 - abs(latitude - declination)
 
 
 def months_of_years(years: Iterable[int]) -> set[str]:

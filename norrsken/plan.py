@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from norrsken import paths
-from norrsken.calendar import month_span, months_of_years
+from norrsken.calendar import beside_in_polar_night, month_span, months_of_years
 from norrsken.config.base import ConfigError
 from norrsken.config.config import Config
 from norrsken.config.general import GENERAL
@@ -50,17 +50,6 @@ class Plan:
     def has_labels(self) -> bool:
         """Whether the release has labelled frames. Where nothing is trained on them, their tables may come later."""
         return self.trains or self.frozen or bool(self.release.labels and not self.survey.unlabelled)
-
-    def refuse_other_labels(self) -> None:
-        """Raise `TableError` or `ContextError` where the release was frozen with other labels, or with less context."""
-        if self.frozen:
-            from norrsken.dataset.context import require_context
-            from norrsken.tables import require_labels
-
-            require_labels(self.labelled, self.label_set.names)
-            context = getattr(self.release, "context", None)
-            if context is not None:
-                require_context(self.labelled, context)
 
     # One month
 
@@ -186,7 +175,16 @@ class Plan:
             return [self.catalogue.model]
         models = self.config.models.items()
         method = self.release.splits[self.catalogue_split].method
-        return [name for name, model in models if model.kept_out(method) > 0]
+        smooth = self.catalogue.smoothing  # what looks at the frames before and after is not smoothed besides
+        able = [name for name, model in models if not (smooth and isinstance(model, SequenceNetwork))]
+        return [name for name in able if self.config.models[name].kept_out(method) > 0]
+
+    def months_beside(self, month: str) -> list[str]:
+        """The night tables of the months before and after, where a sequence may see frames of them."""
+        if not any(self._frames_of(model) for model in self.candidates):
+            return []
+        dark = beside_in_polar_night(month, self.config.site.latitude, self.config.filter.sun_altitude_max)
+        return [paths.NIGHTS.format(month=other) for other in dark if other in self.months]
 
     def most_of(self, resource: str, names: Iterable[str] = ()) -> int:
         """The most threads or GPUs that one of the models, or their features, asks for.

@@ -35,6 +35,19 @@ def warnings(plan: Plan) -> list[str]:
     ]
 
 
+def refuse_frozen_otherwise(plan: Plan) -> None:
+    """Raise `TableError` or `ContextError` where the release was frozen with other labels, or with fewer neighbours."""
+    if not plan.frozen:
+        return
+    from norrsken.dataset.context import require_context
+    from norrsken.tables import require_labels
+
+    require_labels(plan.labelled, plan.label_set.names)
+    context = getattr(plan.release, "context", None)
+    if context is not None:
+        require_context(plan.labelled, context)
+
+
 def _colour_warnings(plan: Plan) -> list[str]:
     """What is wrong with the colours of a label set of one's own. Only then is the library for it imported."""
     if not plan.release.label_set.endswith((".yaml", ".yml")):

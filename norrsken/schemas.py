@@ -192,8 +192,12 @@ VOTES_TABLE = pa.schema(
 )
 
 
-def catalogue_table(classes: Sequence[str] = ()) -> pa.Schema:
-    """Schema of a night's classified frames. classes: those of the classifier; a table can be read without them."""
+def catalogue_table(classes: Sequence[str] = (), in_time: bool = False) -> pa.Schema:
+    """Schema of a night's classified frames. classes: those of the classifier; a table can be read without them.
+
+    in_time: whether the classifier looks at the frames before and after; only then the table says what it would say of
+    each frame alone.
+    """
     number = in_words(len(classes))
     return pa.schema(
         [
@@ -247,8 +251,22 @@ def catalogue_table(classes: Sequence[str] = ()) -> pa.Schema:
                 nullable=True,
             ),
             field("model", _NAMES, "split and model whose runs were averaged, or general"),
+            *(_alone(classes) if in_time else []),
         ]
     )
+
+
+def _alone(classes: Sequence[str]) -> list[pa.Field]:
+    """The columns of what a classifier that looks at several frames would say of one by itself."""
+    return [
+        field("alone_label", _NAMES, "the label that the frame would get by itself, without those before and after"),
+        *(field(alone(name), pa.float32(), f"probability of {name} by the frame itself") for name in classes),
+    ]
+
+
+def alone(name: str) -> str:
+    """The column of a class's probability by the frame itself."""
+    return f"alone_{name}"
 
 
 def p(name: str) -> str:
@@ -276,6 +294,9 @@ def markdown(more: Mapping[str, pa.Schema]) -> str:
         ),
         "results/{release}/{split}/{model}/votes.parquet, where a model learns votes": VOTES_TABLE,
         "results/{release}/catalogue/{month}/{night}.parquet": catalogue_table(names.classes),
+        "…/{night}.parquet of a model that looks at the frames before and after, more columns": pa.schema(
+            _alone(names.classes)
+        ),
         **more,
     }
     lines = [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from norrsken.evaluation.smoothing import fit_rates, fit_weight, smooth, smooth_nights
+from norrsken.evaluation.smoothing import fit_rates, fit_smoothing, smooth, smooth_nights
 
 RATES = np.array([[-0.10, 0.08, 0.02], [0.03, -0.05, 0.02], [0.01, 0.04, -0.05]])
 EVEN = np.full(3, 1 / 3)
@@ -19,16 +19,18 @@ def walk(steps: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.array(states)
 
 
-def by_paths(looks: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """The same as `smooth` by the sum over all paths."""
-    start = np.linalg.matrix_power(expm(RATES * 1000), 2)[0]
-    total = np.zeros_like(looks)
-    for path in np.ndindex(*[3] * len(looks)):
-        chance = start[path[0]] * looks[0, path[0]]
+def by_courses(probabilities: np.ndarray, steps: np.ndarray, weight: float) -> np.ndarray:
+    """The same as `smooth` by the sum over all courses of a night, for each frame with its own weight of 1."""
+    lasting = np.linalg.matrix_power(expm(RATES * 1000), 2)[0]
+    own = probabilities / lasting
+    total = np.zeros_like(probabilities)
+    for course in np.ndindex(*[3] * len(own)):
+        chance = lasting[course[0]]
         for i, step in enumerate(steps):
-            chance *= expm(RATES * step)[path[i], path[i + 1]] * looks[i + 1, path[i + 1]]
-        for i, state in enumerate(path):
-            total[i, state] += chance
+            chance *= expm(RATES * step)[course[i], course[i + 1]]
+        said = np.array([own[i, state] for i, state in enumerate(course)])
+        for i, state in enumerate(course):
+            total[i, state] += chance * said[i] * np.prod(np.delete(said, i) ** weight)
     return total / total.sum(axis=1, keepdims=True)
 
 
@@ -39,35 +41,37 @@ def times_of(steps: np.ndarray) -> np.ndarray:
 def test_smoothing_is_the_sum_over_all_courses_of_a_night() -> None:
     random = np.random.default_rng(0)
     probabilities, steps = random.dirichlet(EVEN * 3, 6), np.array([1.0, 1.0, 7.0, 0.5, 1.0])
-    priors = np.array([0.5, 0.3, 0.2])
-    found = smooth(probabilities, times_of(steps), RATES, priors, 0.7)
-    np.testing.assert_allclose(found, by_paths((probabilities / priors) ** 0.7, steps), atol=1e-9)
+    for weight in (0.0, 0.3, 1.0):
+        found = smooth(probabilities, times_of(steps), RATES, weight)
+        np.testing.assert_allclose(found, by_courses(probabilities, steps, weight), atol=1e-9)
+
+
+def test_a_frame_keeps_its_probabilities_where_others_do_not_count_or_are_far_away() -> None:
+    probabilities = np.random.default_rng(1).dirichlet(EVEN * 3, 4)
+    np.testing.assert_allclose(smooth(probabilities, times_of(np.ones(3)), RATES, 0.0), probabilities, atol=1e-9)
+    far = times_of(np.full(3, 10_000.0))
+    np.testing.assert_allclose(smooth(probabilities, far, RATES, 1.0), probabilities, atol=1e-6)
+    np.testing.assert_allclose(smooth(probabilities[:1], far[:1], RATES, 1.0), probabilities[:1], atol=1e-9)
 
 
 def test_a_single_frame_that_differs_is_overruled_unless_a_gap_lies_around_it() -> None:
     likely, other = [0.8, 0.1, 0.1], [0.3, 0.6, 0.1]
     probabilities = np.array([likely] * 5 + [other] + [likely] * 5)
-    near = smooth(probabilities, times_of(np.ones(10)), RATES, EVEN, 1.0)
+    near = smooth(probabilities, times_of(np.ones(10)), RATES, 1.0)
     assert near[5].argmax() == 0
-    far = smooth(probabilities, times_of(np.array([1.0] * 4 + [500.0] * 2 + [1.0] * 4)), RATES, EVEN, 1.0)
+    far = smooth(probabilities, times_of(np.array([1.0] * 4 + [500.0] * 2 + [1.0] * 4)), RATES, 1.0)
     assert far[5].argmax() == 1
-
-
-def test_frames_without_a_say_are_as_in_the_long_run() -> None:
-    lasting = np.linalg.matrix_power(expm(RATES * 1000), 2)[0]
-    found = smooth(np.tile(EVEN, (3, 1)), times_of(np.ones(2)), RATES, EVEN, 1.0)
-    np.testing.assert_allclose(found, np.tile(lasting, (3, 1)), atol=1e-6)
 
 
 def test_nights_are_smoothed_each_by_itself() -> None:
     random = np.random.default_rng(1)
     probabilities, nights = random.dirichlet(EVEN, 5), np.array([0, 0, 0, 1, 1])
     times = np.array([0, 1, 2, 0, 1]) * 60_000
-    found = smooth_nights(probabilities, times, nights, RATES, EVEN, 0.5)
+    found = smooth_nights(probabilities, times, nights, RATES, 0.5)
     for night in (0, 1):
         rows = nights == night
-        np.testing.assert_array_equal(found[rows], smooth(probabilities[rows], times[rows], RATES, EVEN, 0.5))
-    assert len(smooth_nights(probabilities[:0], times[:0], nights[:0], RATES, EVEN, 0.5)) == 0
+        np.testing.assert_array_equal(found[rows], smooth(probabilities[rows], times[rows], RATES, 0.5))
+    assert len(smooth_nights(probabilities[:0], times[:0], nights[:0], RATES, 0.5)) == 0
 
 
 def test_rates_are_found_again_in_labels_of_some_frames() -> None:
@@ -90,15 +94,21 @@ def test_without_pairs_of_labels_the_rates_are_those_that_are_assumed(labels: li
     assert np.allclose(found - np.diag(np.diagonal(found)), (1 - np.eye(3)) / 60)
 
 
-def test_frames_that_err_together_count_less() -> None:
+def test_speed_and_weight_are_those_at_which_the_labels_are_likely() -> None:
     random = np.random.default_rng(3)
     steps = np.ones(3000)
     truth = walk(steps, random)
     times, nights = times_of(steps), np.zeros(3001, np.int64)
+
+    def loss(probabilities: np.ndarray, speed: float, weight: float) -> float:
+        said = smooth_nights(probabilities, times, nights, RATES / 4 * speed, weight)
+        return float(-np.log(said[np.arange(3001), truth]).mean())
+
     apart = random.dirichlet(EVEN * 6, 3001) * 0.6 + 0.4 * np.eye(3)[truth]
-    alone = fit_weight(apart, times, nights, truth, RATES, EVEN)
-    together = np.repeat(apart[::5], 5, axis=0)[:3001]  # the errors of five frames are the same
-    few = fit_weight(together, times, nights, truth, RATES, EVEN)
-    assert few < alone / 2
+    speed, weight = fit_smoothing(apart, times, nights, truth, RATES / 4)
+    assert loss(apart, speed, weight) < loss(apart, 1.0, 1e-9) - 0.1
+    assert loss(apart, speed, weight) <= min(loss(apart, s, w) for s in (1, 4, 16) for w in (0.1, 0.5, 1)) + 2e-3
     some = np.where(np.arange(3001) % 3 == 0, truth, -1)  # the others only are neighbours
-    assert fit_weight(apart, times, nights, some, RATES, EVEN) == pytest.approx(alone, abs=0.15)
+    assert fit_smoothing(apart, times, nights, some, RATES / 4) == pytest.approx((speed, weight), rel=0.5)
+    together = np.repeat(apart[::5], 5, axis=0)[:3001]  # the errors of five frames are the same
+    assert fit_smoothing(together, times, nights, truth, RATES / 4)[1] < weight / 2

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from norrsken import tables
 from norrsken.catalogue.judge import Frames, enough, joined, judge, number_of_nights, whose_frames
 from norrsken.catalogue.sets import drawn_labels, make_sets
-from norrsken.classify.ambiguous import said_of
+from norrsken.catalogue.smoothing import Said, said_alone, smoothed
 from norrsken.classify.classifier_file import (
     AuroraDecision,
     Classifier,
@@ -64,13 +64,15 @@ def make_classifier(
     clear_sky: str | None,
     precision: float,
     output: str,
+    smoothing: bool = False,
 ) -> None:
     """Write `classifier.json` for the one model whose runs are given, or for the best of several.
 
     metrics, validations, predictions: the `metrics.json`, `validation.parquet` and `predictions.parquet` of the runs of
     all candidates on one split, in the same order; beside the metrics lie their models. labelled: `labelled.parquet`,
     whose frames on which annotators differ count for the sets. clear_sky: the class that stands for one. precision:
-    what must be reached on the validation frames. A model that keeps none out is used as it is, and every frame gets a
+    what must be reached on the validation frames. smoothing: whether frames are smoothed over their night; that needs a
+    split by night. A model that keeps none out is used as it is, and every frame gets a
     class. Raises `CatalogueError` where none can be chosen, or where the runs are of other classes than the data set.
     """
     runs = read_metrics(metrics)
@@ -101,16 +103,27 @@ def make_classifier(
             common.nunique(),
         )
     kept_out, test = _together(validated, by_night, nights, classes), _together(tested, True, nights, classes)
-    validation = kept_out.of(~np.isin(kept_out.nights, aside))
+    decides = ~np.isin(kept_out.nights, aside)
     temperature, least = 1.0, 0.0
+    if decides.any():
+        temperature = fit_temperature(kept_out.probabilities[decides], kept_out.labels[decides])
+    kept_out, test = kept_out.tempered(temperature), test.tempered(temperature)
+    models = [FrameClassifier(member) for member in members] if smoothing or len(aside) else []
+    said, smooth = said_alone(models, labelled, temperature), None
+    if smoothing and decides.any():
+        ids = [frames[0]["frame_id"].to_numpy(str) for frames in (validated, tested)]
+        learnt = clean[(clean[f"split_{split}"] == "train") & ~clean["frame_id"].isin(ids[0])].set_index("frame_id")
+        codes = pd.Series(kept_out.labels[decides], ids[0][decides])
+        others = np.unique(np.concatenate([aside, test.nights]))
+        trained_codes = learnt["label"].map(classes.index)
+        smooth, said = smoothed(said, labelled, trained_codes, codes, others, len(classes))
+        kept_out, test = (f._replace(probabilities=said(i)) for f, i in zip((kept_out, test), ids, strict=True))
+    validation = kept_out.of(decides)
     limits = {name: Limit(confidence=0, frames=0, nights=0, of="all") for name in classes}
     if len(validation.labels):
-        temperature = fit_temperature(validation.probabilities, validation.labels)
-        validation = validation.tempered(temperature)
         least = least_confidence(validation, precision)
         limits = class_limits(validation, least, precision, classes)
-    sets = _sets(members, labelled, kept_out, test, aside, temperature, classes) if len(aside) else None
-    test = test.tempered(temperature)
+    sets = _sets(said, labelled, kept_out, test, aside, classes) if len(aside) else None
     confidences = np.array([limits[name].confidence for name in classes])
     trained = clean.loc[clean[f"split_{split}"] == "train", "label"]
     aurora = fit_aurora(validation, trained, names, clear_sky, precision)
@@ -126,6 +139,7 @@ def make_classifier(
         limits=limits,
         aurora=aurora,
         sets=sets,
+        smoothing=smooth,
         validation=judge(validation, confidences, aurora, classes) if len(validation.labels) else None,
         test=judge(test, confidences, aurora, classes),
         seen=_seen(clean, split, validated),
@@ -146,25 +160,23 @@ def _best(runs: Sequence[Mapping[str, Any]], validations: Sequence[str], nights:
 
 
 def _sets(
-    members: Sequence[Path],
+    said: Said,
     labelled: str,
     kept_out: Frames,
     test: Frames,
     aside: NDArray[np.datetime64],
-    temperature: float,
     classes: Sequence[str],
 ) -> Sets:
     """The sets, calibrated on all frames of the nights aside to which an annotator gives a class.
 
-    members: the models. kept_out, test: what they say together of frames on which annotators agree.
+    kept_out, test: frames on which annotators agree, and what is said of them.
     """
     votes = read_votes(labelled)
     votes = votes.of(~votes.agreed & np.isin(votes.nights, np.concatenate([aside, test.nights])))
-    said = said_of([FrameClassifier(member) for member in members], labelled, votes).mean(axis=0)
-    differing = Frames(said, drawn_labels(votes), votes.nights)
+    differing = Frames(said(votes.frame_ids), drawn_labels(votes), votes.nights)
     of_aside = [frames.of(np.isin(frames.nights, aside)) for frames in (kept_out, differing)]
     tested = [test, differing.of(~np.isin(differing.nights, aside))]
-    calibration, both = (joined(parts).tempered(temperature) for parts in (of_aside, tested))
+    calibration, both = joined(of_aside), joined(tested)
     return make_sets(calibration, both, np.arange(len(both.labels)) < len(test.labels), classes)
 
 

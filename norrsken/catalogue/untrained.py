@@ -1,6 +1,6 @@
 """How the classifier judges labelled frames that it was never trained on, and what corrects the shares of classes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,12 @@ from norrsken.catalogue.correction import Correction, fit_correction
 from norrsken.catalogue.judge import Frames
 from norrsken.classes import NOT_CLASSIFIED
 from norrsken.classify.condition import conditions, read_condition
-from norrsken.classify.model import Ensemble, Verdict
+from norrsken.classify.model import Ensemble, Verdict, joined
 from norrsken.config.label_set import LabelNames
+from norrsken.config.site import FrameSource
 from norrsken.dataset.agreement import annotators
-from norrsken.dataset.splits import Division, read_split
+from norrsken.dataset.context import film_of
+from norrsken.dataset.splits import AT_A_TIME, Division, read_split
 from norrsken.dataset.votes import votes_of
 
 
@@ -63,30 +65,53 @@ def _judged(
     got, one column for each.
     """
     sky, table = read_condition(condition), tables.read_labelled(labelled)
-    names = annotators(table)
+    names, source = annotators(table), tables.frame_source(labelled)
     said_of = [f"{what}_{name}" for name in names for what in ("label", "repeat") if f"{what}_{name}" in table]
-    columns = ["frame_id", "night", "verdict", "label", "image", *said_of]
+    columns = ["frame_id", "time", "night", "verdict", "label", "image", *said_of]
     with tables.opened(labelled, schemas.labelled_table(names), columns) as file:
-        for group in range(file.num_row_groups):
-            rows = file.read_row_group(group, columns)
-            rows = rows.filter(pc.not_equal(rows["verdict"], schemas.NEIGHBOUR))
-            tested, validated = _parts(rows, ensemble, division, said)
-            rows = rows.append_column("tested", tested).append_column("validated", validated)
-            rows = rows.filter(pc.or_(tested, validated))
-            if len(rows):
-                images = tables.images(rows["image"])
-                verdict = ensemble.judge(images)
-                judged = rows.drop_columns(["image"]).to_pandas()
-                judged["sky"] = conditions(images, sky) == "clear"
-                judged["confidence"] = verdict.probabilities.max(axis=1)
-                judged["possible"] = np.nan if verdict.possible is None else verdict.possible.sum(axis=1)
-                for name in names:
-                    judged[f"possible_{name}"] = _covered(verdict, judged[f"label_{name}"], said)
-                votes = votes_of(judged, said)
-                shares = pd.DataFrame(votes.shares, votes.frame_ids, [*map(_votes, said.classes)])
-                labels = pd.Categorical(verdict.labels, (*said.classes, NOT_CLASSIFIED))
-                found = pd.DataFrame(verdict.probabilities, columns=[*map(schemas.p, said.classes)])
-                yield judged.join(found).join(pd.get_dummies(labels, dtype=int)).join(shares, on="frame_id")
+        groups = (file.read_row_group(group, columns) for group in range(file.num_row_groups))
+        # What looks at the frames before and after needs whole nights, with frames that are not judged themselves.
+        parts = _nights(groups) if ensemble.in_time else groups
+        for part in parts:
+            tested, validated = _parts(part, ensemble, division, said)
+            wanted = pc.and_(pc.or_(tested, validated), pc.not_equal(part["verdict"], schemas.NEIGHBOUR))
+            rows = part.append_column("tested", tested).append_column("validated", validated).filter(wanted)
+            if not len(rows):
+                continue
+            images = tables.images(rows["image"])
+            verdict = _verdict(part, wanted, ensemble, source) if ensemble.in_time else ensemble.judge(images)
+            judged = rows.drop_columns(["image"]).to_pandas()
+            judged["sky"] = conditions(images, sky) == "clear"
+            judged["confidence"] = verdict.probabilities.max(axis=1)
+            judged["possible"] = np.nan if verdict.possible is None else verdict.possible.sum(axis=1)
+            for name in names:
+                judged[f"possible_{name}"] = _covered(verdict, judged[f"label_{name}"], said)
+            votes = votes_of(judged, said)
+            shares = pd.DataFrame(votes.shares, votes.frame_ids, [*map(_votes, said.classes)])
+            labels = pd.Categorical(verdict.labels, (*said.classes, NOT_CLASSIFIED))
+            found = pd.DataFrame(verdict.probabilities, columns=[*map(schemas.p, said.classes)])
+            yield judged.join(found).join(pd.get_dummies(labels, dtype=int)).join(shares, on="frame_id")
+
+
+def _nights(groups: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The rows of a table, of which some groups at a time are read, night by night, by time."""
+    held: pa.Table | None = None
+    for group in groups:
+        held = group if held is None else pa.concat_tables([held, group])
+        last = held["night"][-1]
+        done = pc.fill_null(pc.not_equal(held["night"], last), False)
+        for night in pc.unique(held["night"].filter(done)):
+            yield held.filter(pc.equal(held["night"], night)).sort_by("time")
+        held = held.filter(pc.invert(done))
+    if held is not None and len(held):
+        yield held.sort_by("time")
+
+
+def _verdict(night: pa.Table, wanted: pa.ChunkedArray, ensemble: Ensemble, source: FrameSource) -> Verdict:
+    """What is said of some frames of a night, by all that are there. wanted: which, (n,)."""
+    some = [tables.images(night.slice(start, AT_A_TIME)["image"]) for start in range(0, len(night), AT_A_TIME)]
+    verdict = ensemble.conclude(joined([ensemble.look(images) for images in some]), film_of(night, source))
+    return verdict.of(np.asarray(wanted))
 
 
 def _covered(verdict: Verdict, given: pd.Series, said: LabelNames) -> NDArray[np.float64]:

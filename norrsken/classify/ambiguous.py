@@ -14,7 +14,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from norrsken import tables
-from norrsken.classify.model import FrameClassifier
+from norrsken.classify.model import FrameClassifier, joined, look_through
+from norrsken.dataset.context import read_windows
 from norrsken.dataset.splits import AT_A_TIME, read_split
 from norrsken.dataset.votes import Votes, read_votes
 from norrsken.evaluation.calibration import cross_entropy, entropy, fit_temperature, probability_columns, tempered
@@ -46,7 +47,7 @@ def judge_votes(
     tested = votes.of(differing & np.isin(votes.nights, division.test.nights))
     agreed = votes.of_frames(division.test.frame_ids)
     models = [FrameClassifier(Path(path).with_name(run["model_file"])) for path, run in zip(metrics, runs, strict=True)]
-    to_fit, unknown = (said_of(models, labelled, some) for some in (fitted, tested))
+    to_fit, unknown = (said_of(models, labelled, some.frame_ids) for some in (fitted, tested))
     rows = []
     for i, (run, path) in enumerate(zip(runs, predictions, strict=True)):
         table = tables.read_predictions(path).set_index("frame_id").loc[agreed.frame_ids.tolist()]
@@ -58,13 +59,16 @@ def judge_votes(
     tables.write(output, judged, VOTES_TABLE, runs[0]["settings"])
 
 
-def said_of(models: Sequence[FrameClassifier], labelled: str, votes: Votes) -> NDArray[np.float64]:
+def said_of(models: Sequence[FrameClassifier], labelled: str, frame_ids: NDArray[np.str_]) -> NDArray[np.float64]:
     """What each of the runs of one model says of frames of `labelled.parquet`: (runs, n, classes)."""
-    said = np.empty((len(models), *votes.shares.shape))
-    for here, images in tables.image_batches(labelled, votes.frame_ids.tolist(), AT_A_TIME):
-        inputs = models[0].inputs(images)  # the same for all: runs of one model have the same features
-        said[:, here] = [model.classifier.predict(inputs).probabilities for model in models]
-    return said
+    if not len(frame_ids):
+        return np.empty((len(models), 0, len(models[0].classes)))
+    context, names, around = models[0].context, frame_ids, None
+    if context is not None:
+        names, around = read_windows(labelled, frame_ids.tolist(), context)
+    batches = tables.image_batches(labelled, names.tolist(), AT_A_TIME)
+    look = joined([look_through(models, images) for _, images in batches])
+    return np.array([model.said(seen, around) for model, seen in zip(models, look.said, strict=True)], np.float64)
 
 
 def _judged(said: NDArray[np.float64], votes: Votes) -> pd.DataFrame:

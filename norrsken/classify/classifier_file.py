@@ -14,6 +14,7 @@ from scipy.special import expit
 from norrsken.classes import DECISIONS
 from norrsken.config.base import Settings, is_none
 from norrsken.errors import NorrskenError
+from norrsken.evaluation.smoothing import smooth_nights
 
 #: The smallest probability where odds are compared: a classifier's probabilities mean nothing below.
 LEAST = 1e-6
@@ -203,6 +204,27 @@ def log_odds_of_aurora(
     return result
 
 
+class Smoothing(Settings):
+    """How what frames of a night say alone becomes what they say together; see `norrsken.evaluation.smoothing`.
+
+    rates: from class to class, per minute, in class order; speed: by how much they are faster than labels tell, which
+    are of frames that are easy to label. weight: of what other frames say of one.
+    """
+
+    rates: list[list[float]]
+    speed: float
+    weight: float
+
+    def smooth(
+        self,
+        probabilities: NDArray[np.float64],
+        times: NDArray[np.int64],
+        nights: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """Probabilities (n, classes) in the order of the rates; see `smooth_nights`."""
+        return smooth_nights(probabilities, times, nights, np.array(self.rates) * self.speed, self.weight)
+
+
 class Classifier(Settings):
     """What `classifier.json` says: enough to classify frames with, and to know how far to trust it.
 
@@ -210,7 +232,7 @@ class Classifier(Settings):
     that each member kept out for itself, as on splits that are not by night; `nothing`: no frames were kept out.
     limits: for each class. least_confidence: that of all classes together. aurora: None where no class stands for a
     clear sky. familiarity: None where it has no measure of it. sets: None where there are too few labelled frames of
-    nights that nothing else was fitted to.
+    nights that nothing else was fitted to. smoothing: None where each frame counts alone, or a sequence sees others.
     """
 
     name: str
@@ -223,6 +245,7 @@ class Classifier(Settings):
     aurora: AuroraDecision | None
     familiarity: FamiliarityLimit | None = Field(default=None, exclude_if=is_none)
     sets: Sets | None = Field(default=None, exclude_if=is_none)
+    smoothing: Smoothing | None = Field(default=None, exclude_if=is_none)
     validation: Judgement | None
     test: Judgement
     seen: Seen

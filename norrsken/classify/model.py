@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import pyarrow as pa
@@ -14,11 +14,40 @@ from norrsken import stages, tables
 from norrsken.classes import NOT_CLASSIFIED, REASONS, SEEN
 from norrsken.classify.classifier_file import ClassifyError, Member, read_classifier
 from norrsken.classify.familiarity import Familiarity
+from norrsken.config.context import Context
 from norrsken.config.site import Camera, FrameSource
+from norrsken.dataset.context import Film, Stacks, Windows, windows
 from norrsken.evaluation.calibration import tempered
 from norrsken.files import digest
 from norrsken.models import classifiers
 from norrsken.training.features import Extractor
+
+if TYPE_CHECKING:
+    from norrsken.models.sequence import SequenceClassifier
+
+
+class Look(NamedTuple):
+    """What a model sees in n frames, each by itself.
+
+    said: for each of its runs, (n, k): the probabilities of the classes; of a sequence what it keeps of a frame.
+    familiarity: (n,), see `Familiarity`; None where it has no measure of it.
+    """
+
+    said: tuple[NDArray[Any], ...]
+    familiarity: NDArray[np.float32] | None = None
+
+    def of(self, rows: Any) -> "Look":
+        """Some of the frames: a slice, or an index for arrays."""
+        return Look(
+            tuple(of_run[rows] for of_run in self.said), None if self.familiarity is None else self.familiarity[rows]
+        )
+
+
+def joined(looks: Sequence[Look]) -> Look:
+    """Several looks, one after another; one at least."""
+    said = tuple(np.concatenate(of_run) for of_run in zip(*(look.said for look in looks), strict=True))
+    familiarity = [look.familiarity for look in looks if look.familiarity is not None]
+    return Look(said, np.concatenate(familiarity) if familiarity else None)
 
 
 class Verdict(NamedTuple):
@@ -26,7 +55,8 @@ class Verdict(NamedTuple):
 
     probabilities: (n, classes) in class order. familiarity: (n,), see `Familiarity`; None where it has no measure of
     it. labels: (n,). reasons: (n,), of `REASONS`, why a frame is not classified; empty where it is. possible:
-    (n, classes), which classes cannot be excluded; None where it has no limits for that.
+    (n, classes), which classes cannot be excluded; None where it has no limits for that. alone: (n, classes), the
+    probabilities of each frame by itself; None where the model looks at no others.
     """
 
     probabilities: NDArray[Any]
@@ -34,6 +64,12 @@ class Verdict(NamedTuple):
     labels: NDArray[np.str_]
     reasons: NDArray[np.str_]
     possible: NDArray[np.bool_] | None = None
+    alone: NDArray[Any] | None = None
+
+    def of(self, rows: Any) -> "Verdict":
+        """Some of the frames: a slice, or an index for arrays."""
+        some: list[Any] = [None if one is None else one[rows] for one in self]
+        return Verdict(*some)
 
 
 class FrameModel(Protocol):
@@ -59,6 +95,20 @@ class FrameModel(Protocol):
     def measures_familiarity(self) -> bool:
         """Whether it tells how near frames are to those that it was trained on."""
 
+    @property
+    def in_time(self) -> bool:
+        """Whether it looks at the frames before and after, too."""
+
+    @property
+    def context(self) -> Context | None:
+        """Which of them a sequence sees; None for what is no sequence."""
+
+    def look(self, images: NDArray[np.uint8]) -> Look:
+        """What it sees in processed frames, each by itself: (n, 128, 128, 3) uint8."""
+
+    def conclude(self, look: Look, film: Film | None = None, bad: NDArray[np.bool_] | None = None) -> Verdict:
+        """All that it says of frames. film: when they were taken; None: each is judged by itself. bad: see `judge`."""
+
     def predict(self, images: NDArray[np.uint8]) -> NDArray[Any]:
         """Probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, classes) in class order."""
 
@@ -70,6 +120,16 @@ class FrameClassifier:
     """A model and what computes its features, ready for frames that were processed as those that it was trained on."""
 
     measures_familiarity = False
+
+    @property
+    def in_time(self) -> bool:
+        """Whether it is a sequence."""
+        return self.context is not None
+
+    @property
+    def context(self) -> Context | None:
+        """The neighbours that it sees, if it is a sequence."""
+        return self.card.run.context
 
     def __init__(self, model: str | Path) -> None:
         """Raises `ModelError` for what is not a model's file, `ClassifyError` where its features cannot be computed."""
@@ -92,13 +152,45 @@ class FrameClassifier:
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, classes) in class order."""
-        return self.classifier.predict(self.inputs(images)).probabilities
+        return self.judge(images).probabilities
+
+    def look(self, images: NDArray[np.uint8]) -> Look:
+        """The probabilities of the frames; of a sequence what it keeps of them."""
+        return look_through([self], images)
+
+    def said(self, seen: NDArray[Any], windows: Windows | None = None) -> NDArray[np.float32]:
+        """The probabilities of n frames, by what it sees in each, (n, k). windows: None: each is judged by itself."""
+        if self.context is None:
+            return seen
+        around = Windows.alone(len(seen), self.context) if windows is None else windows
+        return self.sequence.judge(Stacks(seen, around))
+
+    @property
+    def sequence(self) -> "SequenceClassifier":
+        """The classifier, where it is a sequence."""
+        return cast("SequenceClassifier", self.classifier)
+
+    def conclude(self, look: Look, film: Film | None = None, bad: NDArray[np.bool_] | None = None) -> Verdict:
+        """The most probable class of each frame, whatever it shows."""
+        alone = self.said(look.said[0])
+        together = None if self.context is None or film is None else windows(film.times, film.cameras, self.context)
+        probabilities = alone if together is None else self.said(look.said[0], together)
+        names: NDArray[np.str_] = np.array(self.classes)[probabilities.argmax(axis=1)]
+        return Verdict(probabilities, None, names, np.full(len(names), ""), alone=alone if self.in_time else None)
 
     def judge(self, images: NDArray[np.uint8], bad: NDArray[np.bool_] | None = None) -> Verdict:
-        """The most probable class of each frame, whatever it shows."""
-        probabilities = self.predict(images)
-        names: NDArray[np.str_] = np.array(self.classes)[probabilities.argmax(axis=1)]
-        return Verdict(probabilities, None, names, np.full(len(names), ""))
+        """The same of frames by themselves."""
+        return self.conclude(self.look(images), bad=bad)
+
+
+def look_through(runs: Sequence[FrameClassifier], images: NDArray[np.uint8]) -> Look:
+    """What runs of one model see in processed frames; what is the same for several is computed once."""
+    if runs[0].context is None:
+        inputs = runs[0].inputs(images)  # runs of one model have the same features
+        return Look(tuple(run.classifier.predict(inputs).probabilities for run in runs))
+    networks = {run.sequence.network_digest: run.sequence for run in runs}
+    seen = {digest: network.embed(images) for digest, network in networks.items()}
+    return Look(tuple(run.sequence.keep(seen[run.sequence.network_digest]) for run in runs))
 
 
 def of_known_cameras(path: str | Path, times: pa.ChunkedArray, model: FrameModel) -> NDArray[np.bool_]:
@@ -190,28 +282,63 @@ class Ensemble:
         """Calibrated probabilities of processed frames: (n, 128, 128, 3) uint8 → (n, classes) in class order."""
         return self.judge(images).probabilities
 
+    @property
+    def context(self) -> Context | None:
+        """The neighbours that its members see, if they are sequences."""
+        return self.members[0].context
+
+    @property
+    def in_time(self) -> bool:
+        """Whether its members are sequences, or it smooths what they say."""
+        return self.context is not None or self.settings.smoothing is not None
+
     def judge(self, images: NDArray[np.uint8], bad: NDArray[np.bool_] | None = None) -> Verdict:
         """Calibrated probabilities, familiarity, and the most probable class where there is no reason against it."""
-        # The inputs are the same for all: runs of one model have the same features.
-        return self.judge_inputs(self.members[0].inputs(images), bad)
+        return self.conclude(self.look(images), bad=bad)
 
-    def judge_inputs(self, inputs: NDArray[Any], bad: NDArray[np.bool_] | None = None) -> Verdict:
-        """The same of the inputs of the members; see `FrameClassifier.inputs`."""
+    def look(self, images: NDArray[np.uint8]) -> Look:
+        """What its members see in frames, and how familiar these are."""
+        if self.context is not None:
+            return look_through(self.members, images)
+        return self.look_at(self.members[0].inputs(images))
+
+    def look_at(self, inputs: NDArray[Any]) -> Look:
+        """The same of the inputs of members that see single frames; see `FrameClassifier.inputs`."""
         limit = self.settings.familiarity
-        layers = [] if limit is None else limit.layers
-        said = [self.members[0].classifier.predict(inputs, layers)]
-        said += [member.classifier.predict(inputs) for member in self.members[1:]]
-        probabilities = tempered(np.mean([one.probabilities for one in said], axis=0), self.settings.temperature)
+        first = self.members[0].classifier.predict(inputs, [] if limit is None else limit.layers)
+        others = (member.classifier.predict(inputs) for member in self.members[1:])
+        known = None if self._familiarity is None or first.maps is None else self._familiarity.of(first.maps)
+        return Look((first.probabilities, *(one.probabilities for one in others)), known)
+
+    def conclude(self, look: Look, film: Film | None = None, bad: NDArray[np.bool_] | None = None) -> Verdict:
+        """What it says of frames, by what it has seen in each, and by those before and after where a film is given."""
+        alone = probabilities = self._probabilities(look)
+        smoothing = self.settings.smoothing
+        if film is not None and self.context is not None:
+            probabilities = self._probabilities(look, windows(film.times, film.cameras, self.context))
+        elif film is not None and smoothing is not None:
+            probabilities = smoothing.smooth(alone, film.times, film.nights)
         unsure = ~sure_enough(probabilities, self._limits)
-        familiarity, unfamiliar = None, np.zeros_like(unsure)
-        if self._familiarity is not None and limit is not None and said[0].maps is not None:
-            familiarity = self._familiarity.of(said[0].maps)
-            unfamiliar = familiarity < limit.limit
+        limit, unfamiliar = self.settings.familiarity, np.zeros_like(unsure)
+        if look.familiarity is not None and limit is not None:
+            unfamiliar = look.familiarity < limit.limit
         bad = np.zeros_like(unsure) if bad is None else bad
         reasons = np.select([bad, unfamiliar, unsure], REASONS, "")
         labels = np.where(reasons == "", np.array(self.classes)[probabilities.argmax(axis=1)], NOT_CLASSIFIED)
         possible = None if self._possible is None else possible_classes(probabilities, self._possible)
-        return Verdict(probabilities, familiarity, labels, reasons, possible)
+        return Verdict(probabilities, look.familiarity, labels, reasons, possible, alone if self.in_time else None)
+
+    def _probabilities(self, look: Look, around: Windows | None = None) -> NDArray[np.float64]:
+        """Calibrated probabilities of frames, each by itself, or between those around it: (n, classes)."""
+        said = [member.said(seen, around) for member, seen in zip(self.members, look.said, strict=True)]
+        return tempered(np.mean(said, axis=0), self.settings.temperature)
+
+    def labels_alone(self, verdict: Verdict) -> NDArray[np.str_]:
+        """The label that each frame would get by itself: (n,). verdict: of a model that looks at others, too."""
+        alone = verdict.probabilities if verdict.alone is None else verdict.alone
+        names: NDArray[np.str_] = np.array(self.classes)[alone.argmax(axis=1)]
+        hidden = np.isin(verdict.reasons, REASONS[:2])
+        return np.where(hidden | ~sure_enough(alone, self._limits), NOT_CLASSIFIED, names)
 
     def seen(self, nights: Sequence[date]) -> list[str]:
         """What each night was to the classifier: `train`, `validation`, `test` or `none`."""

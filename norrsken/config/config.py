@@ -14,7 +14,8 @@ from norrsken import paths
 from norrsken.calendar import month_span
 from norrsken.classes import CONDITIONS
 from norrsken.config.base import ConfigError, Name, keys_of, problem_sentence
-from norrsken.config.context import Context, check_sequences, seen_by
+from norrsken.config.checks import check_catalogues, check_sequences
+from norrsken.config.context import Context, seen_by
 from norrsken.config.frames_release import FramesRelease, FramesSettings
 from norrsken.config.general import GENERAL
 from norrsken.config.jobs import (
@@ -96,6 +97,7 @@ class Config(Observatory):
             raise ValueError(f"release {self.release!r} is not under releases, which has {quoted(self.releases)}")
         self._check_training()
         self._check_general()
+        check_catalogues(self.models, {name: getattr(one, "catalogue", None) for name, one in self.releases.items()})
         if "run" in self.models:
             raise ValueError(
                 "models.run: the target train_run would have the name of a rule; give the model another name"
@@ -117,11 +119,6 @@ class Config(Observatory):
                 )
             if of is not None and not isinstance(self.releases[of.release], ArchiveRelease):
                 raise ValueError(f"releases.{name}.labelling.of.release is {of.release!r}, which is not of the archive")
-            wanted = getattr(getattr(release, "catalogue", None), "model", None)
-            if wanted not in (None, GENERAL) and wanted not in self.models:
-                raise ValueError(
-                    f"releases.{name}.catalogue.model is {wanted!r}, which is not under models: {quoted(self.models)}"
-                )
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds has the same seed twice")
         return self

@@ -1,14 +1,11 @@
 """What the configuration may say of the frames before and after another one."""
 
-from collections.abc import Mapping
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from norrsken.config.base import Settings
-from norrsken.config.general import GENERAL
-from norrsken.config.models import Model, Network, SequenceNetwork
-from norrsken.errors import quoted
+from norrsken.config.models import SequenceNetwork
 
 
 class Context(Settings):
@@ -51,20 +48,3 @@ def seen_by(entry: SequenceNetwork, held: Context | None, release: str) -> Conte
     if before + after == 0:
         raise ValueError("before and after are both 0; a sequence sees one neighbour at least")
     return Context(before=before, after=after, minutes=held.minutes)
-
-
-def check_sequences(models: Mapping[str, Model], held: Context | None, release: str) -> None:
-    """Raise `ValueError` where a sequence has nothing that sees its frames, or no neighbours to see."""
-    networks = [GENERAL, *(name for name, entry in models.items() if isinstance(entry, Network))]
-    for name, entry in models.items():
-        if not isinstance(entry, SequenceNetwork):
-            continue
-        if entry.frames not in networks:
-            kind = f"of kind {models[entry.frames].kind}" if entry.frames in models else "not under models"
-            raise ValueError(
-                f"models.{name}.frames is {entry.frames!r}, which is {kind}; expected one of {quoted(networks)}"
-            )
-        try:
-            seen_by(entry, held, release)
-        except ValueError as error:
-            raise ValueError(f"models.{name}: {error}") from None

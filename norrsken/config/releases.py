@@ -118,6 +118,12 @@ class Catalogue(Settings):
         default=EventSettings(), description="What counts as an event in the classified frames"
     )
     kp: str | None = Field(default=None, description="Table of the Kp index, columns time and kp; null: not used")
+    smoothing: bool = Field(
+        default=False,
+        exclude_if=lambda smoothing: not smoothing,
+        description="Whether frames are judged by those before and after, too, without a model that sees several: by "
+        "how fast classes pass into each other on labelled nights",
+    )
     licence: str = Field(default="", description="Licence of the exported catalogue, such as CC-BY-4.0")
 
     @model_validator(mode="after")
@@ -125,6 +131,11 @@ class Catalogue(Settings):
         if self.model == GENERAL and self.precision != PRECISION:
             raise ValueError(
                 f"precision is {self.precision}, but the limits of the general classifier were made for {PRECISION}: "
+                "leave the key out, or name an entry of models"
+            )
+        if self.model == GENERAL and self.smoothing:
+            raise ValueError(
+                "smoothing is true, but the general classifier knows nothing of how classes pass into each other: "
                 "leave the key out, or name an entry of models"
             )
         return self
@@ -225,6 +236,16 @@ class ArchiveRelease(Settings):
         idle = [key for key in of_labels if not self.labels and getattr(self, key)]
         if idle:
             raise ValueError(f"{idle[0]} is there, but labels is missing: expected a table for each annotator")
+        return self
+
+    @model_validator(mode="after")
+    def _smoothing_can_be_fitted(self) -> Self:
+        smooth = self.catalogue is not None and self.catalogue.smoothing
+        if smooth and not any(split.method == "night" for split in self.splits.values()):
+            raise ValueError(
+                "catalogue.smoothing is true, but no split is by night: it is fitted to nights that were not trained "
+                "on; expected a split of method night"
+            )
         return self
 
     @model_validator(mode="after")

@@ -54,6 +54,24 @@ class Windows(NamedTuple):
         return cls(places, np.zeros(places.shape, np.float32))
 
 
+class Film(NamedTuple):
+    """When n frames were taken, by time, and by which camera in which night: those that may be seen together.
+
+    times: (n,) int64, milliseconds. cameras, nights: (n,) int64, a number of each.
+    """
+
+    times: NDArray[np.int64]
+    cameras: NDArray[np.int64]
+    nights: NDArray[np.int64]
+
+
+def film_of(table: pa.Table, source: FrameSource) -> Film:
+    """The film of the frames of a table, with `time` and `night`, that are sorted by time."""
+    times = table["time"].cast(pa.int64()).to_numpy()
+    nights = table["night"].cast(pa.int32()).to_numpy().astype(np.int64)
+    return Film(times, camera_numbers(source, times), nights)
+
+
 @dataclass(frozen=True)
 class Stacks:
     """n stacks of frames, of which each is held once. frames: (m, …), images or vectors. windows: of n of them."""

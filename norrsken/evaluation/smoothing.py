@@ -1,8 +1,9 @@
 """What frames say together: the classes of a night as a hidden Markov process in continuous time (Rabiner 1989).
 
 A class passes into another at a rate that does not change; the frames are looks at it, at whatever times they were
-taken. A frame's likelihood is its calibrated probabilities divided by those of the classes in training. Frames a minute
-apart err together, so that each counts less than a look of its own: by a power, the weight.
+taken. A frame's likelihood is its calibrated probabilities divided by those that the classes have in the long run, so
+that a frame without others near keeps its probabilities. Frames a minute apart err together: what others say of a frame
+counts by a power of their likelihoods, the weight.
 """
 
 from itertools import pairwise
@@ -10,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import expm
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 
 from norrsken.evaluation.calibration import TINY, cross_entropy
 
@@ -25,8 +26,8 @@ PRIOR_CHANGES, PRIOR_MINUTES = 1.0, 30.0
 #: Rounds of the fit of rates, and nodes of its integrals.
 ROUNDS, NODES = 60, 8
 
-#: No weight is below this: the frames then hardly count, and the next one decides.
-LEAST_WEIGHT = 0.02
+#: Speeds and weights that are tried, and those with which the search begins.
+SPEEDS, WEIGHTS, FIRST = (1.0, 100.0), (0.001, 1.0), (5.0, 0.1)
 
 
 def fit_rates(labels: NDArray[np.int64], times: NDArray[np.int64], nights: NDArray[np.int64], classes: int) -> Floats:
@@ -70,43 +71,39 @@ def _with_diagonal(rates: Floats) -> Floats:
     return rates
 
 
-def smooth(probabilities: Floats, times: NDArray[np.int64], rates: Floats, priors: Floats, weight: float) -> Floats:
+def smooth(probabilities: Floats, times: NDArray[np.int64], rates: Floats, weight: float) -> Floats:
     """The probabilities of each frame given all frames of its night, forwards and backwards: (n, classes).
 
     probabilities: of the frames alone, (n, classes). times: (n,) milliseconds, rising: across a gap a frame says the
-    less the longer it is. priors: the probabilities of the classes in training, (classes,). weight: see `fit_weight`.
+    less the longer it is. rates: see `fit_rates`. weight: of what other frames say of a frame, from 0 to 1.
     """
     if not len(probabilities):
         return probabilities
-    looks = (np.maximum(probabilities, TINY) / np.maximum(priors, TINY)) ** weight
-    looks /= looks.max(axis=1, keepdims=True)
-    steps = np.round(np.diff(times) / 60_000, 2)
-    passing = {step: expm(rates * step) for step in np.unique(steps).tolist()}
     lasting = _in_the_long_run(rates)
-    forwards, backwards = np.empty_like(looks), np.empty_like(looks)
-    forwards[0], backwards[-1] = lasting * looks[0], 1
-    for i, step in enumerate(steps.tolist()):
-        forwards[i] /= forwards[i].sum()
-        forwards[i + 1] = (forwards[i] @ passing[step]) * looks[i + 1]
-    for i, step in reversed([*enumerate(steps.tolist())]):
-        backwards[i] = passing[step] @ (backwards[i + 1] * looks[i + 1])
-        backwards[i] /= backwards[i].sum()
-    both = forwards * backwards
+    own = np.maximum(probabilities, TINY) / lasting
+    looks = own**weight
+    looks /= looks.max(axis=1, keepdims=True)
+    steps = np.round(np.diff(times) / 60_000, 2).tolist()
+    passing = {step: expm(rates * step) for step in set(steps)}
+    forwards, backwards = np.empty_like(looks), np.ones_like(looks)  # of each frame without what it says itself
+    forwards[0] = lasting
+    for i, step in enumerate(steps):
+        reached = (forwards[i] * looks[i]) @ passing[step]
+        forwards[i + 1] = reached / reached.sum()
+    for i, step in reversed([*enumerate(steps)]):
+        left = passing[step] @ (backwards[i + 1] * looks[i + 1])
+        backwards[i] = left / left.sum()
+    both = forwards * own * backwards
     together: Floats = both / both.sum(axis=1, keepdims=True)
     return together
 
 
 def smooth_nights(
-    probabilities: Floats,
-    times: NDArray[np.int64],
-    nights: NDArray[np.int64],
-    rates: Floats,
-    priors: Floats,
-    weight: float,
+    probabilities: Floats, times: NDArray[np.int64], nights: NDArray[np.int64], rates: Floats, weight: float
 ) -> Floats:
     """The same of several nights, one after another. nights: (n,), a number for each."""
     ends = [0, *(np.flatnonzero(np.diff(nights)) + 1).tolist(), len(nights)]
-    parts = [smooth(probabilities[a:b], times[a:b], rates, priors, weight) for a, b in pairwise(ends) if b > a]
+    parts = [smooth(probabilities[a:b], times[a:b], rates, weight) for a, b in pairwise(ends) if b > a]
     return np.concatenate(parts) if parts else probabilities
 
 
@@ -119,23 +116,26 @@ def _in_the_long_run(rates: Floats) -> Floats:
     return found
 
 
-def fit_weight(
+def fit_smoothing(
     probabilities: Floats,
     times: NDArray[np.int64],
     nights: NDArray[np.int64],
     labels: NDArray[np.int64],
     rates: Floats,
-    priors: Floats,
-) -> float:
-    """The power of a frame's likelihood with which the labels are most likely: above 0, up to 1.
+) -> tuple[float, float]:
+    """The speed, by which all rates are multiplied, and the weight at which labels are most likely.
 
-    labels: (n,) codes; below 0 where a frame has none, and only is a neighbour.
+    labels: (n,) codes; below 0 where a frame has none, and only is a neighbour. The rates of labels are too low, since
+    what is in between two classes is often not labelled: a speed is 1 at least.
     """
     known = labels >= 0
 
-    def loss(weight: float) -> float:
-        said = smooth_nights(probabilities, times, nights, rates, priors, weight)
+    def loss(logarithms: NDArray[np.float64]) -> float:
+        speed, weight = np.exp(logarithms)
+        said = smooth_nights(probabilities, times, nights, rates * speed, float(weight))
         return float(cross_entropy(said[known], labels[known]).mean())
 
-    found = minimize_scalar(loss, bounds=(LEAST_WEIGHT, 1.0), method="bounded", options={"xatol": 0.01})
-    return round(float(found.x), 3)
+    bounds = [tuple(np.log(ends)) for ends in (SPEEDS, WEIGHTS)]
+    found = minimize(loss, np.log(FIRST), method="Nelder-Mead", bounds=bounds, options={"xatol": 0.1, "fatol": 1e-4})
+    speed, weight = np.exp(found.x).round(4).tolist()
+    return speed, weight

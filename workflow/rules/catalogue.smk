@@ -51,6 +51,7 @@ else:
         params:
             clear_sky=plan.label_set.clear_sky,
             precision=plan.catalogue.precision,
+            smoothing=plan.catalogue.smoothing,
             version=stages.CATALOGUE,
         script:
             "../scripts/calibrate_classifier.py"
@@ -95,6 +96,7 @@ rule classify_month:
     """Classify the kept frames of a month's nights."""
     input:
         nights=paths.NIGHTS,
+        beside=lambda wildcards: plan.months_beside(wildcards.month),
         classifier=paths.CLASSIFIER,
         condition=paths.CONDITION,
         # What the general classifier.json names: another one repeats the month, though the JSON may be as it was.

@@ -32,7 +32,7 @@ except ConfigError as error:
 
 if workflow.is_main_process:
     try:
-        plan.refuse_other_labels()
+        remarks.refuse_frozen_otherwise(plan)
     except NorrskenError as error:
         raise WorkflowError(str(error)) from None
     for warning in remarks.warnings(plan):

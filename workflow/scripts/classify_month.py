@@ -7,6 +7,7 @@ from norrsken.joblog import log_to
 with log_to(snakemake.log[0]):
     classify_month(
         nights=snakemake.input.nights,
+        beside=list(snakemake.input.beside),
         classifier=snakemake.input.classifier,
         condition=snakemake.input.condition,
         site=Place.model_validate(snakemake.params.site),

@@ -1,0 +1,213 @@
+"""A classifier that sees a frame between its neighbours: how it learns, and what a catalogue is that it makes."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from conftest import CONFIG, Edit, Project, refusal, write_evening, write_labels
+
+from norrsken import schemas, stages, tables
+from norrsken.catalogue.frames import classify_month
+from norrsken.classify.model import Ensemble, FrameClassifier
+from norrsken.config.context import Context
+from norrsken.config.jobs import RunSettings
+from norrsken.config.models import Network, SequenceNetwork
+from norrsken.config.site import Camera, FrameSource, Place
+from norrsken.dataset.context import NONE, Stacks, Windows, windows
+from norrsken.models import classifiers
+from norrsken.models.checkpoint import Checkpoint
+from norrsken.models.interface import Card
+from norrsken.models.network import TorchClassifier
+from norrsken.models.sequence import SHIFT, SequenceClassifier, Stack, _moved, sequence
+
+CONTEXT = Context(before=2, after=1)
+NETWORK = Network(kind="network", architecture="shufflenet_v2_x0_5", epochs=1, input_size=32, threads=1)
+
+
+def settings(**keys: Any) -> RunSettings:
+    """The settings of a small sequence."""
+    model = {"kind": "sequence", "frames": "net", "epochs": 30, "width": 16, "learning_rate": 0.01, "threads": 1} | keys
+    return RunSettings(name="seq", model=SequenceNetwork.model_validate(model), context=CONTEXT, frames=NETWORK)
+
+
+def made(run: RunSettings | None = None, seed: int = 0, classes: int = 3) -> SequenceClassifier:
+    seeing = classifiers.build(NETWORK, 0, classes)
+    assert isinstance(seeing, TorchClassifier)
+    classifier = sequence(run or settings(), seed, classes)
+    classifier.see_as(seeing)
+    return classifier
+
+
+def film(frames: int, random: np.random.Generator) -> np.ndarray:
+    """Processed frames whose brightness differs: (n, 128, 128, 3)."""
+    return random.integers(0, 256, (frames, 1, 1, 3), np.uint8) * np.ones((1, 128, 128, 1), np.uint8)
+
+
+def around(frames: int) -> Windows:
+    return windows(np.arange(frames) * 60_000, np.zeros(frames, int), CONTEXT)
+
+
+def test_no_frame_goes_through_the_network_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier, seen = made(), []
+    forward = type(classifier._in_time.network).forward
+
+    def counted(self: torch.nn.Module, frames: torch.Tensor) -> torch.Tensor:
+        seen.append(len(frames))
+        return forward(self, frames)
+
+    monkeypatch.setattr(type(classifier._in_time.network), "forward", counted)
+    frames = film(20, np.random.default_rng(0))
+    prediction = classifier.predict(Stacks(frames, around(20)))
+    assert sum(seen) == 20
+    np.testing.assert_allclose(prediction.probabilities.sum(axis=1), 1, atol=1e-5)
+    some = classifier.predict(Stacks(frames, around(20))[np.array([10])])
+    assert sum(seen) == 24  # the frame and its three neighbours
+    np.testing.assert_allclose(some.probabilities[0], prediction.probabilities[10], atol=1e-5)
+
+
+def test_what_lies_beyond_a_gap_changes_nothing() -> None:
+    classifier, random = made(), np.random.default_rng(0)
+    frames = film(5, random)
+    places = np.array([[NONE, NONE, 2, 3]])
+    minutes = np.array([[0, 0, 0, 1]], np.float32)
+    first = classifier.predict(Stacks(frames, Windows(places, minutes))).probabilities
+    others = frames.copy()
+    others[[0, 1, 4]] = film(3, random)
+    assert np.array_equal(classifier.predict(Stacks(others, Windows(places, minutes))).probabilities, first)
+    changed = frames.copy()
+    changed[3] = 255 - changed[3]
+    assert not np.allclose(classifier.predict(Stacks(changed, Windows(places, minutes))).probabilities, first)
+
+
+def test_it_learns_what_only_the_neighbours_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The class is what the frame before looks like; the frame itself tells nothing of it."""
+    monkeypatch.setattr("norrsken.models.sequence.SHIFT", 0.0)
+    random = np.random.default_rng(0)
+    looks = random.integers(0, 2, 400)
+    vectors = (random.normal(size=(2, 1024))[looks] + 0.3 * random.normal(size=(400, 1024))).astype(np.float32)
+    labels, test = np.roll(looks, 1), np.arange(400) >= 300
+    classifier, stacks = made(classes=2), Stacks(vectors, around(400))
+    history = classifier.fit(stacks, labels, kept_out=test)
+    assert history[-1]["validation_f1"] > 0.95
+    alone = Stacks(vectors, Windows.alone(400, CONTEXT))
+    said = [classifier.predict(inputs).probabilities.argmax(axis=1)[test] for inputs in (stacks, alone)]
+    right = [float((predicted == labels[test]).mean()) for predicted in said]
+    assert right[0] > 0.95
+    assert right[1] < 0.7
+
+
+def test_a_stopped_training_goes_on_and_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("norrsken.models.network.CHECKPOINT_SECONDS", 0.0)
+    random = np.random.default_rng(0)
+    stacks = Stacks(random.normal(size=(60, 1024)).astype(np.float32), around(60))
+    labels = random.integers(0, 3, 60)
+    run = settings(epochs=4)
+    whole = made(run)
+    whole.fit(stacks, labels)
+    path, save = tmp_path / "checkpoint.safetensors", Checkpoint.save
+
+    def save_and_stop(self: Checkpoint, model: Any, optimizer: Any, history: list[dict[str, float]]) -> None:
+        save(self, model, optimizer, history)
+        if len(history) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "save", save_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        made(run).fit(stacks, labels, checkpoint=path)
+    resumed = made(run)
+    resumed.fit(stacks, labels, checkpoint=path)
+    said = [one.predict(stacks).probabilities for one in (whole, resumed)]
+    np.testing.assert_array_equal(*said)
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_what_sees_the_frames_learns_only_where_it_shall(tuned: bool, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    run = settings(tuned=tuned, epochs=1)
+    classifier = made(run)
+    before = classifier.network_digest
+    images = film(20, random)
+    inputs = classifier.to_train(images)
+    assert (inputs.dtype == np.uint8) == tuned
+    labels = random.integers(0, 3, 20)
+    history = classifier.fit(Stacks(inputs, around(20)), labels, kept_out=np.arange(20) > 15)
+    assert np.isfinite(history[0]["train_loss"])
+    del classifier.network_digest
+    assert (classifier.network_digest != before) == tuned
+    card = Card(
+        classes=["a", "b", "c"],
+        run=run,
+        split="night",
+        seed=0,
+        frames=FrameSource(processing=stages.PROCESSING, cameras=[]),
+        extractor=None,
+        program_version="0",
+    )
+    classifier.save(tmp_path / "model.safetensors", card)
+    loaded, read = classifiers.load(tmp_path / "model.safetensors")
+    assert read.run.context == CONTEXT
+    stacks = Stacks(images, around(20))
+    np.testing.assert_array_equal(loaded.predict(stacks).probabilities, classifier.predict(stacks).probabilities)
+
+
+def test_stacks_are_moved_to_frames_that_are_near_and_there() -> None:
+    times = np.array([0, 1, 2, 3, 9, 10]) * 60_000
+    found = windows(times, np.zeros(6, int), CONTEXT)
+    rows = np.repeat(np.arange(6), 200)
+    places = torch.from_numpy(found.places[rows])
+    stack = Stack(places.clamp(min=0)[..., None].float(), torch.from_numpy(found.minutes[rows]), places != NONE)
+    moved = _moved(stack, CONTEXT.before, torch.Generator().manual_seed(0))
+    middle = moved.frames[:, CONTEXT.before, 0].numpy().astype(int)
+    assert moved.there[:, CONTEXT.before].all()
+    assert np.abs(times[middle] - times[rows]).max() <= SHIFT * 60_000
+    assert {tuple(pair) for pair in zip(rows, middle, strict=True)} >= {(2, 0), (2, 1), (2, 2), (2, 3), (4, 4), (4, 5)}
+    there = moved.there.numpy()
+    held = moved.frames[..., 0].numpy().astype(int)
+    away = (times[held] - times[middle][:, None]) / 60_000
+    np.testing.assert_allclose(moved.minutes.numpy()[there], away[there])
+    assert not moved.minutes.numpy()[~there].any()
+
+
+def sequences(raw: dict[str, Any]) -> None:
+    """Make a configuration one with a context and a sequence."""
+    raw["releases"]["small"] |= {"splits": {"night": {"method": "night"}}, "context": {"before": 2, "after": 1}}
+    raw["models"]["sequence"] = {"kind": "sequence", "frames": "shufflenet", "epochs": 5, "threads": 2}
+
+
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (lambda raw: raw["models"]["sequence"].update(frames="net"), "'net', which is not under models; expected one"),
+        (lambda raw: raw["models"]["sequence"].update(frames="3nn"), "'3nn', which is of kind nearest-neighbours"),
+        (lambda raw: raw["releases"]["small"].pop("context"), "neighbours, but releases.small has no context"),
+        (lambda raw: raw["models"]["sequence"].update(before=3), "3 frames before and 1 after, but the context of"),
+        (lambda raw: raw["models"]["sequence"].update(before=0, after=0), "a sequence sees one neighbour at least"),
+        (
+            lambda raw: raw["releases"]["small"].update(catalogue={"model": "sequence", "smoothing": True}),
+            "smoothing is true, but 'sequence' is a sequence",
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(edit: Edit, sentence: str) -> None:
+    def both(raw: dict[str, Any]) -> None:
+        sequences(raw)
+        edit(raw)
+
+    assert sentence in refusal(CONFIG, both)
+
+
+def test_smoothing_needs_nights_that_were_not_trained_on() -> None:
+    def edit(raw: dict[str, Any]) -> None:
+        raw["releases"]["small"]["catalogue"] = {"smoothing": True}
+
+    assert "catalogue.smoothing is true, but no split is by night" in refusal(CONFIG, edit)
+    assert "the general classifier knows nothing of how classes pass" in refusal(
+        CONFIG, lambda raw: raw["releases"]["small"].update(catalogue={"smoothing": True, "model": "general"})
+    )
