@@ -1,26 +1,31 @@
 """A classifier that sees a frame between its neighbours: how it learns, and what a catalogue is that it makes."""
 
 import json
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import CONFIG, Edit, Project, refusal, write_evening, write_labels
+from conftest import CONFIG, Edit, refusal
 
 from norrsken import schemas, stages, tables
+from norrsken.calendar import night_of
 from norrsken.catalogue.frames import classify_month
+from norrsken.classify.condition import shipped
+from norrsken.classify.film import Filming
+from norrsken.classify.frames import classify
 from norrsken.classify.model import Ensemble, FrameClassifier
 from norrsken.config.context import Context
 from norrsken.config.jobs import RunSettings
 from norrsken.config.models import Network, SequenceNetwork
 from norrsken.config.site import Camera, FrameSource, Place
-from norrsken.dataset.context import NONE, Stacks, Windows, windows
+from norrsken.dataset.context import NONE, Film, Stacks, Windows, windows
+from norrsken.files import digest
 from norrsken.models import classifiers
 from norrsken.models.checkpoint import Checkpoint
 from norrsken.models.interface import Card
@@ -211,3 +216,147 @@ def test_smoothing_needs_nights_that_were_not_trained_on() -> None:
     assert "the general classifier knows nothing of how classes pass" in refusal(
         CONFIG, lambda raw: raw["releases"]["small"].update(catalogue={"smoothing": True, "model": "general"})
     )
+
+
+def save(path: Path, classifier: SequenceClassifier, source: FrameSource) -> None:
+    card = Card(
+        classes=["a", "b", "c"],
+        run=settings(),
+        split="night",
+        seed=classifier.seed,
+        frames=source,
+        extractor=None,
+        program_version="0",
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    classifier.save(path, card)
+
+
+CAMERA = Camera.model_validate(CONFIG["cameras"][0])
+SOURCE = FrameSource(processing=stages.PROCESSING, cameras=[CAMERA])
+
+
+def trained(seed: int = 0) -> SequenceClassifier:
+    """A sequence of which the neighbours have a say."""
+    classifier = made(seed=seed)
+    random = np.random.default_rng(seed)
+    vectors = random.normal(size=(100, 1024)).astype(np.float32)
+    classifier.fit(Stacks(vectors, around(100)), random.integers(0, 3, 100))
+    return classifier
+
+
+def classifier_file(folder: Path, smoothing: bool = False) -> Path:
+    """A `classifier.json` of two sequences."""
+    members = []
+    for seed in (0, 1):
+        save(folder / f"{seed}/model.safetensors", trained(seed), SOURCE)
+        path = folder / f"{seed}/model.safetensors"
+        members.append({"path": f"{seed}/model.safetensors", "sha256": digest(path)})
+    share = {"value": 1.0, "low": None, "high": None}
+    judged = {"frames": 1, "nights": 1, "precision": share, "classified": share, "f1": 1.0, "calibration_error": 0.0}
+    judged |= {"by_class": {}, "with_aurora": None, "without_aurora": None}
+    limit = {"confidence": 0.0, "frames": 1, "nights": 1, "of": "all"}
+    said = {
+        "name": "night/sequence",
+        "members": members,
+        "temperature": 1.0,
+        "fitted_on": "ensemble",
+        "asked_precision": 0.5,
+        "least_confidence": 0.0,
+        "limits": dict.fromkeys("abc", limit),
+        "aurora": None,
+        "validation": None,
+        "test": judged,
+        "seen": {"train": [], "validation": [], "test": []},
+    }
+    (folder / "classifier.json").write_text(json.dumps(said))
+    return folder / "classifier.json"
+
+
+def write_nights(folder: Path, times: np.ndarray, images: np.ndarray, longitude: float) -> list[str]:
+    """Write night tables of frames, in the folders of the months; return these."""
+    nights = [night_of(time.astype(datetime).replace(tzinfo=UTC), longitude) for time in times]
+    for night in sorted(set(nights)):
+        rows = [i for i, one in enumerate(nights) if one == night]
+        known = {
+            "frame_id": [f"KRN{np.datetime_as_string(times[i], 's').replace('-', '').replace(':', '')}" for i in rows],
+            "time": pa.array(times[rows].astype("datetime64[ms]"), pa.timestamp("ms")).cast(pa.timestamp("ms", "UTC")),
+            "night": pa.array([night] * len(rows), pa.date32()),
+            "sun_altitude": np.full(len(rows), -12, np.float32),
+            "moon_altitude": np.full(len(rows), -12, np.float32),
+            "status": ["kept"] * len(rows),
+            "image": tables.image_column(images[rows]),
+        }
+        schema = pa.schema([one.with_nullable(True) for one in schemas.NIGHT_TABLE])
+        empty = {one.name: pa.nulls(len(rows), one.type) for one in schema if one.name not in known}
+        path = folder / f"{night:%Y-%m}/{night}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table = pa.table(known | empty).select(schema.names).cast(schema)
+        tables.write(path, table, schema, {}, frames=SOURCE.plain())
+    return sorted(str(path) for path in folder.iterdir())
+
+
+def catalogue(months: list[str], classifier: Path, output: Path) -> pd.DataFrame:
+    """The catalogue of months, each with those beside it."""
+    place = Place(station="KRN", latitude=78.2, longitude=16.0, elevation=0)
+    condition = output.parent / "condition.json"
+    condition.parent.mkdir(parents=True, exist_ok=True)
+    condition.write_text(shipped().model_dump_json())
+    for i, month in enumerate(months):
+        beside = [*months[max(i - 1, 0) : i], *months[i + 1 : i + 2]]
+        classify_month(month, str(classifier), str(condition), place, str(output / Path(month).name), beside)
+    parts = [pq.read_table(path).to_pandas() for path in sorted(output.rglob("*.parquet"))]
+    joined = pd.concat(parts).sort_values("time", ignore_index=True)
+    return joined.drop(columns=["mlt", "magnetic_latitude", "night"])
+
+
+def test_the_catalogue_does_not_depend_on_how_the_archive_is_cut(tmp_path: Path) -> None:
+    """In the polar night the frames go on over noon, and over the noon that opens a month."""
+    classifier, random = classifier_file(tmp_path / "runs"), np.random.default_rng(0)
+    minutes = np.concatenate([np.arange(-30, 30), np.arange(60, 70)])
+    times = np.datetime64("2014-12-01T10:56:00") + minutes * np.timedelta64(60, "s")  # noon at 16° E
+    images = film(len(times), random)
+    cut = write_nights(tmp_path / "cut", times, images, 16.0)
+    assert [Path(month).name for month in cut] == ["2014-11", "2014-12"]
+    whole = write_nights(tmp_path / "whole", times, images, 100.0)
+    assert [Path(month).name for month in whole] == ["2014-12"]
+    found = [catalogue(months, classifier, tmp_path / f"of-{len(months)}") for months in (cut, whole)]
+    pd.testing.assert_frame_equal(*found, check_exact=False, atol=1e-6)
+    names = [f"{name}_{one}" for name in ("p", "alone") for one in "abc"]
+    apart = classify_each(cut, classifier, tmp_path / "apart")
+    assert not np.allclose(apart[names], found[0][names], atol=1e-4)  # at the cut the neighbours have a say
+    near = np.abs(minutes) > 3
+    np.testing.assert_allclose(apart[names][near], found[0][names][near], atol=1e-6)
+    table = next(iter((tmp_path / "of-2").rglob("*.parquet")))
+    assert pq.read_schema(table).names == schemas.catalogue_table(["a", "b", "c"], in_time=True).names
+
+
+def classify_each(months: list[str], classifier: Path, output: Path) -> pd.DataFrame:
+    """The catalogue of months of which none knows of the others."""
+    parts = [catalogue([month], classifier, output / Path(month).name) for month in months]
+    return pd.concat(parts).sort_values("time", ignore_index=True)
+
+
+def test_frames_are_classified_alike_from_tables_at_once_and_as_they_come(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    times = np.datetime64("2014-12-01T18:00:00") + np.arange(12) * np.timedelta64(60, "s")
+    images = film(12, random)
+    (month,) = write_nights(tmp_path / "nights", times, images, 16.0)
+    path = classifier_file(tmp_path / "runs")
+    of_catalogue = catalogue([month], path, tmp_path / "catalogue")
+    for model in (Ensemble(path), FrameClassifier(tmp_path / "runs/0/model.safetensors")):
+        said = pd.concat(classify(model, [month], {}))
+        film_of_all = Film(times.astype("datetime64[ms]").astype(np.int64), np.zeros(12, int), np.zeros(12, int))
+        verdict = model.conclude(model.look(images), film_of_all)
+        np.testing.assert_allclose(said[["p_a", "p_b", "p_c"]], verdict.probabilities, atol=1e-6)
+    np.testing.assert_allclose(
+        pd.concat(classify(Ensemble(path), [month], {}))[["p_a"]], of_catalogue[["p_a"]], atol=1e-6
+    )
+    filming, model = Filming(Ensemble(path)), Ensemble(path)
+    stamps = [pd.Timestamp(time, tz="UTC") for time in times]
+    one_by_one = [filming.judge([t], model.look(images[[i]]), None, SOURCE) for i, t in enumerate(stamps)]
+    later = model.conclude(model.look(images), Film(film_of_all.times, film_of_all.cameras, film_of_all.nights))
+    assert not np.allclose(one_by_one[5].probabilities[0], later.probabilities[5])  # the frame after it was not there
+    seen = Windows(np.array([[3, 4, 5, NONE]]), np.array([[-2, -1, 0, 0]], np.float32))
+    expected = np.mean([m.said(kept, seen) for m, kept in zip(model.members, model.look(images).said, strict=True)], 0)
+    np.testing.assert_allclose(one_by_one[5].probabilities, expected, atol=1e-6)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,16 @@ from pandas.api.typing import NaTType
 from norrsken import schemas, tables
 from norrsken.classify.condition import conditions, shipped
 from norrsken.classify.files import Problem, frame_files, frame_name, of_system
-from norrsken.classify.model import FrameModel, of_known_cameras, replaced_on, require_grid, unknown_camera
+from norrsken.classify.film import Filming
+from norrsken.classify.model import (
+    FrameModel,
+    Look,
+    joined,
+    of_known_cameras,
+    replaced_on,
+    require_grid,
+    unknown_camera,
+)
 from norrsken.config.site import Camera, FrameSource
 from norrsken.errors import NorrskenError
 from norrsken.files import ahead
@@ -51,25 +60,57 @@ def classify(
     problems: dict[str, Problem],
     done: Container[str] = (),
     source: FrameSource | None = None,
+    filming: Filming | None = None,
 ) -> Iterator[pd.DataFrame]:
-    """Classify the frames of night tables and pictures, a table of at most some hundred frames at a time.
+    """Classify the frames of night tables and pictures, a table of some hundred frames, or of a night, at a time.
 
     Columns: frame (see `files.frame_name`, or the frame id), time, label, and the probability of each class of the
     model. The time is empty where the names of a camera's files tell none. Of a model that measures familiarity also
     the sky's condition, the familiarity, and the reason where a frame is not classified. source: of the pictures; None:
     they are of the cameras that the model was trained on. Frames in `done` are left out. So are files that cannot be
-    read or do not fit the model, and why is added to `problems`, by path.
+    read or do not fit the model, and why is added to `problems`, by path. filming: what remembers the frames of the
+    call before, for a model that looks at those before and after; None: there was none.
     """
     sky = shipped() if model.measures_familiarity else None
     if source is not None:
         require_grid(source, model)
-    for frames in ahead(_read(model, paths, problems, done, source or model.source)):
+    films, cameras = filming or Filming(model), source or model.source
+    held: list[Seen] = []
+    for frames in ahead(_read(model, paths, problems, done, cameras)):
         condition = None if sky is None else conditions(frames.images, sky)
-        verdict = model.judge(frames.images, None if condition is None else condition == "bad")
-        scores = {schemas.p(name): verdict.probabilities[:, i] for i, name in enumerate(model.classes)}
-        found: dict[str, Any] = {"frame": frames.names, "time": frames.times, "label": verdict.labels, **scores}
-        found |= {"condition": condition, "familiarity": verdict.familiarity, "reason": verdict.reasons}
-        yield pd.DataFrame(found)[[*columns(model)]]
+        seen = Seen(frames.names, frames.times, model.look(frames.images), condition)
+        if not model.in_time:
+            yield _said(model, [seen], films, cameras)
+            continue
+        if held and not films.goes_on(held[-1].times, frames.times):
+            yield _said(model, held, films, cameras)
+            held = []
+        held.append(seen)
+    if held:
+        yield _said(model, held, films, cameras)
+
+
+class Seen(NamedTuple):
+    """n frames, by what a model sees in them. condition: (n,), of the sky; None where it is not asked for."""
+
+    names: Sequence[str]
+    times: Sequence[pd.Timestamp | NaTType]
+    look: Look
+    condition: NDArray[np.str_] | None
+
+
+def _said(model: FrameModel, held: Sequence[Seen], films: Filming, cameras: FrameSource) -> pd.DataFrame:
+    """The table of frames that are judged together."""
+    names, times = [name for seen in held for name in seen.names], [time for seen in held for time in seen.times]
+    look = joined([seen.look for seen in held])
+    known = [seen.condition for seen in held if seen.condition is not None]
+    condition = np.concatenate(known) if known else None
+    bad = None if condition is None else condition == "bad"
+    verdict = films.judge(times, look, bad, cameras) if model.in_time else model.conclude(look, bad=bad)
+    scores = {schemas.p(name): verdict.probabilities[:, i] for i, name in enumerate(model.classes)}
+    found: dict[str, Any] = {"frame": names, "time": times, "label": verdict.labels, **scores}
+    found |= {"condition": condition, "familiarity": verdict.familiarity, "reason": verdict.reasons}
+    return pd.DataFrame(found)[[*columns(model)]]
 
 
 def _read(

@@ -14,6 +14,7 @@ import pandas as pd
 
 from norrsken.classify.classifier_file import ClassifyError
 from norrsken.classify.files import KnownFrames, Problem, frame_files, frame_name
+from norrsken.classify.film import Filming
 from norrsken.classify.frames import classify, columns
 from norrsken.classify.model import FrameModel
 from norrsken.config.site import FrameSource
@@ -127,12 +128,13 @@ def follow(
     finished: dict[str, State] = {}  # night tables that are done, and files that cannot be classified
     before: dict[str, tuple[State | None, Problem]] = {}  # what was wrong when a file was last tried
     told: dict[str, tuple[State | None, Problem]] = {}
+    filming = Filming(model)
     while True:
         problems: dict[str, Problem] = {}
         states = {p: _state(p) for p in frame_files(paths, problems) if frame_name(p) not in frames.done}
         new = {path: state for path, state in states.items() if finished.get(path) != state}
         known = len(frames.done)
-        for table in classify(model, new, problems, frames.done, source):
+        for table in classify(model, new, problems, frames.done, source, filming):
             frames.append(table)
         finished |= {
             path: state for path, state in new.items() if path not in problems and frame_name(path) not in frames.done
