@@ -256,10 +256,14 @@ def catalogue_table(classes: Sequence[str] = (), in_time: bool = False) -> pa.Sc
     )
 
 
+#: The column of the label that a frame would get by itself.
+ALONE_LABEL = "alone_label"
+
+
 def _alone(classes: Sequence[str]) -> list[pa.Field]:
     """The columns of what a classifier that looks at several frames would say of one by itself."""
     return [
-        field("alone_label", _NAMES, "the label that the frame would get by itself, without those before and after"),
+        field(ALONE_LABEL, _NAMES, "the label that the frame would get by itself, without those before and after"),
         *(field(alone(name), pa.float32(), f"probability of {name} by the frame itself") for name in classes),
     ]
 

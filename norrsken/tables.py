@@ -21,7 +21,7 @@ from norrsken.config.label_set import DEFAULT, LABELS_KEY, LabelNames, read_labe
 from norrsken.config.site import FrameSource
 from norrsken.errors import NorrskenError
 from norrsken.files import to_json, written_aside
-from norrsken.schemas import IMAGE, IMAGE_SHAPE, NEIGHBOUR, NIGHT_TABLE, predictions_table
+from norrsken.schemas import ALONE_LABEL, IMAGE, IMAGE_SHAPE, NEIGHBOUR, NIGHT_TABLE, predictions_table
 
 SCHEMA_VERSION = 1
 METADATA_KEY = b"norrsken"
@@ -102,10 +102,17 @@ def read(path: str | os.PathLike[str], schema: pa.Schema, columns: Sequence[str]
     return table
 
 
+def columns(path: str | os.PathLike[str]) -> list[str]:
+    """The names of a table's columns."""
+    with _named(path):
+        names: list[str] = pq.read_schema(path).names
+    return names
+
+
 def read_without_images(path: str | os.PathLike[str]) -> pd.DataFrame:
     """All columns of a table but the images."""
     with _named(path):
-        names = [name for name in pq.read_schema(path).names if name != "image"]
+        names = [name for name in columns(path) if name != "image"]
         frame: pd.DataFrame = pq.read_table(path, columns=names).to_pandas()
         return frame
 
@@ -252,6 +259,12 @@ def kept_frames(path: str | os.PathLike[str], columns: Sequence[str], step: int)
 def night_tables(months: Iterable[str]) -> list[Path]:
     """The tables of all nights, by time. months: the directories of the months."""
     return sorted(path for month in months for path in Path(month).glob("*.parquet"))
+
+
+def judged_in_time(months: Iterable[str]) -> bool:
+    """Whether the frames of a catalogue are judged by those before and after, too. months: its directories."""
+    path = next(iter(night_tables(months)), None)
+    return path is not None and ALONE_LABEL in columns(path)
 
 
 def about(path: str | os.PathLike[str]) -> dict[str, Any]:

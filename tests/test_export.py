@@ -13,6 +13,7 @@ import netCDF4
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from conftest import PAPER
@@ -140,6 +141,25 @@ def test_netcdf_holds_what_the_tables_hold(catalogue: Path, exported: Path) -> N
         assert dataset.time_coverage_end == "2015-01-15T18:24:00Z"
         assert dataset["probability"].chunking()[1] == 7
         assert dataset["label"].filters()["complevel"] == 4
+
+
+def test_what_frames_would_be_by_themselves_is_exported(catalogue: Path, tmp_path: Path) -> None:
+    shutil.copytree(catalogue, tmp_path / "catalogue")
+    for path in tables.night_tables([str(tmp_path / "catalogue/2014-12"), str(tmp_path / "catalogue/2015-01")]):
+        night = pq.read_table(path)
+        night = night.append_column(schemas.ALONE_LABEL, night["label"])
+        for name in reversed(CLASSES):
+            night = night.append_column(schemas.alone(name), night[f"p_{name}"])
+        tables.write(path, night, schemas.catalogue_table(CLASSES, in_time=True), {})
+    exported = export(tmp_path / "catalogue", tmp_path / "export")
+    found = pd.read_csv(exported / "catalogue_2015.csv")
+    assert list(found.columns) == schemas.catalogue_table(CLASSES, in_time=True).names
+    assert found["alone_arcs"].equals(found["p_arcs"])
+    dictionary = pd.read_csv(exported / "data_dictionary.csv", keep_default_na=False).set_index("column")
+    assert list(dictionary.loc[["alone_arcs", "alone_label"], "unit"]) == ["1", ""]
+    with netCDF4.Dataset(exported / "catalogue_2015.nc") as dataset:
+        np.testing.assert_array_equal(dataset["probability_alone"][:], dataset["probability"][:])
+        assert dataset["alone_label"].flag_meanings == dataset["label"].flag_meanings
 
 
 def test_the_text_says_what_there_is(exported: Path, catalogue: Path, tmp_path: Path) -> None:

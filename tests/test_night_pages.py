@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import CONFIG, PAPER
 from PIL import Image
@@ -214,6 +215,32 @@ def test_narrower_keograms_of_earlier_versions_have_their_sky_below_the_marks(
     assert red[:, 1].min() == pytest.approx(place["x"] + (LAYOUT["left"] + minute) * scale, abs=1.1)
     assert red[:, 0].min() == pytest.approx(place["y"] + 4 * scale, abs=1.1)
     assert red[:, 0].max() + 1 == pytest.approx(place["y"] + (4 + LAYOUT["sky"]) * scale, abs=1.1)
+
+
+@pytest.mark.parametrize(("settings", "title"), [({}, "sequence"), ({"smoothing": {"weight": 0.1}}, "smoothed")])
+def test_what_each_frame_would_be_by_itself_stands_below_what_it_is(
+    archive: dict[str, list[str]], tmp_path: Path, page: Page, settings: dict[str, object], title: str
+) -> None:
+    path = tmp_path / "catalogue/2014-12/2014-12-20.parquet"
+    schema = schemas.catalogue_table(CLASSES, in_time=True)
+    rows = pq.read_table(path)
+    alone = ["discrete" if i == 10 else label for i, label in enumerate(rows["label"].to_pylist())]
+    rows = rows.append_column(schemas.ALONE_LABEL, pa.array(alone))
+    for name in schemas.catalogue_table(CLASSES, in_time=True).names[len(rows.column_names) :]:
+        rows = rows.append_column(name, pa.nulls(len(rows), pa.float32()))
+    nullable = pa.schema([one.with_nullable(True) for one in schema])
+    tables.write(path, rows.select(nullable.names).cast(nullable), nullable, settings)
+    table = events(tmp_path / "events.csv", [("arcs", 3, 28)])
+    write_night_pages(**archive, events=table, lost=[], settings=SETTINGS, output=str(tmp_path / "pages"))
+    page.goto((tmp_path / "pages/2014-12.html").as_uri())
+    night = page.locator(".night").first
+    assert {title, "single"} <= set(night.locator(".sky text").all_text_contents())
+    assert f"{title}: judged with the frames before and after" in page.inner_text(".legend")
+    single, together = box(night.locator(".mark.k-discrete")), box(night.locator(".mark.k-arcs").first)
+    assert single["y"] >= together["y"] + together["height"]
+    assert single["width"] == pytest.approx(together["width"] / 30, rel=0.1)
+    page.mouse.move(single["x"] + single["width"] / 2, single["y"])
+    assert page.locator("#tip").inner_text() == "18:10 UT: Arcs, 54 %, clear; by itself Discrete"
 
 
 def test_the_longest_events_are_shown_and_pictures_load(pages: Path, page: Page) -> None:

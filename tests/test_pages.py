@@ -240,15 +240,26 @@ def test_twenty_frames_by_keyboard_with_a_crash_in_the_middle(
     page.keyboard.down("c")
     page.wait_for_selector("#context figure")
     page.keyboard.up("c")
-    for i in range(2):
-        seen.append((shown(page), PAPER.names.labels[i]))
-        press(page, str(i + 1))
+    seen.append((shown(page), PAPER.names.labels[0]))
+    press(page, "1")
+    watched = shown(page)
+    page.keyboard.down(" ")  # a film of the minutes before and after
+    page.wait_for_selector("#film")
+    times = set()
+    while len(times) < 4:
+        times.add(page.inner_text("#film"))
+    assert any(time.endswith(" min") for time in times)
+    page.keyboard.up(" ")
+    assert shown(page) == watched
+    assert not page.locator("#film").is_visible()
+    seen.append((watched, PAPER.names.labels[1]))
+    press(page, "2")
     assert skipped not in [frame for frame, _ in seen[-2:]]
     rows = exported(page, tmp_path / "bertil.csv")
     assert [(row["frame_id"], row["label"]) for row in rows] == seen
     assert [int(row["order"]) for row in rows] == list(range(1, 21))
     assert [int(row["session"]) for row in rows] == [1] * 9 + [2] * 11
-    assert [int(row["context"]) for row in rows] == [0] * 18 + [1, 0]
+    assert [int(row["context"]) for row in rows] == [0] * 18 + [1, 1]
     assert all(float(row["seconds"]) > 0 for row in rows)
     while page.locator("#frame").is_visible():
         page.keyboard.press("8")

@@ -15,7 +15,7 @@ import yaml
 from norrsken import __version__, schemas, tables
 from norrsken.catalogue.columns import COLUMNS, described
 from norrsken.catalogue.judge import scores_of
-from norrsken.catalogue.netcdf import FrameSeries, meaning_of, unit
+from norrsken.catalogue.netcdf import FrameSeries, unit
 from norrsken.classes import in_words
 from norrsken.classify.classifier_file import Classifier, read_classifier
 from norrsken.config.general import GENERAL
@@ -64,10 +64,11 @@ def write_export(
     catalogue: directories of the months. classifier: `classifier.json`. more: other tables, which are copied. The same
     input gives the same bytes. Raises `ExportError` where no frame has been classified.
     """
-    schema, judged = schemas.catalogue_table(settings.label_set.class_names), read_classifier(classifier)
+    in_time = tables.judged_in_time(catalogue)
+    schema, judged = schemas.catalogue_table(settings.label_set.class_names, in_time), read_classifier(classifier)
     with directory_written_aside(output) as folder:
         years = [
-            _write_year(folder / f"catalogue_{year}", (rows for _, rows in parts), judged, settings)
+            _write_year(folder / f"catalogue_{year}", (rows for _, rows in parts), judged, settings, in_time)
             for year, parts in itertools.groupby(_by_year(catalogue, schema), key=lambda part: part[0])
         ]
         if not years:
@@ -75,7 +76,7 @@ def write_export(
         for path in (classifier, *more):
             shutil.copyfile(path, folder / Path(path).name)
         scores_of(judged).to_csv(folder / "scores.csv", index=False, lineterminator="\n")
-        dictionary = data_dictionary(settings.label_set.class_names, sorted(folder.glob("*.csv")))
+        dictionary = data_dictionary(settings.label_set.class_names, sorted(folder.glob("*.csv")), in_time)
         dictionary.to_csv(folder / "data_dictionary.csv", index=False, lineterminator="\n")
         (folder / "CITATION.cff").write_text(_citation(settings), encoding="utf-8")
         names = sorted([*(path.name for path in folder.iterdir()), "README.md", "checksums.sha256"])
@@ -87,22 +88,25 @@ def write_export(
         (folder / "checksums.sha256").write_text("".join(sums), encoding="utf-8")
 
 
-def data_dictionary(classes: Sequence[str], others: Iterable[Path] = ()) -> pd.DataFrame:
+def data_dictionary(classes: Sequence[str], others: Iterable[Path] = (), in_time: bool = False) -> pd.DataFrame:
     """The columns of all tables: file, column, unit (as UDUNITS writes it), type, meaning.
 
     classes: those of the catalogue, whose files come first. others: CSV files, of which those of the catalogue itself
-    are passed over.
+    are passed over. in_time: see `schemas.catalogue_table`.
     """
-    fields = schemas.catalogue_table(classes)
-    types = [str(getattr(field.type, "value_type", field.type)) for field in fields]
     rows = [
-        (CATALOGUE_FILES, name, unit(name), kind, meaning_of(name, classes))
-        for name, kind in zip(fields.names, types, strict=True)
+        (CATALOGUE_FILES, one.name, unit(one.name), str(getattr(one.type, "value_type", one.type)), _meaning(one))
+        for one in schemas.catalogue_table(classes, in_time)
     ]
     for path in others:
         if path.name in COLUMNS:
             rows += described(path.name, pd.read_csv(path))
     return pd.DataFrame(rows, columns=["file", "column", "unit", "type", "meaning"])
+
+
+def _meaning(field: pa.Field) -> str:
+    text: str = field.metadata[b"meaning"].decode()
+    return text
 
 
 def _by_year(catalogue: Iterable[str], schema: pa.Schema) -> Iterator[tuple[int, pd.DataFrame]]:
@@ -114,12 +118,14 @@ def _by_year(catalogue: Iterable[str], schema: pa.Schema) -> Iterator[tuple[int,
             yield int(year), rows[years == year]
 
 
-def _write_year(path: Path, parts: Iterable[pd.DataFrame], judged: Classifier, settings: ExportSettings) -> Year:
+def _write_year(
+    path: Path, parts: Iterable[pd.DataFrame], judged: Classifier, settings: ExportSettings, in_time: bool
+) -> Year:
     """Write CSV and NetCDF of a year, with only one part in memory at a time."""
     ends: list[pd.Timestamp] = []
     with (
         path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as text,
-        FrameSeries(path.with_suffix(".nc"), settings.site, settings.label_set.class_names) as series,
+        FrameSeries(path.with_suffix(".nc"), settings.site, settings.label_set.class_names, in_time) as series,
     ):
         for rows in parts:
             text_of = rows["possible"].str.join(" ")  # as flag_meanings of the NetCDF file

@@ -51,10 +51,11 @@ class FrameSeries:
     """A new NetCDF-4 file to which frames are appended, by time.
 
     Numbers are as in the table; `condition`, `label` and `model` are int8 with `flag_values` and `flag_meanings`;
-    `possible` has a bit for each class, `flag_masks`. The probabilities of the classes are `probability` (time, class).
+    `possible` has a bit for each class, `flag_masks`. The probabilities of the classes are `probability` (time, class),
+    and those of frames by themselves `probability_alone`, where they are judged by others, too (in_time).
     """
 
-    def __init__(self, path: str | os.PathLike[str], site: Site, classes: Sequence[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], site: Site, classes: Sequence[str], in_time: bool = False) -> None:
         self._classes = tuple(classes)
         # The columns of names, of which a variable holds the place in this list.
         self._flags: dict[str, Sequence[str]] = {
@@ -64,6 +65,12 @@ class FrameSeries:
             "aurora": (*DECISIONS, _NONE),
             "seen": SEEN,
         }
+        # The variables of probabilities, and the columns of which they consist.
+        self._probabilities = {"probability": [*map(schemas.p, classes)]}
+        if in_time:
+            self._flags[schemas.ALONE_LABEL] = self._flags["label"]
+            self._probabilities["probability_alone"] = [*map(schemas.alone, classes)]
+        self._schema = schemas.catalogue_table(classes, in_time)
         self.frames = 0
         self.models: list[str] = []
         self._dataset = netCDF4.Dataset(path, "w")
@@ -91,7 +98,7 @@ class FrameSeries:
             "frame_id": netCDF4.stringtochar(rows["frame_id"].to_numpy().astype(f"S{self._id_length}")),
             "night": rows["night"].to_numpy("datetime64[D]").astype(np.int32),
             "exposure_ms": rows["exposure_ms"].fillna(_NO_EXPOSURE).to_numpy(np.int32),
-            "probability": rows[[*map(schemas.p, self._classes)]].to_numpy(),
+            **{name: rows[names].to_numpy() for name, names in self._probabilities.items()},
             "possible": self._bits(rows["possible"]),
             **{name: rows[name].to_numpy() for name in _NUMBERS},
         }
@@ -158,7 +165,7 @@ class FrameSeries:
         define, time = self._define, ("time",)
 
         def meaning(column: str) -> str:
-            return meaning_of(column, self._classes)
+            return str(self._schema.field(column).metadata[b"meaning"].decode())
 
         # Seconds as computers count them, without leap seconds; whose clock the file names follow is not known.
         since = {
@@ -181,8 +188,10 @@ class FrameSeries:
         possible = define("possible", "i8", time, long_name=meaning("possible"), coordinates=_PLACE)
         self._set_flags(possible, self._classes, masks=True)
         together = f"the {in_words(len(self._classes))} sum to 1"
-        probability = {"long_name": f"calibrated probability of each class; {together}", "units": "1"}
-        define("probability", "f4", ("time", "class"), coordinates=f"{_PLACE} class_name", **probability)
+        for name in self._probabilities:
+            by_itself = "" if name == "probability" else " by the frame itself"
+            probability = {"long_name": f"calibrated probability of each class{by_itself}; {together}", "units": "1"}
+            define(name, "f4", ("time", "class"), coordinates=f"{_PLACE} class_name", **probability)
 
     def _define(
         self, name: str, kind: Any, dimensions: tuple[str, ...] = (), **attributes: Any
@@ -208,10 +217,5 @@ class FrameSeries:
 
 def unit(column: str) -> str:
     """The unit of a column of the catalogue, as UDUNITS writes it; empty where it has none."""
-    return "1" if column.startswith("p_") else UNITS.get(column, "")
-
-
-def meaning_of(column: str, classes: Sequence[str]) -> str:
-    """What a column of the catalogue of these classes means."""
-    text: str = schemas.catalogue_table(classes).field(column).metadata[b"meaning"].decode()
-    return text
+    of_class = column.startswith(("p_", "alone_")) and column != schemas.ALONE_LABEL
+    return "1" if of_class else UNITS.get(column, "")

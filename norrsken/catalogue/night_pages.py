@@ -37,15 +37,17 @@ SAMPLES = 6
 
 @dataclass(frozen=True)
 class _Frames:
-    """The n kept frames of a night, by time. kind, condition: positions in `kinds` and `CONDITIONS`.
+    """The n kept frames of a night, by time. kind, alone, condition: positions in `kinds` and `CONDITIONS`.
 
-    kinds: the labels of the catalogue.
+    kinds: the labels of the catalogue. alone: that each frame would get by itself, where its classifier looks at those
+    before and after, too; empty elsewhere.
     """
 
     kinds: tuple[str, ...]
     frame_id: list[str]
     seconds: NDArray[np.int64]  # since the noon that opens the night
     kind: NDArray[np.int64]
+    alone: NDArray[np.int64]
     condition: NDArray[np.int64]
     confidence: NDArray[np.int64]  # per cent
     mlt: NDArray[np.float32]
@@ -80,6 +82,10 @@ def write_night_pages(
     months = {month: list(paths) for month, paths in groupby(tables.night_tables(nights), lambda path: path.stem[:7])}
     label_set, lost_of = settings.label_set, lost_nights(nights)
     strange = count_reasons(catalogue)["unfamiliar"] > 0
+    in_time = ""
+    if tables.judged_in_time(catalogue):
+        settings_of_first = tables.about(min(classified.values()))["settings"]
+        in_time = "smoothed" if "smoothing" in settings_of_first else "sequence"
     common = {"site": settings.site.name, "kinds": _kinds_shown(label_set, strange), "clear_sky": label_set.clear_sky}
     years: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     with directory_written_aside(output) as folder:
@@ -107,7 +113,7 @@ def write_night_pages(
                 "after": after and {"month": after, "title": _title(after)},
                 "layout": LAYOUT,
                 "nights": rows,
-                "script": _script([path.stem for path in months[month]], drawn, settings),
+                "script": _script([path.stem for path in months[month]], drawn, settings) | {"in_time": in_time},
             }
             write_page("nights-month", page, folder / f"{month}.html")
             years[month[:4]][month] = [row | {"samples": None} for row in rows]
@@ -157,8 +163,11 @@ def _chosen(events: Iterable[dict[str, str]]) -> list[dict[str, str]]:
 
 def _read(path: Path | None, night: str, settings: NightPageSettings) -> _Frames:
     """The frames of a night's catalogue; none where it has no catalogue, since no frame was kept."""
-    schema, kinds = schemas.catalogue_table(), settings.label_set.catalogue_labels
+    kinds = settings.label_set.catalogue_labels
     names = ["frame_id", "time", "mlt", "condition", "label", "confidence"]
+    in_time = path is not None and schemas.ALONE_LABEL in tables.columns(path)
+    schema = schemas.catalogue_table(in_time=in_time)
+    names += [schemas.ALONE_LABEL] * in_time
     table = tables.read(path, schema, names) if path else schema.empty_table()
     start = round(night_start(date.fromisoformat(night), settings.site.longitude).timestamp())
     seconds = table["time"].cast("int64").to_numpy() // 1000 - start
@@ -169,6 +178,7 @@ def _read(path: Path | None, night: str, settings: NightPageSettings) -> _Frames
         frame_id=table["frame_id"].to_pylist(),
         seconds=seconds,
         kind=_positions(table["label"], kinds),
+        alone=_positions(table[schemas.ALONE_LABEL], kinds) if in_time else np.empty(0, np.int64),
         condition=_positions(table["condition"], CONDITIONS),
         confidence=np.rint(table["confidence"].to_numpy() * 100).astype(np.int64),
         mlt=table["mlt"].to_numpy(),
@@ -258,6 +268,7 @@ def _drawn(frames: _Frames, samples: Sequence[Mapping[str, Any]]) -> dict[str, A
         "spacing": frames.spacing,
         "steps": np.diff(frames.seconds, prepend=0).tolist(),
         "kinds": "".join(f"{kind:x}" for kind in frames.kind),
+        "alone": "".join(f"{kind:x}" for kind in frames.alone),
         "conditions": "".join(map(str, frames.condition)),
         "confidence": frames.confidence.tolist(),
         "peaks": [sample["second"] for sample in samples],

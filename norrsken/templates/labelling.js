@@ -6,6 +6,7 @@
 // what makes a frame likely to be drawn would tell what a classifier thinks of it.
 
 const AHEAD = 8; // frames that are loaded before they are needed
+const FILM_MINUTES = 5, FILM_MS = 250; // what a film shows before and after a frame, and how long each of its frames
 const total = PAGE.sequence.length;
 const repeats = new Set(PAGE.repeats);
 const kept = await Kept.open("labels", ...PAGE.kept);
@@ -19,7 +20,7 @@ const id = (frame) => PAGE.frames[frame].split("/")[1];
 const keyOf = (frame_id, repeat) => (repeat ? `${frame_id} again` : frame_id);
 const keys = PAGE.sequence.map((frame, k) => keyOf(id(frame), repeats.has(k)));
 
-let place = 0, since = 0, spent = 0, looked = false, paused = false;
+let place = 0, since = 0, spent = 0, looked = false, paused = false, film = 0;
 let done, order, session; // places with a label; the last order; this session
 count();
 
@@ -95,6 +96,7 @@ function progress() {
 
 function pause(on) {
   if (on === paused) return;
+  hide();
   paused = on;
   if (on) spent += performance.now() - since;
   else since = performance.now();
@@ -102,21 +104,28 @@ function pause(on) {
   byId("pause").textContent = on ? "Go on" : "Pause";
 }
 
+const minutesOf = (k) => Date.parse(id(k).slice(-15).replace(/(....)(..)(..)T(..)(..)(..)/, "$1-$2-$3T$4:$5:$6Z")) / 60000;
+
+/** How many minutes a frame is after another one; Infinity where there is none, or it is of another night. */
+function away(k, frame) {
+  const night = PAGE.frames[frame].split("/")[0];
+  return PAGE.frames[k]?.startsWith(night + "/") ? minutesOf(k) - minutesOf(frame) : Infinity;
+}
+
+const distance = (minutes) => (minutes ? `${minutes > 0 ? "+" : "−"}${Math.abs(minutes).toFixed(0)} min` : "this frame");
+
 /** The frames before and after in the same night, with their distance in minutes. */
 function context() {
   if (paused || place >= total || !byId("context").hidden) return;
   looked = true;
   const frame = PAGE.sequence[place];
-  const minutes = (k) => Date.parse(id(k).slice(-15).replace(/(....)(..)(..)T(..)(..)(..)/, "$1-$2-$3T$4:$5:$6Z")) / 60000;
-  const night = PAGE.frames[frame].split("/")[0];
-  const around = [frame - 2, frame - 1, frame + 1, frame + 2].filter((k) => PAGE.frames[k]?.startsWith(night + "/"));
+  const around = [frame - 2, frame - 1, frame + 1, frame + 2].filter((k) => away(k, frame) !== Infinity);
   byId("context").replaceChildren(
     ...around.map((k) => {
       const figure = document.createElement("figure");
       const image = figure.appendChild(document.createElement("img"));
       image.src = path(k);
-      const away = minutes(k) - minutes(frame);
-      figure.appendChild(document.createElement("figcaption")).textContent = `${away > 0 ? "+" : "−"}${Math.abs(away).toFixed(0)} min`;
+      figure.appendChild(document.createElement("figcaption")).textContent = distance(away(k, frame));
       return figure;
     }),
   );
@@ -125,6 +134,34 @@ function context() {
 
 function hide() {
   byId("context").hidden = true;
+  clearInterval(film);
+  if (film) byId("image").src = path(PAGE.sequence[place]);
+  byId("film").hidden = true;
+  film = 0;
+}
+
+/** The frames of some minutes before and after as a film, again and again. */
+async function play() {
+  if (paused || place >= total || film) return;
+  looked = true;
+  const shown = place, frame = PAGE.sequence[place], near = [frame];
+  for (const step of [-1, 1])
+    for (let k = frame + step; Math.abs(away(k, frame)) <= FILM_MINUTES; k += step) near.push(k);
+  near.sort((a, b) => a - b);
+  film = setInterval(() => {}, 1000); // it begins when the frames are there
+  const pictures = near.map((k) => Object.assign(new Image(), { src: path(k) }));
+  await Promise.all(pictures.map((picture) => picture.decode().catch(() => {})));
+  if (!film || place !== shown) return;
+  clearInterval(film);
+  let next = 0;
+  const step = () => {
+    const k = near[next++ % near.length], minutes = away(k, frame);
+    byId("image").src = path(k);
+    byId("film").textContent = near.length === 1 ? "no frames near it" : distance(minutes);
+    byId("film").hidden = false;
+  };
+  step();
+  film = setInterval(step, FILM_MS);
 }
 
 // Keys, buttons
@@ -142,7 +179,7 @@ const actions = {
   ArrowLeft: () => !paused && place > 0 && show(place - 1),
   ArrowRight: () => !paused && place < total && kept.get(keys[place]) && show(place + 1),
   s: skip,
-  ...(PAGE.neighbours && { c: context }),
+  ...(PAGE.neighbours && { c: context, " ": play }),
   p: () => pause(!paused),
   "?": () => byId("help").showModal(),
 };
@@ -155,7 +192,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   action();
 });
-document.addEventListener("keyup", (event) => event.key.toLowerCase() === "c" && hide());
+document.addEventListener("keyup", (event) => ["c", " "].includes(event.key.toLowerCase()) && hide());
 document.addEventListener("visibilitychange", () => document.hidden && pause(true));
 byId("back").addEventListener("click", actions.ArrowLeft);
 byId("skip").addEventListener("click", skip);

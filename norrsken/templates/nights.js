@@ -4,7 +4,9 @@ const { left: LEFT, width: WIDTH, height: PICTURE, minutes: MINUTES, sky: SKY } 
 const TOP = 4; // the sky of the keogram, and below it: classes, confidence, altitudes, hours
 const BAND = { y: TOP + SKY + 4, height: 16 };
 const CLASSES = PAGE.kinds.length - 1; // the last kind is that of frames without a class
-const ROW = 11, ROWS = { y: BAND.y + BAND.height + 4, height: CLASSES * ROW };
+// Below the classes those that each frame would get by itself, where its classifier looks at those before and after, too.
+const ALONE = { y: BAND.y + BAND.height + (PAGE.in_time ? 2 : 0), height: PAGE.in_time ? 12 : 0 };
+const ROW = 11, ROWS = { y: ALONE.y + ALONE.height + 4, height: CLASSES * ROW };
 const CONFIDENCE = { y: ROWS.y + ROWS.height + 6, height: 44 };
 const ALTITUDE = { y: CONFIDENCE.y + CONFIDENCE.height + 6, height: 54 };
 const AXIS = ALTITUDE.y + ALTITUDE.height;
@@ -24,7 +26,7 @@ function frames(night) {
   const near = Math.max(1.5 * night.spacing, 90);
   return seconds.map((at, i) => {
     const next = seconds[i + 1] ?? Infinity;
-    return { at, end: next - at <= near ? next : at + night.spacing, kind: parseInt(night.kinds[i], 16), condition: +night.conditions[i], confidence: night.confidence[i] };
+    return { at, end: next - at <= near ? next : at + night.spacing, kind: parseInt(night.kinds[i], 16), alone: parseInt(night.alone[i], 16), condition: +night.conditions[i], confidence: night.confidence[i] };
   });
 }
 
@@ -65,7 +67,7 @@ function fill(sky, night) {
   }
 
   const all = frames(night);
-  for (const panel of [BAND, ROWS, CONFIDENCE, ALTITUDE])
+  for (const panel of [BAND, ALONE, ROWS, CONFIDENCE, ALTITUDE])
     draw(svg, "rect", { class: "panel", x: LEFT, width: MINUTES, ...panel });
   const strip = draw(svg, "g", { class: "strip", role: "img", "aria-label": summary(night, all) });
   const alike = runs(all, (one, other) => one.kind === other.kind && one.condition === other.condition);
@@ -76,6 +78,15 @@ function fill(sky, night) {
     if (!own.length) continue;
     draw(strip, "path", { class: `mark k-${name}`, d: marks(own, BAND.y, BAND.height) });
     if (kind < CLASSES) draw(strip, "path", { class: `mark k-${name}`, d: marks(own, ROWS.y + kind * ROW + 1, ROW - 2) });
+  }
+  if (PAGE.in_time) {
+    for (const [{ y, height }, text] of [[BAND, PAGE.in_time], [ALONE, "single"]])
+      draw(svg, "text", { x: LEFT - 8, y: y + height / 2 + 4, "text-anchor": "end", "font-size": 11 }, text);
+    const single = runs(all, (one, other) => one.alone === other.alone && one.condition === other.condition).filter(([{ condition }]) => condition === 0);
+    for (const [kind, name] of PAGE.kinds.entries()) {
+      const own = single.filter(([frame]) => frame.alone === kind);
+      if (own.length) draw(strip, "path", { class: `mark k-${name}`, d: marks(own, ALONE.y, ALONE.height) });
+    }
   }
   for (const [condition, name] of PAGE.conditions.entries())
     if (condition) draw(strip, "path", { fill: `url(#${name})`, d: marks(alike.filter(([frame]) => frame.condition === condition), BAND.y, BAND.height) });
@@ -125,8 +136,8 @@ function rowLabel(svg, kind) {
   draw(svg, "text", { y: ROWS.y + (kind + 1) * ROW - 1.5, "font-size": 11, ...place }, title);
 }
 
-const describe = (night, { at, kind, condition, confidence }) =>
-  `${clock(night, at)} UT: ${PAGE.titles[kind]}, ${confidence} %, ${PAGE.conditions[condition]}`;
+const describe = (night, { at, kind, alone, condition, confidence }) =>
+  `${clock(night, at)} UT: ${PAGE.titles[kind]}, ${confidence} %, ${PAGE.conditions[condition]}${PAGE.in_time && alone !== kind ? `; by itself ${PAGE.titles[alone]}` : ""}`;
 
 function summary(night, all) {
   if (!all.length) return `No classified frame in the night ${night.night}`;
