@@ -98,6 +98,7 @@ def test_it_learns_what_only_the_neighbours_tell(monkeypatch: pytest.MonkeyPatch
     looks = random.integers(0, 2, 400)
     vectors = (random.normal(size=(2, 1024))[looks] + 0.3 * random.normal(size=(400, 1024))).astype(np.float32)
     labels, test = np.roll(looks, 1), np.arange(400) >= 300
+    vectors = vectors[:, None]  # one view of each
     classifier, stacks = made(classes=2), Stacks(vectors, around(400))
     history = classifier.fit(stacks, labels, kept_out=test)
     assert history[-1]["validation_f1"] > 0.95
@@ -111,7 +112,7 @@ def test_it_learns_what_only_the_neighbours_tell(monkeypatch: pytest.MonkeyPatch
 def test_a_stopped_training_goes_on_and_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("norrsken.models.network.CHECKPOINT_SECONDS", 0.0)
     random = np.random.default_rng(0)
-    stacks = Stacks(random.normal(size=(60, 1024)).astype(np.float32), around(60))
+    stacks = Stacks(random.normal(size=(60, 2, 1024)).astype(np.float32), around(60))
     labels = random.integers(0, 3, 60)
     run = settings(epochs=4)
     whole = made(run)
@@ -240,7 +241,7 @@ def trained(seed: int = 0) -> SequenceClassifier:
     """A sequence of which the neighbours have a say."""
     classifier = made(seed=seed)
     random = np.random.default_rng(seed)
-    vectors = random.normal(size=(100, 1024)).astype(np.float32)
+    vectors = random.normal(size=(100, 1, 1024)).astype(np.float32)
     classifier.fit(Stacks(vectors, around(100)), random.integers(0, 3, 100))
     return classifier
 

@@ -56,7 +56,7 @@ def find_events(
     for frames in monthly_frames(months, columns, classes):
         events.append(_events_of(frames, settings, classes))
         if onset is not None:
-            onsets.append(_onsets_of(frames, onset))
+            onsets.append(onsets_of(frames, onset))
     by_start = _joined(events, EVENT_COLUMNS).sort_values("start", kind="stable", ignore_index=True)
     return by_start, _joined(onsets, ONSET_COLUMNS)
 
@@ -123,7 +123,7 @@ def _events_of(frames: pd.DataFrame, settings: EventSettings, classes: Sequence[
     return pd.DataFrame(dict(zip(EVENT_COLUMNS, columns, strict=True)))
 
 
-def _onsets_of(frames: pd.DataFrame, label: str) -> pd.DataFrame:
+def onsets_of(frames: pd.DataFrame, label: str) -> pd.DataFrame:
     """The onsets of a month: beginnings of a class."""
     clear, so_labelled = (frames["condition"] == "clear").to_numpy(), (frames["label"] == label).to_numpy()
     near, seconds = frames["step"].to_numpy() <= ONSET_GAP, _seconds(frames["time"])

@@ -21,7 +21,7 @@ from norrsken.dataset.context import NONE, Stacks
 from norrsken.models import architectures, device
 from norrsken.models.augmentation import augment
 from norrsken.models.interface import Prediction
-from norrsken.models.network import PREDICT_BATCH, TorchClassifier, Trained
+from norrsken.models.network import PREDICT_BATCH, TorchClassifier, Trained, augmentation_of
 from norrsken.models.normalised import Normalised
 
 #: Shares of the training's stacks that lose all neighbours, or the frame in the middle, and of other frames that are
@@ -30,6 +30,11 @@ ALONE, WITHOUT_MIDDLE, LOST = 0.1, 0.3, 0.1
 
 #: In training a stack is moved by up to so many minutes: a label holds for frames right before and after, too.
 SHIFT = 2.0
+
+#: A training on embeddings has so many views of each frame: of the frame itself, and of it changed as the network's own
+#: training changed its frames. Else what that has taught is forgotten: on a camera that was not trained on, a third of
+#: the frames that the network alone gets right were lost.
+VIEWS = 3
 
 #: The share of what is kept of a frame that is dropped in training.
 DROPOUT = 0.2
@@ -81,7 +86,7 @@ class InTime(nn.Module):
 
     def forward(self, stack: Stack) -> Tensor:
         frames = stack.frames
-        if frames.ndim > 3:  # images: the network learns, too
+        if frames.ndim == 5:  # images: the network learns, too
             frames = self.network(frames.flatten(0, 1)).view(*frames.shape[:2], -1)
         return self.of_stacks(stack._replace(frames=self.keep(frames)))
 
@@ -111,6 +116,8 @@ class SequenceClassifier(Trained):
         """frames: the settings of what sees each frame."""
         super().__init__(model, settings, seed, classes, self._changed, begun=True)
         self._in_time, self._frames, self._learns = model, frames, settings.tuned
+        self._changes = augmentation_of(frames)
+        self._random = torch.Generator(self._device).manual_seed(seed)
         model.network.requires_grad_(settings.tuned)
 
     def see_as(self, seeing: TorchClassifier) -> None:
@@ -125,8 +132,23 @@ class SequenceClassifier(Trained):
         return architectures.stock_parameters(frames.architecture, frames.weights)
 
     def to_train(self, images: NDArray[np.uint8]) -> NDArray[Any]:
-        """What is trained on of frames (n, 128, 128, 3): themselves where the network learns, else their embeddings."""
-        return images if self._learns else self.embed(images)
+        """What is trained on of frames (n, 128, 128, 3): themselves where the network learns.
+
+        Else their embeddings in several views, (n, views, m) float16. The same calls in the same order give the same.
+        """
+        if self._learns:
+            return images
+
+        def changed(frames: Tensor) -> Tensor:
+            embeddings: Tensor = self._in_time.network(self._changes(frames, self._random))
+            return embeddings
+
+        others = [self._of_all(images, changed) for _ in range(VIEWS - 1)]
+        return np.stack([self.embed(images), *others], axis=1).astype(np.float16)
+
+    def to_test(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The same of frames that are only tested on: their embeddings, (n, 1, m)."""
+        return self.embed(images)[:, None]
 
     def embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What the network sees in frames: (n, 128, 128, 3) → (n, m)."""
@@ -149,13 +171,15 @@ class SequenceClassifier(Trained):
         return np.asarray(self._scores_of(kept).softmax(dim=1).numpy())
 
     def predict(self, inputs: Stacks, layers: Sequence[str] = ()) -> Prediction:
-        """inputs: of images, or of what `to_train` makes of them. layers: none are told of sequences."""
+        """inputs: of images, or of what `to_train` makes of them: then of the first view. layers: none are told of."""
         return Prediction(np.asarray(self._scores(inputs).softmax(dim=1).numpy()), None)
 
     def _scores(self, inputs: Stacks) -> Tensor:
         used = inputs.compact()
-        embeddings = self.embed(used.frames) if used.frames.dtype == np.uint8 else used.frames
-        return self._scores_of(Stacks(self.keep(embeddings), used.windows))
+        if used.frames.dtype == np.uint8:
+            return self._scores_of(Stacks(self.keep(self.embed(used.frames)), used.windows))
+        itself = used.frames[:, 0].astype(np.float32)
+        return self._scores_of(Stacks(self.keep(itself), used.windows))
 
     @torch.inference_mode()
     def _scores_of(self, kept: Stacks) -> Tensor:
@@ -182,12 +206,15 @@ class SequenceClassifier(Trained):
         """Move stacks in time, and take frames away; change images as those of single frames are, alike in a stack."""
         frames, minutes, there = _moved(stack, self._in_time.middle, random)
         on, middle = there.device, self._in_time.middle
+        if frames.ndim == 4:  # embeddings: one of the views for each stack
+            view = torch.randint(frames.shape[2], (len(frames),), generator=random, device=on)
+            frames = frames[torch.arange(len(frames), device=on), :, view].float()
         others = torch.rand(there.shape, generator=random, device=on)
         alone, without = torch.rand(2, len(there), generator=random, device=on)
         lost = (others < LOST) | (alone < ALONE)[:, None]
         lost[:, middle] = (without < WITHOUT_MIDDLE) & (alone >= ALONE)
         there = there & ~lost
-        if frames.ndim > 3:
+        if frames.ndim == 5:
             together = frames.flatten(1, 2)  # the frames of a stack as colours of one
             frames = augment(together, random).view(frames.shape)
         return Stack(frames, minutes * there, there)

@@ -4,9 +4,8 @@ import csv
 import logging
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -86,7 +85,8 @@ def train_run(
     test_inputs: Any
     if isinstance(settings.model, SequenceNetwork):
         settings, classifier = _sequence(settings, seed, len(classes), frames)
-        train_inputs, test_inputs = read_stacks([train, test], str(labelled), settings, classifier)
+        train_inputs = read_stacks(train, str(labelled), settings, classifier.to_train)
+        test_inputs = read_stacks(test, str(labelled), settings, classifier.to_test)
     else:
         train_inputs, test_inputs = read_inputs([train, test], features)
         classifier = classifiers.build(settings.model, seed, len(classes), width=train_inputs.shape[-1])
@@ -213,19 +213,19 @@ def _sequence(
 
 
 def read_stacks(
-    parts: Sequence[Part], labelled: str, settings: RunSettings, classifier: "SequenceClassifier"
-) -> list[Stacks]:
-    """What a sequence is trained on of the frames of each part: stacks, of which each frame is held once for all."""
+    part: Part, labelled: str, settings: RunSettings, seen: Callable[[NDArray[np.uint8]], NDArray[Any]]
+) -> Stacks:
+    """The frames of a part between their neighbours, of which each is held once, by what is seen in it."""
     if settings.context is None:
         raise ValueError(f"{settings.name} is a sequence, and it is not said how many frames it sees")
-    names, found = read_windows(labelled, [frame for part in parts for frame in part.frame_ids], settings.context)
-    held: NDArray[Any] | None = None
+    names, found = read_windows(labelled, part.frame_ids.tolist(), settings.context)
+    held: NDArray[Any] = np.empty(0)
     for here, images in tables.image_batches(labelled, names.tolist(), AT_A_TIME):
-        some = classifier.to_train(images)
-        held = np.empty((len(names), *some.shape[1:]), some.dtype) if held is None else held
+        some = seen(images)
+        if here.start == 0:
+            held = np.empty((len(names), *some.shape[1:]), some.dtype)
         held[here] = some
-    ends = np.cumsum([0, *(len(part.frame_ids) for part in parts)])
-    return [Stacks(held, found.of(slice(start, end))) for start, end in pairwise(ends)] if held is not None else []
+    return Stacks(held, found)
 
 
 def _notes(settings: RunSettings, classifier: Classifier) -> list[str]:
