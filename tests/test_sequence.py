@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import CONFIG, Edit, refusal
+from conftest import CONFIG, Edit, Project, refusal, write_evening
 
 from norrsken import schemas, stages, tables
 from norrsken.calendar import night_of
@@ -25,12 +25,14 @@ from norrsken.config.jobs import RunSettings
 from norrsken.config.models import Network, SequenceNetwork
 from norrsken.config.site import Camera, FrameSource, Place
 from norrsken.dataset.context import NONE, Film, Stacks, Windows, windows
+from norrsken.evaluation.smoothing import smooth
 from norrsken.files import digest
 from norrsken.models import classifiers
 from norrsken.models.checkpoint import Checkpoint
 from norrsken.models.interface import Card
 from norrsken.models.network import TorchClassifier
 from norrsken.models.sequence import SHIFT, SequenceClassifier, Stack, _moved, sequence
+from norrsken.paper import CLASSES
 
 CONTEXT = Context(before=2, after=1)
 NETWORK = Network(kind="network", architecture="shufflenet_v2_x0_5", epochs=1, input_size=32, threads=1)
@@ -361,3 +363,63 @@ def test_frames_are_classified_alike_from_tables_at_once_and_as_they_come(tmp_pa
     seen = Windows(np.array([[3, 4, 5, NONE]]), np.array([[-2, -1, 0, 0]], np.float32))
     expected = np.mean([m.said(kept, seen) for m, kept in zip(model.members, model.look(images).said, strict=True)], 0)
     np.testing.assert_allclose(one_by_one[5].probabilities, expected, atol=1e-6)
+
+
+#: What of a catalogue depends on how frames are judged.
+TARGETS = ("results/small/catalogue/2015-01", "results/small/catalogue/untrained.csv")
+
+
+def of_catalogue(project: Project) -> pd.DataFrame:
+    paths = sorted(project.path("results/small/catalogue").rglob("????-??-??.parquet"))
+    return pd.concat(pq.read_table(path).to_pandas() for path in paths)
+
+
+def test_a_catalogue_is_made_by_a_sequence_then_smoothed(new_project: Project) -> None:
+    project = new_project
+    for night in (17, 18, 19, 20):
+        rows = write_evening(project.path("archive"), f"2015-01-{night}T18:00", 14)
+        for annotator in ("anna", "bertil"):
+            with project.path(f"labels/{annotator}.csv").open("a") as table:
+                table.writelines(f"{frame},{label}\n" for frame, label in rows)
+    sequences(project.config)
+    project.config["models"] = {name: project.config["models"][name] for name in ("shufflenet", "sequence")}
+    project.config["releases"]["small"]["catalogue"] = {"model": "sequence", "precision": 0.5}
+    project.config["seeds"] = [0]
+    project.save()
+    assert project.run(*TARGETS)["train_run"] == 2
+    frames = of_catalogue(project)
+    assert set(frames["model"]) == {"night/sequence"}
+    alone = frames[[f"alone_{name}" for name in CLASSES]].to_numpy()
+    np.testing.assert_allclose(alone.sum(axis=1), 1, atol=1e-5)
+    assert not np.allclose(alone, frames[[f"p_{name}" for name in CLASSES]])
+    untrained = pd.read_csv(project.path(TARGETS[1]))
+    tested = pq.read_table(project.path("results/small/night/sequence/0/predictions.parquet")).num_rows
+    agreed = untrained[(untrained["annotator"] == "anna") & (untrained["verdict"] == "agreed")]
+    assert agreed["frames"].sum() == tested
+    assert project.planned(*TARGETS) == {}
+
+    # A sequence is trained again with what sees its frames, and this not with it.
+    planned = {}
+    for name, key, value in (("shufflenet", "learning_rate", 0.002), ("sequence", "width", 32)):
+        entry = project.config["models"][name]
+        project.config["models"][name] = entry | {key: value}
+        project.save()
+        planned[name] = project.planned("train_sequence")["train_run"]
+        project.config["models"][name] = entry
+    assert planned == {"shufflenet": 2, "sequence": 1}
+
+    project.config["releases"]["small"]["catalogue"] = {"smoothing": True, "precision": 0.5}
+    project.save()
+    repeated = project.run(*TARGETS)
+    assert repeated == {"calibrate_classifier": 1, "classify_month": 1, "judge_untrained": 1}
+    frames = of_catalogue(project)
+    assert set(frames["model"]) == {"night/shufflenet"}
+    smoothing = json.loads(project.path("results/small/catalogue/classifier.json").read_text())["smoothing"]
+    rates = np.array(smoothing["rates"])
+    np.testing.assert_allclose(rates.sum(axis=1), 0, atol=1e-4)
+    assert (np.diagonal(rates) < 0).all()
+    one = frames[frames["night"].astype(str) == "2015-01-15"]
+    times = one["time"].to_numpy("datetime64[ms]").astype(np.int64)
+    alone = one[[f"alone_{name}" for name in CLASSES]].to_numpy(np.float64)
+    expected = smooth(alone, times, rates * smoothing["speed"], smoothing["weight"])
+    np.testing.assert_allclose(one[[f"p_{name}" for name in CLASSES]], expected, atol=1e-4)

@@ -70,6 +70,7 @@ def write_card(
         parameters=f"{first['parameters']:,}",
         devices=" and ".join(sorted({run["device"] for run in all_metrics})),
         model_settings=sorted(first["settings"]["model"].items()),
+        context=first["settings"].get("context"),
         versions=", ".join(f"{name} {version}" for name, version in first["versions"].items()),
         splits=[_split(runs[split], scores, settings) for split in settings.splits],
         votes=[] if votes is None else [row for row in csv_records(votes) if row["model"] == first["model"]],

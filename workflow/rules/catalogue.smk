@@ -49,9 +49,10 @@ else:
             runtime=more_each_time(60),
             gpu=plan.most_of("gpu"),
         params:
+            # Only where it is asked for, so that what was made before there was such a key stays.
+            **({"smoothing": True} if plan.catalogue.smoothing else {}),
             clear_sky=plan.label_set.clear_sky,
             precision=plan.catalogue.precision,
-            smoothing=plan.catalogue.smoothing,
             version=stages.CATALOGUE,
         script:
             "../scripts/calibrate_classifier.py"

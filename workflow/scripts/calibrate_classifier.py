@@ -12,6 +12,6 @@ with log_to(snakemake.log[0]):
         labelled=snakemake.input.labelled,
         clear_sky=snakemake.params.clear_sky,
         precision=snakemake.params.precision,
-        smoothing=snakemake.params.smoothing,
+        smoothing=snakemake.params.get("smoothing", False),
         output=snakemake.output[0],
     )
