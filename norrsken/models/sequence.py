@@ -21,8 +21,9 @@ from norrsken.dataset.context import NONE, Stacks
 from norrsken.models import architectures, device
 from norrsken.models.augmentation import augment
 from norrsken.models.interface import Prediction
-from norrsken.models.network import PREDICT_BATCH, TorchClassifier, Trained, augmentation_of
+from norrsken.models.network import PREDICT_BATCH, TorchClassifier, Trained
 from norrsken.models.normalised import Normalised
+from norrsken.models.random_cameras import seen_by_others
 
 #: Shares of the training's stacks that lose all neighbours, or the frame in the middle, and of other frames that are
 #: lost: the frame alone is learnt as well as gaps, and the network's memory of its own training frames counts less.
@@ -33,8 +34,8 @@ SHIFT = 2.0
 
 #: A training on embeddings has so many views of each frame: of the frame itself, and of it changed as the network's own
 #: training changed its frames. Else what that has taught is forgotten: on a camera that was not trained on, a third of
-#: the frames that the network alone gets right were lost.
-VIEWS = 3
+#: the frames that the network alone gets right were lost. Two views did as well as three.
+VIEWS = 2
 
 #: The share of what is kept of a frame that is dropped in training.
 DROPOUT = 0.2
@@ -77,11 +78,13 @@ class InTime(nn.Module):
     def of_stacks(self, kept: Stack) -> Tensor:
         """The scores of the frames in the middle: of b stacks of what `keep` gives → (b, classes)."""
         when = torch.stack([kept.minutes, kept.minutes.abs()], dim=-1) / UNIT
-        states = torch.relu(kept.frames + self.when(when)) * kept.there[..., None]
-        states = self.dropout(states)
-        before, _ = self.forwards(states[:, : self.middle + 1])
-        after, _ = self.backwards(states[:, self.middle :].flip(1))
-        scores: Tensor = self.last(torch.cat([states[:, self.middle], before[:, -1], after[:, -1]], dim=1))
+        # It is a small part of the work, so it keeps its full precision where the network does not.
+        with torch.autocast(kept.frames.device.type, enabled=False):
+            states = torch.relu(kept.frames.float() + self.when(when)) * kept.there[..., None]
+            states = self.dropout(states)
+            before, _ = self.forwards(states[:, : self.middle + 1])
+            after, _ = self.backwards(states[:, self.middle :].flip(1))
+            scores: Tensor = self.last(torch.cat([states[:, self.middle], before[:, -1], after[:, -1]], dim=1))
         return scores
 
     def forward(self, stack: Stack) -> Tensor:
@@ -116,7 +119,6 @@ class SequenceClassifier(Trained):
         """frames: the settings of what sees each frame."""
         super().__init__(model, settings, seed, classes, self._changed, begun=True)
         self._in_time, self._frames, self._learns = model, frames, settings.tuned
-        self._changes = augmentation_of(frames)
         self._random = torch.Generator(self._device).manual_seed(seed)
         model.network.requires_grad_(settings.tuned)
 
@@ -140,7 +142,9 @@ class SequenceClassifier(Trained):
             return images
 
         def changed(frames: Tensor) -> Tensor:
-            embeddings: Tensor = self._in_time.network(self._changes(frames, self._random))
+            strength = self._frames.cameras
+            seen = frames if strength is None else seen_by_others(frames, self._random, strength)
+            embeddings: Tensor = self._in_time.network(augment(seen, self._random))
             return embeddings
 
         others = [self._of_all(images, changed) for _ in range(VIEWS - 1)]
