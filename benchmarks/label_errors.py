@@ -52,7 +52,7 @@ def share_found(table: pd.DataFrame, wrong: pd.DataFrame) -> float:
 def main() -> None:
     path = Path(sys.argv[1]) / "labelled.parquet"
     share, seeds = float((sys.argv[2:] or ["0.05"])[0]), int((sys.argv[3:] or ["5"])[0])
-    table = tables.read_without_images(path)
+    table = tables.read_labelled(path)
     codes = {name: code for code, name in enumerate(CLASSES)}
     votes = pd.DataFrame({name: table[f"label_{name}"].map(codes) for name in ("one", "two")}).astype(float)
     seen, nights = what_is_seen(path, table["frame_id"].tolist()), pd.factorize(table["night"])[0].astype(np.int64)

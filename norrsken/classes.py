@@ -34,6 +34,9 @@ SEEN = ("train", "validation", "test", "none")
 #: unlike all that the classifier was trained on; the classifier is not sure enough.
 REASONS = ("bad", "unfamiliar", "unsure")
 
+#: Those for which nothing can be said of a frame, however sure the classifier seems.
+UNKNOWABLE = REASONS[:2]
+
 
 def in_words(number: int) -> str:
     """A small number as a word, for sentences; a larger one in digits."""

@@ -31,7 +31,8 @@ class Plan:
         self.survey = look(config) if survey is None else survey
         #: The months of the archive, and those that it has no more but of which tables are there.
         self.months = sorted([*self.survey.months, *self.survey.lost])
-        self.config = config.with_years(self.months)
+        self.config = config.of_release(self.months)
+        self.idle = [name for name in config.models if name not in self.config.models]  # for want of a context
         self.release: Release = self.config.releases[self.name]
         #: Where the frames of a release that is not of the archive come from, by name; none for one of the archive.
         self.sources: dict[str, str] = getattr(self.release, "sources", {})

@@ -25,7 +25,12 @@ def warnings(plan: Plan) -> list[str]:
             f"There is no {plan.survey.unlabelled[0]!r} yet: the catalogue is made without labels. "
             "`snakemake labelling` makes the pages to label frames on."
         )
-    others = (plan.config.site.looks_exchanged, plan.survey.without_images, unmapped, unlabelled)
+    idle = plan.idle if plan.trains else []
+    without_context = (
+        f"The release {plan.name} has no context, so that {', '.join(idle)} is not run: a sequence sees frames between "
+        "their neighbours."
+    ) * bool(idle)
+    others = (without_context, plan.config.site.looks_exchanged, plan.survey.without_images, unmapped, unlabelled)
     return [
         *empty,
         *plan.survey.warnings,

@@ -268,6 +268,12 @@ def _alone(classes: Sequence[str]) -> list[pa.Field]:
     ]
 
 
+def meaning(column: pa.Field) -> str:
+    """What a column means."""
+    text: str = column.metadata[b"meaning"].decode()
+    return text
+
+
 def alone(name: str) -> str:
     """The column of a class's probability by the frame itself."""
     return f"alone_{name}"

@@ -95,18 +95,19 @@ def data_dictionary(classes: Sequence[str], others: Iterable[Path] = (), in_time
     are passed over. in_time: see `schemas.catalogue_table`.
     """
     rows = [
-        (CATALOGUE_FILES, one.name, unit(one.name), str(getattr(one.type, "value_type", one.type)), _meaning(one))
+        (
+            CATALOGUE_FILES,
+            one.name,
+            unit(one.name),
+            str(getattr(one.type, "value_type", one.type)),
+            schemas.meaning(one),
+        )
         for one in schemas.catalogue_table(classes, in_time)
     ]
     for path in others:
         if path.name in COLUMNS:
             rows += described(path.name, pd.read_csv(path))
     return pd.DataFrame(rows, columns=["file", "column", "unit", "type", "meaning"])
-
-
-def _meaning(field: pa.Field) -> str:
-    text: str = field.metadata[b"meaning"].decode()
-    return text
 
 
 def _by_year(catalogue: Iterable[str], schema: pa.Schema) -> Iterator[tuple[int, pd.DataFrame]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from norrsken import schemas, tables
 from norrsken.catalogue.magnetic import magnetic_coordinates
+from norrsken.classes import UNKNOWABLE
 from norrsken.classify.condition import Condition, conditions, read_condition
 from norrsken.classify.frames import BATCH
 from norrsken.classify.model import Ensemble, Look, Verdict, joined, of_known_cameras
@@ -152,7 +153,7 @@ def _named(verdict: Verdict, classes: Sequence[str]) -> pa.Array:
     kind = pa.list_(pa.string())
     if verdict.possible is None:
         return pa.nulls(len(verdict.labels), kind)
-    unknown = np.isin(verdict.reasons, ("bad", "unfamiliar"))
+    unknown = np.isin(verdict.reasons, UNKNOWABLE)
     rows, names = np.nonzero(verdict.possible), np.array(classes)
     ends = np.concatenate([[0], verdict.possible.sum(axis=1).cumsum()])
     return pa.ListArray.from_arrays(ends.astype(np.int32), pa.array(names[rows[1]]), mask=pa.array(unknown)).cast(kind)

@@ -165,7 +165,7 @@ class FrameSeries:
         define, time = self._define, ("time",)
 
         def meaning(column: str) -> str:
-            return str(self._schema.field(column).metadata[b"meaning"].decode())
+            return schemas.meaning(self._schema.field(column))
 
         # Seconds as computers count them, without leap seconds; whose clock the file names follow is not known.
         since = {

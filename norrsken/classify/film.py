@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from pandas.api.typing import NaTType
 
 from norrsken.classify.model import FrameModel, Look, Verdict, joined
+from norrsken.config.context import FARTHEST_MINUTES
 from norrsken.config.site import FrameSource
 from norrsken.dataset.context import Film, camera_numbers
 
-#: Frames that are farther apart, in seconds, or whose times fall, have nothing to say of each other.
-LONGEST_STEP = 3600.0
+#: Milliseconds before the last frame from which frames are remembered for those that come.
+_REMEMBERED = round(FARTHEST_MINUTES * 60_000)
 
 
 class Filming:
@@ -30,32 +31,41 @@ class Filming:
         if pd.isna(before[-1]) or pd.isna(after[0]):
             return False
         last, first = (pd.Timestamp(time).timestamp() for time in (before[-1], after[0]))
-        return 0 <= first - last <= LONGEST_STEP
+        return 0 <= first - last <= FARTHEST_MINUTES * 60
 
     def judge(
-        self, times: Sequence[pd.Timestamp | NaTType], look: Look, bad: NDArray[np.bool_] | None, source: FrameSource
+        self,
+        times: Sequence[pd.Timestamp | NaTType],
+        look: Look,
+        bad: NDArray[np.bool_] | None,
+        source: FrameSource,
     ) -> Verdict:
         """What is said of frames. times: of each. look: what the model sees in them. source: of their cameras."""
         stamps = pd.DatetimeIndex(list(times))
-        if stamps.hasnans:
-            return self._model.conclude(look, bad=bad)
-        taken = stamps.tz_localize(None).to_numpy("datetime64[ms]").astype(np.int64)
-        order = np.argsort(taken, kind="stable")
-        film = Film(taken[order], camera_numbers(source, taken[order]), np.zeros(len(taken), np.int64))
-        ordered, known = look.of(order), 0
-        if self._last is not None and self._last[0].times[-1] < film.times[0]:
-            known = len(self._last[0].times)
-            film = Film(*map(np.concatenate, zip(self._last[0], film, strict=True)))
-            ordered = joined([self._last[1], ordered])
-        hidden = np.zeros(len(film.times), bool)
-        if bad is not None:
-            hidden[known:] = bad[order]
-        self._remember(film, ordered)
-        return self._model.conclude(ordered, film, hidden).of(slice(known, None)).of(np.argsort(order))
+        known = ~np.asarray(stamps.isna())
+        hidden = np.zeros(len(stamps), bool) if bad is None else bad
+        verdict = self._model.conclude(look, bad=hidden)
+        if known.any():
+            taken = stamps[known].tz_localize(None).to_numpy("datetime64[ms]").astype(np.int64)
+            verdict = verdict.but(known, self._together(taken, look.of(known), hidden[known], source))
+        return verdict
 
-    def _remember(self, film: Film, look: Look) -> None:
-        """Keep the frames that are near enough to the last one to be before those that come."""
-        context = self._model.context
-        minutes = 60.0 if context is None else (context.before + 1) * context.minutes
-        near = film.times >= film.times[-1] - round(minutes * 60_000)
+    def _together(
+        self, taken: NDArray[np.int64], look: Look, hidden: NDArray[np.bool_], source: FrameSource
+    ) -> Verdict:
+        """The same of frames whose times are known, with those that are remembered. taken: milliseconds."""
+        film = Film(taken, camera_numbers(source, taken), np.zeros(len(taken), np.int64))
+        earlier = 0
+        if self._last is not None:
+            others = ~np.isin(self._last[0].times, taken)
+            known = Film(*(column[others] for column in self._last[0]))
+            earlier = len(known.times)
+            film = Film(*map(np.concatenate, zip(known, film, strict=True)))
+            look = joined([self._last[1].of(others), look])
+            hidden = np.append(np.zeros(earlier, bool), hidden)
+        order = np.argsort(film.times, kind="stable")  # a frame may come late
+        film, look = Film(*(column[order] for column in film)), look.of(order)
+        verdict = self._model.conclude(look, film, hidden[order])
+        near = film.times >= film.times[-1] - _REMEMBERED
         self._last = Film(*(column[near] for column in film)), look.of(near)
+        return verdict.of(np.argsort(order)[earlier:])

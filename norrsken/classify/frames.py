@@ -5,6 +5,7 @@ import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,6 +38,9 @@ log = logging.getLogger(__name__)
 
 #: Frames in a step.
 BATCH = 256
+
+#: Steps whose frames are judged together at most, by a model that looks at those before and after.
+HELD = 20
 
 
 def columns(model: FrameModel) -> tuple[str, ...]:
@@ -86,6 +90,9 @@ def classify(
             yield _said(model, held, films, cameras)
             held = []
         held.append(seen)
+        if len(held) > HELD:  # in the polar night frames go on for months; the last ones wait for those after them
+            yield _said(model, held, films, cameras).iloc[: -len(seen.names)]
+            held = held[-1:]
     if held:
         yield _said(model, held, films, cameras)
 
@@ -126,7 +133,7 @@ def _read(
     read: set[str] = set()
     for path in dict.fromkeys(frame_files(paths, problems)):
         if path.lower().endswith(".parquet"):
-            yield from _read_pictures(pictures, source, problems)
+            yield from _read_pictures(pictures, source, problems, model.in_time)
             pictures = []
             try:
                 for frames in _read_night_table(path, model, done, read):
@@ -141,7 +148,7 @@ def _read(
                 problems[path] = of_system(cause) if isinstance(cause, OSError) else Problem(text, lasting=True)
         elif frame_name(path) not in done:
             pictures.append(path)
-    yield from _read_pictures(pictures, source, problems)
+    yield from _read_pictures(pictures, source, problems, model.in_time)
 
 
 def _read_night_table(path: str, model: FrameModel, done: Container[str], read: Container[str]) -> Iterator[Frames]:
@@ -160,9 +167,23 @@ def _read_night_table(path: str, model: FrameModel, done: Container[str], read: 
             yield Frames(names, times, tables.images(new["image"]))
 
 
-def _read_pictures(paths: Sequence[str], source: FrameSource, problems: dict[str, Problem]) -> Iterator[Frames]:
-    """Decode and process archived pictures in threads, which run at the same time: no step holds Python's lock."""
+def _named_time(reader: NameReader, path: str) -> datetime:
+    """The time that the name of a picture tells; the last of all where it tells none."""
+    found = reader.camera_and_time(os.path.basename(path))
+    time = None if isinstance(found, str) else found[1]
+    return datetime.max.replace(tzinfo=UTC) if time is None else time
+
+
+def _read_pictures(
+    paths: Sequence[str], source: FrameSource, problems: dict[str, Problem], by_time: bool
+) -> Iterator[Frames]:
+    """Decode and process archived pictures in threads, which run at the same time: no step holds Python's lock.
+
+    by_time: whether they come by time, not in the order of their paths.
+    """
     reader = NameReader(source.cameras, source.clock)
+    if by_time:
+        paths = sorted(paths, key=lambda path: _named_time(reader, path))
 
     def camera_and_time(path: str) -> tuple[Camera, pd.Timestamp | NaTType]:
         found = reader.camera_and_time(os.path.basename(path))

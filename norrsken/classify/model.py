@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from norrsken import stages, tables
-from norrsken.classes import NOT_CLASSIFIED, REASONS, SEEN
+from norrsken.classes import NOT_CLASSIFIED, REASONS, SEEN, UNKNOWABLE
 from norrsken.classify.classifier_file import ClassifyError, Member, read_classifier
 from norrsken.classify.familiarity import Familiarity
 from norrsken.config.context import Context
@@ -70,6 +70,14 @@ class Verdict(NamedTuple):
         """Some of the frames: a slice, or an index for arrays."""
         some: list[Any] = [None if one is None else one[rows] for one in self]
         return Verdict(*some)
+
+    def but(self, rows: NDArray[np.bool_], others: "Verdict") -> "Verdict":
+        """The same, but others in place of some of the frames: rows (n,)."""
+        columns: list[Any] = [None if mine is None else mine.copy() for mine in self]
+        for mine, other in zip(columns, others, strict=True):
+            if mine is not None:
+                mine[rows] = other
+        return Verdict(*columns)
 
 
 class FrameModel(Protocol):
@@ -324,7 +332,7 @@ class Ensemble:
             unfamiliar = look.familiarity < limit.limit
         bad = np.zeros_like(unsure) if bad is None else bad
         reasons = np.select([bad, unfamiliar, unsure], REASONS, "")
-        labels = np.where(reasons == "", np.array(self.classes)[probabilities.argmax(axis=1)], NOT_CLASSIFIED)
+        labels = self._labels(probabilities, reasons != "")
         possible = None if self._possible is None else possible_classes(probabilities, self._possible)
         return Verdict(probabilities, look.familiarity, labels, reasons, possible, alone if self.in_time else None)
 
@@ -336,9 +344,13 @@ class Ensemble:
     def labels_alone(self, verdict: Verdict) -> NDArray[np.str_]:
         """The label that each frame would get by itself: (n,). verdict: of a model that looks at others, too."""
         alone = verdict.probabilities if verdict.alone is None else verdict.alone
-        names: NDArray[np.str_] = np.array(self.classes)[alone.argmax(axis=1)]
-        hidden = np.isin(verdict.reasons, REASONS[:2])
-        return np.where(hidden | ~sure_enough(alone, self._limits), NOT_CLASSIFIED, names)
+        hidden = np.isin(verdict.reasons, UNKNOWABLE)
+        return self._labels(alone, hidden | ~sure_enough(alone, self._limits))
+
+    def _labels(self, probabilities: NDArray[np.float64], refused: NDArray[np.bool_]) -> NDArray[np.str_]:
+        """The most probable class, where there is no reason against it: (n,)."""
+        names: NDArray[np.str_] = np.array(self.classes)[probabilities.argmax(axis=1)]
+        return np.where(refused, NOT_CLASSIFIED, names)
 
     def seen(self, nights: Sequence[date]) -> list[str]:
         """What each night was to the classifier: `train`, `validation`, `test` or `none`."""

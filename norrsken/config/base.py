@@ -67,3 +67,18 @@ def problem_sentence(source: str, problem: Mapping[str, Any], known: Iterable[st
         case _:
             ending = f", found {value!r}" if not isinstance(value, dict | list) else ""
             return f"{source}: {problem['msg'][0].lower()}{problem['msg'][1:]}{ending}"
+
+
+def located(problem: Mapping[str, Any]) -> dict[str, Any]:
+    """A pydantic problem of a configuration, with the place that a person knows it by; see `problem_sentence`."""
+    # pydantic puts the discriminator's value into the path of a union: models.resnet18.network.epochs.
+    location = list(problem["loc"])
+    if location[:1] in (["features"], ["models"], ["releases"]) and location[2:3] not in ([], ["[key]"]):
+        del location[2]
+    problem = {**problem, "loc": location}
+    if problem["type"] in ("model_type", "model_attributes_type", "dict_type", "union_tag_not_found"):
+        found = ", found a list" if isinstance(problem["input"], list) else ""
+        problem["msg"] = f"expected keys and values{found}"
+        if isinstance(problem["input"], dict):  # the key that tells what an entry of features or models is
+            problem |= {"type": "missing", "loc": [*location, "kind"]}
+    return problem

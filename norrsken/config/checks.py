@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from norrsken.config.context import Context, seen_by
 from norrsken.config.general import GENERAL
 from norrsken.config.models import Model, Network, SequenceNetwork
-from norrsken.config.releases import Catalogue
+from norrsken.config.releases import Catalogue, Release
 from norrsken.errors import quoted
 
 
@@ -20,15 +20,32 @@ def check_sequences(models: Mapping[str, Model], held: Context | None, release: 
             raise ValueError(
                 f"models.{name}.frames is {entry.frames!r}, which is {kind}; expected one of {quoted(networks)}"
             )
-        try:
-            seen_by(entry, held, release)
-        except ValueError as error:
-            raise ValueError(f"models.{name}: {error}") from None
+        seeing = models.get(entry.frames)
+        if isinstance(seeing, Network) and seeing.kept_out("night") < entry.kept_out("night"):
+            raise ValueError(
+                f"models.{name}.validation_share is {entry.kept_out('night'):g}, but models.{entry.frames}, which sees "
+                f"its frames, keeps out {seeing.kept_out('night'):g} only: it would have been trained on what judges "
+                "the sequence; expected at least as much"
+            )
+        if held is not None:
+            try:
+                seen_by(entry, held, release)
+            except ValueError as error:
+                raise ValueError(f"models.{name}: {error}") from None
 
 
-def check_catalogues(models: Mapping[str, Model], catalogues: Mapping[str, Catalogue | None]) -> None:
-    """Raise `ValueError` where a catalogue's model is not there, or cannot make it. catalogues: by release."""
-    for release, catalogue in catalogues.items():
+def check_catalogues(models: Mapping[str, Model], releases: Mapping[str, Release]) -> None:
+    """Raise `ValueError` where a catalogue's model is not there, or cannot make it."""
+    for release, chosen in releases.items():
+        catalogue: Catalogue | None = getattr(chosen, "catalogue", None)
+        if catalogue is not None and catalogue.smoothing:
+            able = [catalogue.model] if catalogue.model else [*models]
+            named = [models[name] for name in able if name in models]
+            if not any(model.kept_out("night") > 0 for model in named if not isinstance(model, SequenceNetwork)):
+                raise ValueError(
+                    f"releases.{release}.catalogue: smoothing is true, but none of {quoted(able)} sees single frames "
+                    "and keeps some out (validation_share) to which it could be fitted"
+                )
         if catalogue is None or catalogue.model in (None, GENERAL):
             continue
         wanted = str(catalogue.model)
@@ -36,8 +53,8 @@ def check_catalogues(models: Mapping[str, Model], catalogues: Mapping[str, Catal
             raise ValueError(
                 f"releases.{release}.catalogue.model is {wanted!r}, which is not under models: {quoted(models)}"
             )
-        if isinstance(models[wanted], SequenceNetwork) and catalogue.smoothing:
+        if isinstance(models[wanted], SequenceNetwork) and getattr(chosen, "context", None) is None:
             raise ValueError(
-                f"releases.{release}.catalogue: smoothing is true, but {wanted!r} is a sequence, which sees the frames "
-                "before and after itself: leave one of the two out"
+                f"releases.{release}.catalogue.model is {wanted!r}, a sequence, which sees frames between their "
+                f"neighbours, but releases.{release} has no context"
             )

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from norrsken import paths
 from norrsken.calendar import month_span
 from norrsken.classes import CONDITIONS
-from norrsken.config.base import ConfigError, Name, keys_of, problem_sentence
+from norrsken.config.base import ConfigError, Name, keys_of, located, problem_sentence
 from norrsken.config.checks import check_catalogues, check_sequences
 from norrsken.config.context import Context, seen_by
 from norrsken.config.frames_release import FramesRelease, FramesSettings
@@ -97,7 +97,7 @@ class Config(Observatory):
             raise ValueError(f"release {self.release!r} is not under releases, which has {quoted(self.releases)}")
         self._check_training()
         self._check_general()
-        check_catalogues(self.models, {name: getattr(one, "catalogue", None) for name, one in self.releases.items()})
+        check_catalogues(self.models, self.releases)
         if "run" in self.models:
             raise ValueError(
                 "models.run: the target train_run would have the name of a rule; give the model another name"
@@ -151,9 +151,16 @@ class Config(Observatory):
             raise ConfigError(f"models has no entry {name!r}; it has {', '.join(self.models)}")
         return self.models[name]
 
-    def with_years(self, months: Iterable[str]) -> Self:
-        """The same, but where the release to work on names no years, it has those that these months reach into."""
+    def of_release(self, months: Iterable[str]) -> Self:
+        """The same for the release to work on.
+
+        Where it names no years, it has those that these months reach into. Where it has no context, there are no models
+        that see frames between their neighbours.
+        """
         release = self.releases[self.release]
+        if self._context is None and self.sequences:
+            alone = {name: model for name, model in self.models.items() if name not in self.sequences}
+            return self.model_copy(update={"models": alone}).of_release(months)
         if not isinstance(release, ArchiveRelease) or release.years:
             return self
         spans = [month_span(month, self.site.longitude) for month in months]
@@ -313,6 +320,11 @@ class Config(Observatory):
         )
 
     @property
+    def sequences(self) -> list[str]:
+        """The models that see frames between their neighbours."""
+        return [name for name, model in self.models.items() if isinstance(model, SequenceNetwork)]
+
+    @property
     def _context(self) -> Context | None:
         """The neighbours that the release to work on holds of its frames."""
         return getattr(self.releases[self.release], "context", None)
@@ -365,7 +377,9 @@ def check(raw: dict[str, Any], source: str = "config.yaml") -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError("\n".join(_sentence(source, problem) for problem in error.errors())) from None
+        keys = keys_of(Config.model_json_schema())
+        sentences = (problem_sentence(source, located(problem), keys) for problem in error.errors())
+        raise ConfigError("\n".join(sentences)) from None
 
 
 def load(path: str | os.PathLike[str]) -> Config:
@@ -378,18 +392,3 @@ def json_schema() -> dict[str, Any]:
     schema = Config.model_json_schema()
     schema["required"].remove("release")  # `Config` takes the only one where there is but one
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def _sentence(source: str, problem: Mapping[str, Any]) -> str:
-    """One pydantic problem as a sentence; see `problem_sentence`."""
-    # pydantic puts the discriminator's value into the path of a union: models.resnet18.network.epochs.
-    location = list(problem["loc"])
-    if location[:1] in (["features"], ["models"], ["releases"]) and location[2:3] not in ([], ["[key]"]):
-        del location[2]
-    problem = {**problem, "loc": location}
-    if problem["type"] in ("model_type", "model_attributes_type", "dict_type", "union_tag_not_found"):
-        found = ", found a list" if isinstance(problem["input"], list) else ""
-        problem["msg"] = f"expected keys and values{found}"
-        if isinstance(problem["input"], dict):  # the key that tells what an entry of features or models is
-            problem |= {"type": "missing", "loc": [*location, "kind"]}
-    return problem_sentence(source, problem, keys_of(Config.model_json_schema()))

@@ -7,18 +7,27 @@ from pydantic import Field, model_validator
 from norrsken.config.base import Settings
 from norrsken.config.models import SequenceNetwork
 
+#: The most minutes between neighbours, and from a frame to its farthest one: what lies farther apart says little of it.
+LONGEST_MINUTES, FARTHEST_MINUTES = 20.0, 120.0
+
 
 class Context(Settings):
     """The frames before and after a labelled one, for models that see several."""
 
     before: int = Field(default=5, ge=0, le=60, description="How many frames before the labelled one")
     after: int = Field(default=4, ge=0, le=60, description="How many frames after it")
-    minutes: float = Field(default=1.0, gt=0, le=60, description="Minutes from one of these frames to the next")
+    minutes: float = Field(
+        default=1.0, gt=0, le=LONGEST_MINUTES, description="Minutes from one of these frames to the next"
+    )
 
     @model_validator(mode="after")
     def _some(self) -> Self:
         if self.before + self.after == 0:
             raise ValueError("before and after are both 0; a context has one frame at least")
+        if max(self.before, self.after) * self.minutes > FARTHEST_MINUTES:
+            raise ValueError(
+                f"{self} reach farther than {FARTHEST_MINUTES:g} minutes; expected fewer frames, or nearer ones"
+            )
         return self
 
     def __str__(self) -> str:

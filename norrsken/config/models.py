@@ -255,9 +255,9 @@ class SequenceNetwork(OnGpu, Training):
 
 Features = Annotated[Hog | Pretrained, Field(discriminator="kind")]
 #: The models that see one frame at a time.
-FrameModel = NearestNeighbours | LinearSvm | Linear | Network
+SingleFrameModel = NearestNeighbours | LinearSvm | Linear | Network
 
-Model = Annotated[FrameModel | SequenceNetwork, Field(discriminator="kind")]
+Model = Annotated[SingleFrameModel | SequenceNetwork, Field(discriminator="kind")]
 
 
 def weights_file(entry: Features | Model) -> list[str]:

@@ -240,11 +240,10 @@ class ArchiveRelease(Settings):
 
     @model_validator(mode="after")
     def _smoothing_can_be_fitted(self) -> Self:
-        smooth = self.catalogue is not None and self.catalogue.smoothing
-        if smooth and not any(split.method == "night" for split in self.splits.values()):
+        if self.catalogue is not None and self.catalogue.smoothing and self.context is None:
             raise ValueError(
-                "catalogue.smoothing is true, but no split is by night: it is fitted to nights that were not trained "
-                "on; expected a split of method night"
+                "catalogue.smoothing is true, but the release has no context: it is fitted to labelled frames between "
+                "their neighbours; expected such as context: {before: 5, after: 4}"
             )
         return self
 

@@ -118,10 +118,15 @@ def windows(times: NDArray[np.int64], cameras: NDArray[np.int64], context: Conte
 
 
 def camera_numbers(source: FrameSource, times: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Which camera took each frame, as a number: times (m,), milliseconds → (m,)."""
-    changes: list[date] = sorted({*(camera.valid_from for camera in source.cameras), *source.replaced})
-    days = np.array(changes, "datetime64[D]").astype("datetime64[ms]").astype(np.int64)
-    return np.searchsorted(days, times, side="right").astype(np.int64)
+    """Which camera took each frame, as a number: times (m,), milliseconds → (m,).
+
+    It is the day since 1970 on which the camera came, so that the numbers of several tables are of the same cameras.
+    """
+    changes: list[date] = [date.min, *sorted({*(camera.valid_from for camera in source.cameras), *source.replaced})]
+    days = np.array(changes, "datetime64[D]")
+    place = np.searchsorted(days.astype("datetime64[ms]").astype(np.int64), times, side="right") - 1
+    numbers: NDArray[np.int64] = days.astype(np.int64)[place]
+    return numbers
 
 
 def read_windows(

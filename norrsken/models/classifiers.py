@@ -4,7 +4,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from norrsken.config.models import FrameModel, Linear, LinearSvm, NearestNeighbours, Network, SequenceNetwork
+from norrsken.config.models import Linear, LinearSvm, NearestNeighbours, Network, SequenceNetwork, SingleFrameModel
 from norrsken.errors import NorrskenError
 from norrsken.models.interface import Card, Classifier
 
@@ -13,7 +13,7 @@ class ModelError(NorrskenError):
     """A file is not a model of this program, or not one that this version can use."""
 
 
-def build(settings: FrameModel, seed: int, classes: int, width: int = 0, filled: bool = True) -> Classifier:
+def build(settings: SingleFrameModel, seed: int, classes: int, width: int = 0, filled: bool = True) -> Classifier:
     """An untrained classifier of single frames. classes: how many it tells apart. width: that of its features.
 
     filled: False for one that is loaded next, so that the weights that its training began with need not be there.

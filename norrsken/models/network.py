@@ -157,20 +157,24 @@ class Trained:
         return [inputs]
 
     def _validate(self, inputs: Any, labels: NDArray[Any], rows: NDArray[np.intp]) -> dict[str, float]:
-        said, scores = labels[rows], self._scores(inputs[rows])
+        said, scores = labels[rows], self._scores(inputs, rows)
         loss = nn.functional.cross_entropy(scores, torch.from_numpy(said)).item()
         codes = said if said.ndim == 1 else said.argmax(axis=1)
         macro = macro_scores(codes, scores.argmax(dim=1).numpy(), self._classes)
         return {"validation_loss": loss, **{f"validation_{name}": score for name, score in macro.items()}}
 
-    def _scores(self, inputs: Any) -> Tensor:
-        """Scores before the softmax, on the CPU: (n, classes)."""
-        return self._forward(inputs)[0]
+    def _scores(self, inputs: Any, rows: NDArray[np.intp] | None = None) -> Tensor:
+        """Scores before the softmax, on the CPU: (n, classes). rows: of the inputs that are asked for; None: all."""
+        return self._forward(inputs, rows)[0]
 
     @torch.inference_mode()
-    def _forward(self, inputs: Any) -> tuple[Tensor, Tensor | None]:
-        """Scores before the softmax (n, k), and what enters the last layer (n, m) where that is linear, on the CPU."""
-        starts = range(0, len(inputs), PREDICT_BATCH)
+    def _forward(self, inputs: Any, rows: NDArray[np.intp] | None = None) -> tuple[Tensor, Tensor | None]:
+        """Scores before the softmax (n, k), and what enters the last layer (n, m) where that is linear, on the CPU.
+
+        rows: of the inputs that are asked for, of which some at a time are copied; None: all.
+        """
+        starts = range(0, len(inputs if rows is None else rows), PREDICT_BATCH)
+        parts = (slice(i, i + PREDICT_BATCH) for i in starts)
         model = self._model.eval()
         embeddings: list[Tensor] = []
         linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
@@ -179,7 +183,9 @@ class Trained:
             for layer in linear[-1:]
         ]
         with device.precision(self._device):
-            scores = [model(self._to_device(inputs[i : i + PREDICT_BATCH])).float().cpu() for i in starts]
+            scores = [
+                model(self._to_device(inputs[part if rows is None else rows[part]])).float().cpu() for part in parts
+            ]
         for hook in hooks:
             hook.remove()
         return torch.cat(scores), torch.cat(embeddings) if embeddings else None

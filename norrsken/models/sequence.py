@@ -21,7 +21,7 @@ from norrsken.dataset.context import NONE, Stacks
 from norrsken.models import architectures, device
 from norrsken.models.augmentation import augment
 from norrsken.models.interface import Prediction
-from norrsken.models.network import PREDICT_BATCH, TorchClassifier, Trained
+from norrsken.models.network import PREDICT_BATCH, TorchClassifier, Trained, TrainingError
 from norrsken.models.normalised import Normalised
 from norrsken.models.random_cameras import seen_by_others
 
@@ -88,10 +88,13 @@ class InTime(nn.Module):
         return scores
 
     def forward(self, stack: Stack) -> Tensor:
-        frames = stack.frames
-        if frames.ndim == 5:  # images: the network learns, too
-            frames = self.network(frames.flatten(0, 1)).view(*frames.shape[:2], -1)
-        return self.of_stacks(stack._replace(frames=self.keep(frames)))
+        if stack.frames.ndim < 5:
+            return self.of_stacks(stack._replace(frames=self.keep(stack.frames)))
+        # The network learns, too: of the frames that are there.
+        kept = self.keep(self.network(stack.frames[stack.there]))
+        frames = kept.new_zeros(*stack.there.shape, kept.shape[-1])
+        frames[stack.there] = kept
+        return self.of_stacks(stack._replace(frames=frames))
 
 
 class Held:
@@ -150,10 +153,6 @@ class SequenceClassifier(Trained):
         others = [self._of_all(images, changed) for _ in range(VIEWS - 1)]
         return np.stack([self.embed(images), *others], axis=1).astype(np.float16)
 
-    def to_test(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The same of frames that are only tested on: their embeddings, (n, 1, m)."""
-        return self.embed(images)[:, None]
-
     def embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What the network sees in frames: (n, 128, 128, 3) → (n, m)."""
         return self._of_all(images, self._in_time.network)
@@ -178,8 +177,8 @@ class SequenceClassifier(Trained):
         """inputs: of images, or of what `to_train` makes of them: then of the first view. layers: none are told of."""
         return Prediction(np.asarray(self._scores(inputs).softmax(dim=1).numpy()), None)
 
-    def _scores(self, inputs: Stacks) -> Tensor:
-        used = inputs.compact()
+    def _scores(self, inputs: Stacks, rows: NDArray[np.intp] | None = None) -> Tensor:
+        used = (inputs if rows is None else inputs[rows]).compact()
         if used.frames.dtype == np.uint8:
             return self._scores_of(Stacks(self.keep(self.embed(used.frames)), used.windows))
         itself = used.frames[:, 0].astype(np.float32)
@@ -216,9 +215,15 @@ class SequenceClassifier(Trained):
         others = torch.rand(there.shape, generator=random, device=on)
         alone, without = torch.rand(2, len(there), generator=random, device=on)
         lost = (others < LOST) | (alone < ALONE)[:, None]
-        lost[:, middle] = (without < WITHOUT_MIDDLE) & (alone >= ALONE)
+        lost[:, middle] = False
         there = there & ~lost
+        there[:, middle] &= (without >= WITHOUT_MIDDLE) | (there.sum(dim=1) == 1)
         if frames.ndim == 5:
+            strength, half = self._frames.cameras, -(-len(frames) // 2)
+            if strength is not None:
+                frames = frames.float()
+                others = seen_by_others(frames[:half].flatten(0, 1), random, strength)
+                frames[:half] = others.view(frames[:half].shape)
             together = frames.flatten(1, 2)  # the frames of a stack as colours of one
             frames = augment(together, random).view(frames.shape)
         return Stack(frames, minutes * there, there)
@@ -234,10 +239,13 @@ class SequenceClassifier(Trained):
 
 
 def _moved(stack: Stack, middle: int, random: torch.Generator) -> Stack:
-    """Stacks that are moved by some frames each, to where there is a frame that is near enough."""
+    """Stacks that are moved by some frames each, to where there is a frame that is near enough.
+
+    As far forwards as backwards: else a label would be learnt as that of a time before it.
+    """
     stacks, size = stack.there.shape
     by = torch.arange(size, device=stack.there.device)
-    near = stack.there & (stack.minutes.abs() <= SHIFT)
+    near = stack.there & (stack.minutes.abs() <= SHIFT) & ((by - middle).abs() <= min(middle, size - 1 - middle))
     drawn = torch.where(near, torch.rand(near.shape, generator=random, device=near.device), -1.0).argmax(dim=1)
     places = by + (drawn - middle)[:, None]
     inside, rows = (places >= 0) & (places < size), torch.arange(stacks, device=by.device)[:, None]
@@ -254,6 +262,8 @@ def sequence(run: RunSettings, seed: int, classes: int) -> SequenceClassifier:
     torch.manual_seed(seed)
     made = architectures.create(run.frames.architecture, classes, run.frames.weights, filled=False)
     last = _last_linear(made)
+    if last is None:
+        raise TrainingError(f"{run.frames.architecture} has no linear layer whose input could be read in time")
     size = made.get_parameter(f"{last}.weight").shape[1]
     made.set_submodule(last, nn.Identity())
     network = Normalised(made, (3, 1, 1), run.frames.input_size, run.frames.level)
@@ -261,7 +271,7 @@ def sequence(run: RunSettings, seed: int, classes: int) -> SequenceClassifier:
     return SequenceClassifier(model, run.model, run.frames, seed, classes)
 
 
-def _last_linear(network: nn.Module) -> str:
-    """The name of the layer that makes scores of embeddings, as `TorchClassifier.predict` finds it."""
+def _last_linear(network: nn.Module) -> str | None:
+    """The name of the layer that makes scores of embeddings, as `TorchClassifier.predict` finds it, if there is one."""
     names: list[str] = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
-    return names[-1]
+    return names[-1] if names else None

@@ -188,11 +188,15 @@ for (const { name, key } of PAGE.labels) actions[key] = () => label(name);
 
 document.addEventListener("keydown", (event) => {
   const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (byId("help").open || !action || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-  event.preventDefault();
-  action();
+  if (byId("help").open || !action || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault(); // also while a key is held down: else the space bar would press the button that was used last
+  if (!event.repeat) action();
 });
-document.addEventListener("keyup", (event) => ["c", " "].includes(event.key.toLowerCase()) && hide());
+document.addEventListener("keyup", (event) => {
+  if (!["c", " "].includes(event.key.toLowerCase()) || byId("help").open) return;
+  event.preventDefault();
+  hide();
+});
 document.addEventListener("visibilitychange", () => document.hidden && pause(true));
 byId("back").addEventListener("click", actions.ArrowLeft);
 byId("skip").addEventListener("click", skip);

@@ -7,7 +7,7 @@ import numpy as np
 
 from norrsken.config.base import ConfigError
 from norrsken.config.config import Config, check
-from norrsken.config.models import NIGHT_SHARE, Model, SequenceNetwork
+from norrsken.config.models import NIGHT_SHARE, SequenceNetwork, SingleFrameModel
 from norrsken.dataset.splits import read_split, with_images
 from norrsken.evaluation.scores import macro_scores
 from norrsken.models import classifiers
@@ -31,6 +31,7 @@ def tune(
     split: its name; None: the first of the release. dataset: the release's `dataset.parquet`. features: the file
     of the features that the model needs; None where it needs none. Raises `ConfigError` for a split that is not there.
     """
+    _with(config, model, {})  # refuses a sequence before any frame is read
     splits = config.releases[config.release].splits
     name = split or next(iter(splits))
     if name not in splits:
@@ -48,10 +49,6 @@ def tune(
     for values in product(*tries.values()):
         chosen = dict(zip(tries, values, strict=True))
         settings = _with(config, model, chosen)
-        if isinstance(settings, SequenceNetwork):
-            raise ConfigError(
-                f"models.{model} is a sequence: tune the model that sees its frames, models.{settings.frames}"
-            )
         results = []
         for seed in range(seeds):
             classifier = classifiers.build(settings, seed, len(classes), inputs.shape[-1])
@@ -66,8 +63,11 @@ def tune(
         yield f"{description:50s} {f'{f1.mean():.3f}{spread}':>16s} {losses.mean():8.3f}"
 
 
-def _with(config: Config, model: str, chosen: Mapping[str, str]) -> Model:
-    """The model's settings with other values, checked as the configuration is."""
+def _with(config: Config, model: str, chosen: Mapping[str, str]) -> SingleFrameModel:
+    """The model's settings with other values, checked as the configuration is. Raises `ConfigError` for a sequence."""
     raw = config.model_dump(mode="json")
     raw["models"][model] |= chosen
-    return check(raw, "norrsken tune").models[model]
+    settings = check(raw, "norrsken tune").models[model]
+    if isinstance(settings, SequenceNetwork):
+        raise ConfigError(f"models.{model} is a sequence; norrsken tune tries models that see single frames")
+    return settings
