@@ -224,10 +224,11 @@ class Plan:
 
     def labelled_of(self, model: str) -> list[str]:
         """The labelled frames, where a model is trained on more than the clean ones: on votes, or on neighbours."""
-        return [self.labelled] if self._learns_votes(model) or self._frames_of(model) else []
+        return [self.labelled] if model in self._learn_votes or self._frames_of(model) else []
 
-    def _learns_votes(self, model: str) -> bool:
-        return getattr(self.config.model(model), "targets", None) == "votes"
+    @property
+    def _learn_votes(self) -> list[str]:
+        return [name for name, model in self.config.models.items() if getattr(model, "targets", None) == "votes"]
 
     def _frames_of(self, model: str) -> str | None:
         """What sees each frame of a sequence: a model, or general; None of other models."""
@@ -241,10 +242,8 @@ class Plan:
 
     def frames_run(self, model: str, split: str, seed: str) -> list[str]:
         """The metrics of the run whose model sees each frame of a sequence's run: one or none."""
-        seeing = self._frames_of(model)
-        if seeing in (None, GENERAL):
-            return []
-        return [paths.METRICS.format(release=self.name, split=split, model=seeing, seed=seed)]
+        run = paths.METRICS.format(release=self.name, split=split, model=self._frames_of(model), seed=seed)
+        return [] if self._frames_of(model) in (None, GENERAL) else [run]
 
     @property
     def judged_votes(self) -> dict[tuple[str, str], str]:
@@ -252,9 +251,8 @@ class Plan:
 
         None where no model is trained on such frames.
         """
-        models = self.config.models
         splits = [name for name, split in self.release.splits.items() if split.method == "night"]
-        pairs = [(split, model) for split in splits for model in models if any(map(self._learns_votes, models))]
+        pairs = [(split, model) for split in splits for model in self.config.models if self._learn_votes]
         return {(s, m): paths.JUDGED_VOTES.format(release=self.name, split=s, model=m) for s, m in pairs}
 
     @property
