@@ -72,8 +72,8 @@ def make_classifier(
     all candidates on one split, in the same order; beside the metrics lie their models. labelled: `labelled.parquet`,
     whose frames on which annotators differ count for the sets. clear_sky: the class that stands for one. precision:
     what must be reached on the validation frames. smoothing: whether frames are smoothed over their night; that needs a
-    split by night. A model that keeps none out is used as it is, and every frame gets a
-    class. Raises `CatalogueError` where none can be chosen, or where the runs are of other classes than the data set.
+    split by night. A model that keeps none out is used as it is, and every frame gets a class. Raises `CatalogueError`
+    where none can be chosen, or where the runs are of other classes than the data set.
     """
     runs = read_metrics(metrics)
     of_model: dict[str, list[int]] = defaultdict(list)
