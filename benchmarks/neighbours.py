@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
-from paper_size import CAMERA, CONFIG, SEED, SEEDS, SOURCE
+from paper_size import CAMERA, CONFIG, SEED, SEEDS, SOURCE, train_once
 from real_sky import PICTURES, TABLE
 
 from norrsken import schemas, tables
@@ -50,7 +50,6 @@ from norrsken.paper import CLASSES
 from norrsken.simulation.archive import REJECTING_CLOUD
 from norrsken.simulation.night import Night, scene
 from norrsken.simulation.truth import labels, weights_of
-from norrsken.training.run import train_run
 
 CONTEXT = Context(before=5, after=4)
 EPOCHS = 10
@@ -129,15 +128,10 @@ def train(folder: Path, labelled: Path, model: str) -> str:
     entry = SequenceNetwork(kind="sequence", frames=model, epochs=EPOCHS, threads=joblib.cpu_count())
     settings = RunSettings(name=name, model=entry, context=CONTEXT)
     for seed in SEEDS:
-        run = folder / name / str(seed)
-        if not (run / "metrics.json").exists():
-            run.mkdir(parents=True, exist_ok=True)
-            names = ("history.csv", "predictions.parquet", "validation.parquet", "metrics.json")
-            files = {Path(file).stem: str(run / file) for file in names}
-            seeing = str(folder / model / str(seed) / "metrics.json")
-            start, dataset = time.perf_counter(), str(folder / "dataset.parquet")
-            train_run(dataset, None, "night", seed, settings, **files, labelled=str(labelled), frames=seeing)
-            print(f"{name}, seed {seed}: {time.perf_counter() - start:.0f} s", flush=True)
+        start, dataset = time.perf_counter(), str(folder / "dataset.parquet")
+        seeing = str(folder / model / str(seed) / "metrics.json")
+        train_once(folder / name / str(seed), dataset, None, "night", seed, settings, str(labelled), seeing)
+        print(f"{name}, seed {seed}: {time.perf_counter() - start:.0f} s", flush=True)
     return name
 
 

@@ -131,13 +131,14 @@ def train_once(
     seed: int,
     settings: RunSettings,
     labelled: str | None = None,
+    frames: str | None = None,
 ) -> None:
-    """A run in a folder of its own, unless it is there already."""
+    """A run in a folder of its own, unless it is there already. labelled, frames: as in `train_run`."""
     if not (folder / "metrics.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         names = ("history.csv", "predictions.parquet", "validation.parquet", "metrics.json")
         files = {Path(name).stem: str(folder / name) for name in names}
-        train_run(dataset, features, split, seed, settings, **files, labelled=labelled)
+        train_run(dataset, features, split, seed, settings, **files, labelled=labelled, frames=frames)
 
 
 def train(folder: Path, name: str, epochs: str = "", targets: str = "agreed") -> None:

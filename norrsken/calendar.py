@@ -32,9 +32,14 @@ def night_start(night: date, longitude: float) -> datetime:
 
 def month_span(month: str, longitude: float) -> tuple[datetime, datetime]:
     """The time [start, end) in UTC of all nights whose name falls in the month, e.g. `2015-01`."""
-    first = date.fromisoformat(f"{month}-01")
-    following = (first + timedelta(days=31)).replace(day=1)
+    first, following = _first_days(month)
     return night_start(first, longitude), night_start(following, longitude)
+
+
+def _first_days(month: str) -> tuple[date, date]:
+    """The first day of a month, and that of the next one."""
+    first = date.fromisoformat(f"{month}-01")
+    return first, (first + timedelta(days=31)).replace(day=1)
 
 
 def beside_in_polar_night(month: str, latitude: float, sun_altitude: float) -> list[str]:
@@ -43,8 +48,7 @@ def beside_in_polar_night(month: str, latitude: float, sun_altitude: float) -> l
     latitude: of the site; sun_altitude: below which frames are kept; both in degrees. The Sun's altitude at noon is
     right within a degree, so two more are given.
     """
-    first = date.fromisoformat(f"{month}-01")
-    following = (first + timedelta(days=31)).replace(day=1)
+    first, following = _first_days(month)
     noons = {f"{first - timedelta(days=1):%Y-%m}": first, f"{following:%Y-%m}": following}
     return [other for other, noon in noons.items() if _noon_altitude(noon, latitude) < sun_altitude + 2]
 

@@ -258,7 +258,7 @@ def test_a_model_of_another_processing_or_other_weights_is_refused(
         patched.setattr(stages, "PROCESSING", 2)
         assert main(["classify", model, table]) == 1
         assert "trained on frames of processing 1, this program makes 2" in capsys.readouterr().err
-    monkeypatch.setattr("norrsken.models.pretrained._digest", lambda network: "0123456789abcdef")
+    monkeypatch.setattr("norrsken.models.pretrained.weights_digest", lambda network: "0123456789abcdef")
     assert main(["classify", model, table]) == 1
     assert "its features came from a network with other weights" in capsys.readouterr().err
 

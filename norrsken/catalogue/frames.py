@@ -93,8 +93,7 @@ def _between(
     here = slice(start, start + len(film.times))
     around = np.zeros(sum(len(part.times) for part in films), bool)
     around[here] = bad
-    together = Film(*map(np.concatenate, zip(*films, strict=True)))
-    return ensemble.conclude(joined(looks), together, around).of(here)
+    return ensemble.conclude(joined(looks), Film.joined(films), around).of(here)
 
 
 def _near(nights: Sequence[Path], start: int, end: int, ensemble: Ensemble) -> list[tuple[Film, Look]]:
@@ -140,7 +139,7 @@ def rows_of(
         "model": [ensemble.settings.name] * len(kept),
     }
     if verdict.alone is not None:
-        columns["alone_label"] = ensemble.labels_alone(verdict)
+        columns[schemas.ALONE_LABEL] = ensemble.labels_alone(verdict)
         columns |= {schemas.alone(name): verdict.alone[:, i] for i, name in enumerate(ensemble.classes)}
     if aurora is not None:
         chance = aurora.probability(probabilities, ensemble.classes)

@@ -58,14 +58,14 @@ class Filming:
         earlier = 0
         if self._last is not None:
             others = ~np.isin(self._last[0].times, taken)
-            known = Film(*(column[others] for column in self._last[0]))
+            known = self._last[0].of(others)
             earlier = len(known.times)
-            film = Film(*map(np.concatenate, zip(known, film, strict=True)))
+            film = Film.joined([known, film])
             look = joined([self._last[1].of(others), look])
             hidden = np.append(np.zeros(earlier, bool), hidden)
         order = np.argsort(film.times, kind="stable")  # a frame may come late
-        film, look = Film(*(column[order] for column in film)), look.of(order)
+        film, look = film.of(order), look.of(order)
         verdict = self._model.conclude(look, film, hidden[order])
         near = film.times >= film.times[-1] - _REMEMBERED
-        self._last = Film(*(column[near] for column in film)), look.of(near)
+        self._last = film.of(near), look.of(near)
         return verdict.of(np.argsort(order)[earlier:])

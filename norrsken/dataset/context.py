@@ -6,7 +6,7 @@ taken by another camera, is no neighbour.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
@@ -63,6 +63,15 @@ class Film(NamedTuple):
     times: NDArray[np.int64]
     cameras: NDArray[np.int64]
     nights: NDArray[np.int64]
+
+    def of(self, rows: Any) -> "Film":
+        """Some of the frames: a slice, or an index for arrays."""
+        return Film(*(column[rows] for column in self))
+
+    @classmethod
+    def joined(cls, films: Iterable["Film"]) -> "Film":
+        """Several films, one after another; one at least."""
+        return cls(*map(np.concatenate, zip(*films, strict=True)))
 
 
 def film_of(table: pa.Table, source: FrameSource) -> Film:

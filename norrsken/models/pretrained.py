@@ -2,7 +2,6 @@
 doi 10.1029/2018JA025274; section 2.3).
 """
 
-import hashlib
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from torch import nn
 
 from norrsken.config.models import Pretrained
 from norrsken.models import device
-from norrsken.models.weights import create
+from norrsken.models.weights import create, weights_digest
 
 #: Frames in a step.
 BATCH = 64
@@ -36,7 +35,7 @@ class PretrainedNetwork:
         """What is said of the network: its number of parameters, a digest by which it is known again, where it runs."""
         return {
             "parameters": sum(p.numel() for p in self._network.parameters()),
-            "digest": _digest(self._network),
+            "digest": weights_digest(self._network),
             "device": device.name(self._device),
         }
 
@@ -50,11 +49,3 @@ class PretrainedNetwork:
             with device.precision(self._device):
                 parts.append(self._network((batch.clamp(0, 255) - self._mean) / self._std).float().cpu().numpy())
         return np.concatenate(parts)
-
-
-def _digest(network: nn.Module) -> str:
-    text = hashlib.sha256()
-    for key, tensor in sorted(network.state_dict().items()):
-        text.update(key.encode())
-        text.update(tensor.cpu().contiguous().numpy().tobytes())
-    return text.hexdigest()[:16]

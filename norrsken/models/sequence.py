@@ -5,7 +5,6 @@ to the frame in the middle and backwards down to it (Cho et al. 2014, arXiv 1406
 network twice, however many others it is a neighbour of.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from norrsken.models.interface import Prediction
 from norrsken.models.network import PREDICT_BATCH, TorchClassifier, Trained, TrainingError
 from norrsken.models.normalised import Normalised
 from norrsken.models.random_cameras import seen_by_others
+from norrsken.models.weights import weights_digest
 
 #: Shares of the training's stacks that lose all neighbours, or the frame in the middle, and of other frames that are
 #: lost: the frame alone is learnt as well as gaps, and the network's memory of its own training frames counts less.
@@ -164,10 +164,7 @@ class SequenceClassifier(Trained):
     @cached_property
     def network_digest(self) -> str:
         """Tells networks apart: those of one digest see the same in a frame."""
-        text = hashlib.sha256()
-        for tensor in self._in_time.network.state_dict().values():
-            text.update(tensor.cpu().contiguous().numpy().tobytes())
-        return text.hexdigest()
+        return weights_digest(self._in_time.network)
 
     def judge(self, kept: Stacks) -> NDArray[np.float32]:
         """The probabilities of the frames in the middle of n stacks of what is kept: (n, classes)."""

@@ -1,5 +1,6 @@
 """Where the weights of a network of timm come from: a package, timm's own download, a file, or nowhere."""
 
+import hashlib
 from importlib.resources import as_file, files
 from itertools import islice
 from pathlib import Path
@@ -67,6 +68,15 @@ def fill_from_general(network: nn.Module) -> None:
 def download(name: str, path: Path) -> None:
     """Fetch timm's weights of a network into a safetensors file, on a machine with a way to the internet."""
     save_tensors(path, create(name, "download").state_dict(), {"network": name})
+
+
+def weights_digest(network: nn.Module) -> str:
+    """Tells networks apart: those of one digest see the same in a frame."""
+    text = hashlib.sha256()
+    for key, tensor in sorted(network.state_dict().items()):
+        text.update(key.encode())
+        text.update(tensor.cpu().contiguous().numpy().tobytes())
+    return text.hexdigest()[:16]
 
 
 def _untrained(name: str) -> nn.Module:

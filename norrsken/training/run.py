@@ -20,7 +20,6 @@ from norrsken.dataset.context import Stacks, read_windows
 from norrsken.dataset.splits import AT_A_TIME, Division, Part, read_split
 from norrsken.dataset.votes import read_votes
 from norrsken.evaluation import scores
-from norrsken.evaluation.scores import read_metrics
 from norrsken.files import write_json, written_aside
 from norrsken.models import classifiers
 from norrsken.models.interface import Card, Classifier, History, Prediction
@@ -205,7 +204,7 @@ def _sequence(
     from norrsken.models.sequence import sequence
     from norrsken.models.weights import GENERAL
 
-    path = GENERAL if frames is None else Path(frames).with_name(read_metrics([frames])[0]["model_file"])
+    path = GENERAL if frames is None else Path(frames).with_name(scores.read_metrics([frames])[0]["model_file"])
     seeing, card = classifiers.load(path)
     if not isinstance(seeing, TorchClassifier):
         raise ValueError(f"{path}: no network, so that it sees no frames for a sequence")
