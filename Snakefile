@@ -42,21 +42,21 @@ rule all:
     """Everything that the configuration asks for."""
     default_target: True
     input:
-        plan.up_to("nights"),
-        plan.up_to("report"),
-        plan.up_to("catalogue"),
+        up_to(plan, "nights"),
+        up_to(plan, "report"),
+        up_to(plan, "catalogue"),
 
 
 rule nights:
     """Night tables and keograms of the whole archive, and the page of all keograms."""
     input:
-        plan.up_to("nights"),
+        up_to(plan, "nights"),
 
 
 rule conditions:
     """The page on which the condition of the sky is labelled, of frames of the whole archive."""
     input:
-        plan.up_to("conditions"),
+        up_to(plan, "conditions"),
 
 
 if not plan.sources:
@@ -64,7 +64,7 @@ if not plan.sources:
     rule labelling:
         """The pages on which the annotators label the release's frames; no label table is needed yet."""
         input:
-            lambda wildcards: plan.up_to("labelling"),
+            lambda wildcards: up_to(plan, "labelling"),
 
 
 if plan.has_labels:
@@ -72,7 +72,7 @@ if plan.has_labels:
     rule labels:
         """The release's labelled frames, and the months that they stand on."""
         input:
-            plan.up_to("labels"),
+            up_to(plan, "labels"),
 
 
 if plan.trains:
@@ -80,17 +80,17 @@ if plan.trains:
     rule dataset:
         """The release's clean data set."""
         input:
-            plan.up_to("dataset"),
+            up_to(plan, "dataset"),
 
     rule train:
         """All runs of all models, and their scores."""
         input:
-            plan.up_to("train"),
+            up_to(plan, "train"),
 
     rule report:
         """The report, and all that it stands on."""
         input:
-            plan.up_to("report"),
+            up_to(plan, "report"),
 
     for model in plan.config.models:
 
@@ -99,7 +99,7 @@ if plan.trains:
             name:
                 f"train_{model}"
             input:
-                plan.up_to("train", model),
+                up_to(plan, "train", model),
 
 
 if plan.classifies:
@@ -107,5 +107,5 @@ if plan.classifies:
     rule catalogue:
         """Every kept frame of the archive classified, and all that is made of it."""
         input:
-            plan.up_to("nights"),
-            plan.up_to("catalogue"),
+            up_to(plan, "nights"),
+            up_to(plan, "catalogue"),

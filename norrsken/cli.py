@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from norrsken import __version__
-from norrsken.commands import calibrate, classify
+from norrsken.commands import calibrate, classify, export
 from norrsken.config.config import json_schema, load
 from norrsken.config.label_set import DEFAULT
 from norrsken.errors import NorrskenError
@@ -77,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     movie.set_defaults(command=_movie)
 
     classify.add_to(commands.add_parser("classify", help="classify JPEGs or night tables with a trained model"))
+
+    export.add_to(commands.add_parser("export", help="hand what was made to the tools of others"))
 
     weights = commands.add_parser("weights", help="download pretrained weights, for machines without internet")
     weights.add_argument("network", metavar="NETWORK", help="timm's name, such as inception_v4.tf_in1k")

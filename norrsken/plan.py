@@ -22,7 +22,7 @@ from norrsken.survey import Survey, look
 
 
 class Plan:
-    """The files that a configuration asks for. Each list of them is complete: see `up_to`."""
+    """The files that a configuration asks for. `targets.up_to` makes complete lists of them."""
 
     def __init__(self, config: Config, survey: Survey | None = None) -> None:
         """survey: what was found on the disk; None: it is looked up now, and `look` may raise `ConfigError`."""
@@ -307,94 +307,3 @@ class Plan:
             for split in self.release.splits
             for model in by_epochs
         ]
-
-    def up_to(self, stage: str, model: str | None = None) -> list[str]:
-        """All files that a target stands on, its own included: for all models, or for one.
-
-        Snakemake deletes the outputs of a failed job, but what was made from them before still counts as done. A target
-        that names every file on the way notices what is missing; a target that names only its last file does not.
-        """
-        if stage == "nights":
-            if not self.months:
-                return []
-            return [*self.all_months(paths.NIGHTS), *self.all_months(paths.KEOGRAMS), paths.KEOGRAM_PAGE]
-        if stage == "conditions":
-            return [*self.all_months(paths.NIGHTS), paths.CONDITION_PAGE] if self.months else []
-        if stage == "labelling":
-            if not self.release.labels:
-                raise ConfigError(
-                    f"releases.{self.name}.labels is missing: name a table for each annotator, such as "
-                    "[labels/anna.csv]; it need not be there yet"
-                )
-            months = [] if self.divides else self.release_months
-            return [*months, *self.sample, paths.LABELLING.format(release=self.name)]
-        if stage == "catalogue":
-            return self._catalogue()
-        models = self.with_frames(self.config.models if model is None else [model])
-        if not self.has_labels:
-            return []
-        files = [] if self.frozen else self.release_months
-        files = [*files, self.labelled]
-        pages = [paths.DISAGREEMENTS, paths.LABEL_QUALITY, paths.LABEL_NOISE, paths.SECOND_LOOK]
-        looked_at = [] if self.sources else [path.format(release=self.name) for path in pages]
-        if stage == "labels":
-            return files
-        if not self.trains:
-            return [*files, *looked_at]
-        files = [*files, self.dataset]
-        if stage == "dataset":
-            return files
-        files += [*self.features(models), *self.metrics(models), *self.scores(models)]
-        if stage == "train":
-            return files
-        report = [
-            paths.TABLE1,
-            paths.AGREEMENT,
-            paths.CONSISTENCY,
-            paths.COURSE,
-            paths.ANNOTATORS_FIGURE,
-            paths.COURSE_FIGURE,
-            paths.TABLE2,
-            *self.judged_votes.values(),
-            *self.votes,
-            *(paths.FIGURE.replace("{name}", name) for name in self.figures),
-            *(paths.CARD.replace("{model}", model) for model in self.config.models),
-            *self.counts.values(),
-            paths.SUMMARY,
-            paths.RESOURCES,
-            *self.own_classifier,
-            paths.INDEX,
-        ]
-        return [
-            *files,
-            *looked_at,
-            *(path.format(release=self.name) for path in report),
-            *self.confusions(),
-            *self.history_figures(),
-        ]
-
-    def _catalogue(self) -> list[str]:
-        """What the catalogue stands on, and its files; none where no catalogue is made."""
-        if not self.classifies:
-            return []
-        if self.is_general:
-            sources = self.up_to("labels")
-        else:
-            trained = self.with_frames(self.candidates)
-            runs = [*self.features(trained), *self.metrics(trained, [self.catalogue_split])]
-            sources = [*self.up_to("dataset"), *runs]
-        files = [
-            *self.all_months(paths.CATALOGUE),
-            *(self.general or [paths.CLASSIFIER]),
-            paths.CONDITION,
-            *([paths.UNTRAINED] if self.has_labels else []),
-            paths.EVENTS,
-            paths.ONSETS,
-            paths.OCCURRENCE,
-            *(paths.OCCURRENCE_FIGURE.replace("{by}", by) for by in self.occurrence_by),
-            paths.NIGHT_PAGES,
-            paths.EXPORT,
-            *([paths.TRUTH_PAGE] if self.truth else []),
-            paths.CATALOGUE_INDEX,
-        ]
-        return [*sources, *(path.format(release=self.name) for path in files)]

@@ -23,7 +23,8 @@ FLOORS = (
     "classify",
     "figures",
     "report", "catalogue",
-    "survey", "plan", "provenance", "remarks", "status", "commands", "cli", "__main__",
+    "exchange",
+    "survey", "plan", "targets", "provenance", "remarks", "status", "commands", "cli", "__main__",
 )  # fmt: skip
 
 #: Modules of more than `LONGEST` lines, with the reason.

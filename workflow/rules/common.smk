@@ -15,6 +15,7 @@ from norrsken.errors import NorrskenError
 from norrsken.contents import FIGURES, OCCURRENCE
 from norrsken.nights.census import CENSUS
 from norrsken.plan import Plan
+from norrsken.targets import up_to
 
 STARTED = time.time()
 

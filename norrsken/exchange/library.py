@@ -1,0 +1,18 @@
+"""Libraries that only one kind of exchange needs, so that they are not installed with norrsken."""
+
+import importlib
+from types import ModuleType
+
+from norrsken.errors import NorrskenError
+
+
+class ExchangeError(NorrskenError):
+    """What was made cannot be handed on, or the library for it is not there."""
+
+
+def library(module: str, purpose: str, install: str) -> ModuleType:
+    """An optional library. purpose: what needs it. install: what to type. Raises `ExchangeError` where it is not there."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ExchangeError(f"{purpose} needs {module.partition('.')[0]} ({error}); {install}") from None

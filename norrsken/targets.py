@@ -1,0 +1,98 @@
+"""Which files the targets of the workflow stand on: `nights`, `labels`, `train`, `catalogue` and the others."""
+
+from norrsken import paths
+from norrsken.config.base import ConfigError
+from norrsken.plan import Plan
+
+
+def up_to(plan: Plan, stage: str, model: str | None = None) -> list[str]:
+    """All files that a target stands on, its own included: for all models, or for one.
+
+    Snakemake deletes the outputs of a failed job, but what was made from them before still counts as done. A target
+    that names every file on the way notices what is missing; a target that names only its last file does not.
+    """
+    if stage == "nights":
+        if not plan.months:
+            return []
+        return [*plan.all_months(paths.NIGHTS), *plan.all_months(paths.KEOGRAMS), paths.KEOGRAM_PAGE]
+    if stage == "conditions":
+        return [*plan.all_months(paths.NIGHTS), paths.CONDITION_PAGE] if plan.months else []
+    if stage == "labelling":
+        if not plan.release.labels:
+            raise ConfigError(
+                f"releases.{plan.name}.labels is missing: name a table for each annotator, such as "
+                "[labels/anna.csv]; it need not be there yet"
+            )
+        months = [] if plan.divides else plan.release_months
+        return [*months, *plan.sample, paths.LABELLING.format(release=plan.name)]
+    if stage == "catalogue":
+        return _catalogue(plan)
+    models = plan.with_frames(plan.config.models if model is None else [model])
+    if not plan.has_labels:
+        return []
+    files = [] if plan.frozen else plan.release_months
+    files = [*files, plan.labelled]
+    pages = [paths.DISAGREEMENTS, paths.LABEL_QUALITY, paths.LABEL_NOISE, paths.SECOND_LOOK]
+    looked_at = [] if plan.sources else [path.format(release=plan.name) for path in pages]
+    if stage == "labels":
+        return files
+    if not plan.trains:
+        return [*files, *looked_at]
+    files = [*files, plan.dataset]
+    if stage == "dataset":
+        return files
+    files += [*plan.features(models), *plan.metrics(models), *plan.scores(models)]
+    if stage == "train":
+        return files
+    report = [
+        paths.TABLE1,
+        paths.AGREEMENT,
+        paths.CONSISTENCY,
+        paths.COURSE,
+        paths.ANNOTATORS_FIGURE,
+        paths.COURSE_FIGURE,
+        paths.TABLE2,
+        *plan.judged_votes.values(),
+        *plan.votes,
+        *(paths.FIGURE.replace("{name}", name) for name in plan.figures),
+        *(paths.CARD.replace("{model}", model) for model in plan.config.models),
+        *plan.counts.values(),
+        paths.SUMMARY,
+        paths.RESOURCES,
+        *plan.own_classifier,
+        paths.INDEX,
+    ]
+    return [
+        *files,
+        *looked_at,
+        *(path.format(release=plan.name) for path in report),
+        *plan.confusions(),
+        *plan.history_figures(),
+    ]
+
+
+def _catalogue(plan: Plan) -> list[str]:
+    """What the catalogue stands on, and its files; none where no catalogue is made."""
+    if not plan.classifies:
+        return []
+    if plan.is_general:
+        sources = up_to(plan, "labels")
+    else:
+        trained = plan.with_frames(plan.candidates)
+        runs = [*plan.features(trained), *plan.metrics(trained, [plan.catalogue_split])]
+        sources = [*up_to(plan, "dataset"), *runs]
+    files = [
+        *plan.all_months(paths.CATALOGUE),
+        *(plan.general or [paths.CLASSIFIER]),
+        paths.CONDITION,
+        *([paths.UNTRAINED] if plan.has_labels else []),
+        paths.EVENTS,
+        paths.ONSETS,
+        paths.OCCURRENCE,
+        *(paths.OCCURRENCE_FIGURE.replace("{by}", by) for by in plan.occurrence_by),
+        paths.NIGHT_PAGES,
+        paths.EXPORT,
+        *([paths.TRUTH_PAGE] if plan.truth else []),
+        paths.CATALOGUE_INDEX,
+    ]
+    return [*sources, *(path.format(release=plan.name) for path in files)]
