@@ -34,7 +34,8 @@ from norrsken.catalogue.events import onsets_of
 from norrsken.classes import NOT_CLASSIFIED
 from norrsken.classify.classifier_file import read_classifier
 from norrsken.classify.frames import BATCH
-from norrsken.classify.model import Ensemble, joined, sure_enough
+from norrsken.classify.model import Ensemble
+from norrsken.classify.verdict import joined, sure_enough
 from norrsken.config.context import Context
 from norrsken.config.jobs import LabelSettings, RunSettings
 from norrsken.config.models import SequenceNetwork

@@ -27,7 +27,8 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
 from norrsken.classes import CONDITIONS, NOT_CLASSIFIED
 from norrsken.classify.condition import bad, conditions, shipped
-from norrsken.classify.model import Ensemble, FrameClassifier, require_grid
+from norrsken.classify.known_cameras import require_grid
+from norrsken.classify.model import Ensemble, FrameClassifier
 from norrsken.config.observatory import Observatory, load_observatory
 from norrsken.errors import NorrskenError
 from norrsken.evaluation.scores import macro_scores

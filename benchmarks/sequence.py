@@ -21,7 +21,8 @@ import torch
 
 from norrsken import schemas, stages, tables
 from norrsken.classify.frames import BATCH
-from norrsken.classify.model import FrameClassifier, joined
+from norrsken.classify.model import FrameClassifier
+from norrsken.classify.verdict import joined
 from norrsken.config.context import Context
 from norrsken.config.jobs import RunSettings
 from norrsken.config.models import SequenceNetwork

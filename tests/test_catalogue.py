@@ -25,8 +25,7 @@ from norrsken.classify import condition
 from norrsken.classify.choose import choose
 from norrsken.classify.classifier_file import ClassifyError
 from norrsken.classify.model import Ensemble
-from norrsken.classify.sky_measures import MEASURES, measures
-from norrsken.classify.sky_network import WIDTH
+from norrsken.classify.sky_measures import MEASURES, WIDTH, measures
 from norrsken.cli import main
 from norrsken.config.config import Config
 from norrsken.config.site import Camera, FrameSource

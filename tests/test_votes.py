@@ -20,7 +20,8 @@ from norrsken.classify.ambiguous import judge_votes
 from norrsken.classify.classifier_file import read_classifier
 from norrsken.classify.general import CLASSIFIER
 from norrsken.classify.label_quality import NOISE
-from norrsken.classify.model import Ensemble, possible_classes
+from norrsken.classify.model import Ensemble
+from norrsken.classify.verdict import possible_classes
 from norrsken.config.config import check
 from norrsken.config.jobs import RunSettings
 from norrsken.config.label_set import DEFAULT, LabelNames, read_label_set

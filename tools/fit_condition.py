@@ -25,8 +25,8 @@ from tqdm import tqdm
 
 from norrsken.classes import CONDITIONS
 from norrsken.classify import condition
-from norrsken.classify.sky_measures import MEASURES
-from norrsken.classify.sky_network import ARCHITECTURE, WEIGHTS, WIDTH, SkyNetwork
+from norrsken.classify.sky_measures import MEASURES, WIDTH
+from norrsken.classify.sky_network import ARCHITECTURE, WEIGHTS, SkyNetwork
 from norrsken.models.random_cameras import compressed, seen_by_others
 from norrsken.models.weights import create
 from norrsken.simulation.weather import SPOILING

@@ -15,7 +15,9 @@ from norrsken.catalogue.magnetic import magnetic_coordinates
 from norrsken.classes import UNKNOWABLE
 from norrsken.classify.condition import Condition, conditions, read_condition
 from norrsken.classify.frames import BATCH
-from norrsken.classify.model import Ensemble, Look, Verdict, joined, of_known_cameras
+from norrsken.classify.known_cameras import of_known_cameras
+from norrsken.classify.model import Ensemble
+from norrsken.classify.verdict import Look, Verdict, joined
 from norrsken.config.site import Place
 from norrsken.dataset.context import Film, film_of
 from norrsken.evaluation.calibration import entropy

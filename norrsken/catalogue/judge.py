@@ -16,7 +16,7 @@ from norrsken.classify.classifier_file import (
     Judgement,
     Share,
 )
-from norrsken.classify.model import sure_enough
+from norrsken.classify.verdict import sure_enough
 from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
 from norrsken.evaluation.calibration import expected_calibration_error, tempered
 from norrsken.evaluation.scores import macro_scores

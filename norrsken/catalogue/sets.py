@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from norrsken.catalogue.judge import Frames, number_of_nights, share, whose_frames
 from norrsken.classify.classifier_file import SetJudgement, SetLimit, Sets
-from norrsken.classify.model import possible_classes
+from norrsken.classify.verdict import possible_classes
 from norrsken.dataset.votes import Votes
 from norrsken.evaluation.validation import enough_for_sets
 

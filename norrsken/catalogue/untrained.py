@@ -13,7 +13,8 @@ from norrsken.catalogue.correction import Correction, fit_correction
 from norrsken.catalogue.judge import Frames
 from norrsken.classes import NOT_CLASSIFIED
 from norrsken.classify.condition import conditions, read_condition
-from norrsken.classify.model import Ensemble, Verdict, joined
+from norrsken.classify.model import Ensemble
+from norrsken.classify.verdict import Verdict, joined
 from norrsken.config.label_set import LabelNames
 from norrsken.config.site import FrameSource
 from norrsken.dataset.agreement import annotators

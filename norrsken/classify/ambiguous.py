@@ -14,7 +14,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from norrsken import tables
-from norrsken.classify.model import FrameClassifier, joined, look_through
+from norrsken.classify.model import FrameClassifier, look_through
+from norrsken.classify.verdict import joined
 from norrsken.dataset.context import read_windows
 from norrsken.dataset.splits import AT_A_TIME, read_split
 from norrsken.dataset.votes import Votes, read_votes

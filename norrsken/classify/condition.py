@@ -16,11 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.linear_model import LogisticRegression
 
 from norrsken.classes import CONDITIONS
-from norrsken.classify.sky_measures import MEASURES, measures
-from norrsken.classify.sky_network import WIDTH, seen
+from norrsken.classify.sky_measures import MEASURES, WIDTH, measures
 from norrsken.config.base import Settings
 from norrsken.files import written_aside
 
@@ -59,9 +57,16 @@ class Condition(Settings):
     scores: dict[str, float | int | str | None] = Field(default={})
 
 
-def measure(images: NDArray[np.uint8]) -> Features:
-    """What the shipped network sees of processed frames, and `MEASURES`: (n, 128, 128, 3) uint8 → (n, m)."""
-    return np.column_stack([seen(images), measures(images)])
+def measure(images: NDArray[np.uint8], sky: NDArray[np.floating] | None = None) -> Features:
+    """What the shipped network sees of processed frames, and `MEASURES`: (n, 128, 128, 3) uint8 → (n, m).
+
+    sky: what that network sees, (n, WIDTH), where it has looked already; None: it looks now.
+    """
+    if sky is None:
+        from norrsken.classify.sky_network import seen
+
+        sky = seen(images)
+    return np.column_stack([sky, measures(images)])
 
 
 def bad(images: NDArray[np.uint8], before: NDArray[np.uint8] | None = None) -> NDArray[np.bool_]:
@@ -82,10 +87,16 @@ def bad(images: NDArray[np.uint8], before: NDArray[np.uint8] | None = None) -> N
 
 
 def conditions(
-    images: NDArray[np.uint8], model: Condition, before: NDArray[np.uint8] | None = None
+    images: NDArray[np.uint8],
+    model: Condition,
+    before: NDArray[np.uint8] | None = None,
+    sky: NDArray[np.floating] | None = None,
 ) -> NDArray[np.str_]:
-    """The sky's condition in processed frames of one night in order: (n, 128, 128, 3) uint8 → (n,)."""
-    return np.where(bad(images, before), "bad", predict(measure(images), model))
+    """The sky's condition in processed frames of one night in order: (n, 128, 128, 3) uint8 → (n,).
+
+    before: see `bad`. sky: see `measure`.
+    """
+    return np.where(bad(images, before), "bad", predict(measure(images, sky), model))
 
 
 def predict(measured: Features, model: Condition) -> NDArray[np.str_]:
@@ -105,6 +116,8 @@ def fit(measured: Features, labels: Iterable[str], weights: NDArray[np.float64] 
     It knows `MEASURES` alone: on some hundred frames of a real site these did better than all that the network sees. A
     condition that is not among the labels is never found.
     """
+    from sklearn.linear_model import LogisticRegression
+
     empty = shipped().model_copy(update={"weights": [], "scores": {}})
     described, codes = terms(measured, empty), np.array([CONDITIONS.index(label) for label in labels])
     found, known = np.zeros((len(CONDITIONS), described.shape[1])), np.unique(codes)

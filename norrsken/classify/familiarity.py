@@ -10,7 +10,6 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
-from sklearn.covariance import LedoitWolf
 
 from norrsken.files import written_aside
 
@@ -30,6 +29,8 @@ class Familiarity:
     @classmethod
     def fit(cls, trained: Floats, familiar: Floats) -> "Familiarity":
         """trained: (n, m), `Prediction.maps` of training frames. familiar: (q, m), of frames of other cameras."""
+        from sklearn.covariance import LedoitWolf
+
         logarithms = _logarithms(trained)
         mean, scale = logarithms.mean(axis=0), logarithms.std(axis=0) + np.float32(1e-6)
         precision = LedoitWolf(assume_centered=True).fit((logarithms - mean) / scale).precision_
@@ -50,10 +51,14 @@ class Familiarity:
     def read(cls, path: str | os.PathLike[str]) -> "Familiarity":
         return cls(**load_file(path))
 
+    def arrays(self) -> dict[str, Floats]:
+        """What it consists of, by name: the arguments of the class."""
+        found = {"mean": self._mean, "scale": self._scale, "axes": self._axes, "distances": self._distances}
+        return {name: np.ascontiguousarray(array, np.float32) for name, array in found.items()}
+
     def write(self, path: str | os.PathLike[str]) -> None:
-        tensors = {"mean": self._mean, "scale": self._scale, "axes": self._axes, "distances": self._distances}
         with written_aside(path) as temporary:
-            save_file({name: np.ascontiguousarray(tensor, np.float32) for name, tensor in tensors.items()}, temporary)
+            save_file(self.arrays(), temporary)
 
 
 def _logarithms(maps: Floats) -> Floats:

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.typing import NaTType
 
-from norrsken.classify.model import FrameModel, Look, Verdict, joined
+from norrsken.classify.verdict import FrameModel, Look, Verdict, joined
 from norrsken.config.context import FARTHEST_MINUTES
 from norrsken.config.site import FrameSource
 from norrsken.dataset.context import Film, camera_numbers

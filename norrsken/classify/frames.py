@@ -19,15 +19,8 @@ from norrsken import schemas, tables
 from norrsken.classify.condition import conditions, shipped
 from norrsken.classify.files import Problem, frame_files, frame_name, of_system
 from norrsken.classify.film import Filming
-from norrsken.classify.model import (
-    FrameModel,
-    Look,
-    joined,
-    of_known_cameras,
-    replaced_on,
-    require_grid,
-    unknown_camera,
-)
+from norrsken.classify.known_cameras import of_known_cameras, replaced_on, require_grid, unknown_camera
+from norrsken.classify.verdict import FrameModel, Look, joined
 from norrsken.config.site import Camera, FrameSource
 from norrsken.errors import NorrskenError
 from norrsken.files import ahead
@@ -81,8 +74,9 @@ def classify(
     films, cameras = filming or Filming(model), source or model.source
     held: list[Seen] = []
     for frames in ahead(_read(model, paths, problems, done, cameras)):
-        condition = None if sky is None else conditions(frames.images, sky)
-        seen = Seen(frames.names, frames.times, model.look(frames.images), condition)
+        look = model.look(frames.images)
+        condition = None if sky is None else conditions(frames.images, sky, sky=look.sky)
+        seen = Seen(frames.names, frames.times, look, condition)
         if not model.in_time:
             yield _said(model, [seen], films, cameras)
             continue

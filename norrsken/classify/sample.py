@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from norrsken import schemas, tables
 from norrsken.classify.frames import BATCH
-from norrsken.classify.model import FrameModel, of_known_cameras
+from norrsken.classify.known_cameras import of_known_cameras
+from norrsken.classify.verdict import FrameModel
 from norrsken.config.jobs import SampleSettings
 from norrsken.curation.sample import drawn, filled, nights_by_time, places
 from norrsken.dataset.selections import Selections, read_selections

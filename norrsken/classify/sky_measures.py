@@ -27,6 +27,10 @@ MEASURES = (
     "unevenly",  # deviation of the root of that share of stars between blocks of 32 pixels
 )
 
+#: How many numbers the network of `sky_network` gives of a frame: what it sees, and the levels.
+SEEN, LEVELS = 1280, 7
+WIDTH = SEEN + LEVELS
+
 #: A star stands out from its surroundings by at least this many levels.
 STAR = 18
 

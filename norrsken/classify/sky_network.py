@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from norrsken.classify.sky_measures import LEVELS, WIDTH
+
 #: timm's name of the network whose last layer is left out.
 ARCHITECTURE = "tf_efficientnet_lite0"
-
-#: How many numbers it gives of a frame: what that network sees, and the levels.
-SEEN, LEVELS = 1280, 7
-WIDTH = SEEN + LEVELS
 
 #: The shares of a frame's pixels that are darker than its dark level, and than its bright one.
 DARK, BRIGHT = 0.05, 0.995
@@ -55,7 +53,7 @@ class SkyNetwork(nn.Module):
 @torch.inference_mode()
 def seen(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """What the network that comes with norrsken gives of processed frames: (n, 128, 128, 3) uint8 → (n, WIDTH)."""
-    network, found = _shipped(), np.empty((len(images), WIDTH))
+    network, found = shipped(), np.empty((len(images), WIDTH))
     for start in range(0, len(images), BATCH):
         # The same bytes as channels_last, which is faster.
         frames = torch.from_numpy(np.ascontiguousarray(images[start : start + BATCH])).permute(0, 3, 1, 2).float()
@@ -64,7 +62,8 @@ def seen(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 @cache
-def _shipped() -> SkyNetwork:
+def shipped() -> SkyNetwork:
+    """The network with the weights that come with norrsken."""
     network = SkyNetwork()
     with as_file(WEIGHTS) as path:
         network.load_state_dict(load_file(path))

@@ -16,7 +16,7 @@ from norrsken.classify.classifier_file import ClassifyError
 from norrsken.classify.files import KnownFrames, Problem, frame_files, frame_name
 from norrsken.classify.film import Filming
 from norrsken.classify.frames import classify, columns
-from norrsken.classify.model import FrameModel
+from norrsken.classify.verdict import FrameModel
 from norrsken.config.site import FrameSource
 from norrsken.files import csv_rows
 

@@ -12,8 +12,8 @@ from norrsken.config.site import FrameSource
 
 if TYPE_CHECKING:
     from norrsken.classify.files import Problem
-    from norrsken.classify.model import FrameModel
     from norrsken.classify.table import ClassifiedFrames
+    from norrsken.classify.verdict import FrameModel
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -22,8 +22,8 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         "paths",
         nargs="+",
         metavar="PATH",
-        help="the model first, a run's model.safetensors or model.skops, or a catalogue's classifier.json; then "
-        "archived JPEGs, night tables, or folders of either",
+        help="the model first, a run's model.safetensors or model.skops, a catalogue's classifier.json, or an .onnx file "
+        "that norrsken export onnx has written; then archived JPEGs, night tables, or folders of either",
     )
     parser.add_argument(
         "--general",
@@ -90,17 +90,34 @@ def _classify(options: argparse.Namespace) -> int:
 def _model_and_paths(options: argparse.Namespace) -> "tuple[FrameModel, list[str]]":
     """The model that classifies, and what it is to classify. Raises `ClassifyError` where either is missing."""
     from norrsken.classify.classifier_file import ClassifyError
-    from norrsken.classify.general import general
-    from norrsken.classify.model import Ensemble, FrameClassifier
 
+    path, *paths = options.paths
+    try:
+        if path.endswith(".onnx") and not options.general:
+            from norrsken.classify.onnx_file import OnnxClassifier
+
+            return OnnxClassifier(path), _required(path, paths)
+        from norrsken.classify.general import general
+        from norrsken.classify.model import Ensemble, FrameClassifier
+    except ModuleNotFoundError as error:
+        raise ClassifyError(
+            f"{'--general' if options.general else path} needs {error.name}, which is not installed here; .onnx files "
+            "need onnxruntime, all other models torch"
+        ) from None
     if options.general:
         if options.config is None and not all(path.endswith(".parquet") for path in options.paths):
             raise ClassifyError("--general needs --config CONFIG, which says where the pixels of the camera look")
         return general(), options.paths
-    path, *paths = options.paths
+    return Ensemble(path) if path.endswith(".json") else FrameClassifier(path), _required(path, paths)
+
+
+def _required(model: str, paths: list[str]) -> list[str]:
+    """What is to be classified. Raises `ClassifyError` where it is nothing."""
+    from norrsken.classify.classifier_file import ClassifyError
+
     if not paths:
-        raise ClassifyError(f"expected a model and frames, found {path} alone; --general takes the place of a model")
-    return Ensemble(path) if path.endswith(".json") else FrameClassifier(path), paths
+        raise ClassifyError(f"expected a model and frames, found {model} alone; --general takes the place of a model")
+    return paths
 
 
 def _follow(

@@ -11,7 +11,7 @@ class ExchangeError(NorrskenError):
 
 
 def library(module: str, purpose: str, install: str) -> ModuleType:
-    """An optional library. purpose: what needs it. install: what to type. Raises `ExchangeError` where it is not there."""
+    """An optional library; raises `ExchangeError` where it is not there. purpose: what needs it. install: what to do."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

@@ -73,8 +73,10 @@ class RepeatablePool(nn.Module):
         self.output_size = size if isinstance(size, tuple) else (size, size)
 
     def forward(self, maps: Tensor) -> Tensor:
+        # While a graph is exported tensors are stand-ins, which must not be kept for later.
+        means = _means.__wrapped__ if torch.compiler.is_exporting() else _means
         down, across = (
-            _means(size, wanted or size, maps.device)
+            means(size, wanted or size, maps.device)
             for size, wanted in zip(maps.shape[2:], self.output_size, strict=True)
         )
         return down @ maps @ across.T

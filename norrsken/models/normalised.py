@@ -49,7 +49,8 @@ class Normalised(nn.Module):
         if self.level is not None:
             # A sixteenth of the pixels tells the level well enough, and is sorted sixteen times as fast.
             some = copy[..., ::4, ::4].flatten(2)
-            copy -= some.kthvalue(max(round(DARK * some.shape[-1]), 1), dim=-1).values[..., None, None]
+            darkest = some.topk(max(round(DARK * some.shape[-1]), 1), dim=-1, largest=False).values
+            copy -= darkest.amax(dim=-1)[..., None, None]  # ONNX has no kthvalue
         return copy
 
 
