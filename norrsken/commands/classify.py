@@ -22,8 +22,8 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         "paths",
         nargs="+",
         metavar="PATH",
-        help="the model first, a run's model.safetensors or model.skops, a catalogue's classifier.json, or an .onnx file "
-        "that norrsken export onnx has written; then archived JPEGs, night tables, or folders of either",
+        help="the model first, a run's model.safetensors or model.skops, a catalogue's classifier.json, or an .onnx "
+        "file that norrsken export onnx has written; then archived JPEGs, night tables, or folders of either",
     )
     parser.add_argument(
         "--general",

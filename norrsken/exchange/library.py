@@ -11,7 +11,10 @@ class ExchangeError(NorrskenError):
 
 
 def library(module: str, purpose: str, install: str) -> ModuleType:
-    """An optional library; raises `ExchangeError` where it is not there. purpose: what needs it. install: what to do."""
+    """An optional library; raises `ExchangeError` where it is not there.
+
+    purpose: what needs it. install: what to do.
+    """
     try:
         return importlib.import_module(module)
     except ImportError as error:

@@ -37,6 +37,11 @@ class Graph(nn.Module):
     familiarity, that (n,), and what the network for the sky's condition sees (n, `sky_measures.WIDTH`).
     """
 
+    mean: Tensor
+    scale: Tensor
+    axes: Tensor
+    distances: Tensor
+
     def __init__(self, classifier: Ensemble) -> None:
         """Raises `ExchangeError` where its runs are no networks that see single frames."""
         super().__init__()
