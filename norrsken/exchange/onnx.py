@@ -4,7 +4,7 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ class Graph(nn.Module):
     def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
         inputs = frames.permute(0, 3, 1, 2).float()
         first, *others = self.networks
-        with maps_of(first, self.layers) as gathered:
+        with maps_of(cast(Normalised, first), self.layers) as gathered:
             said = [first(inputs).softmax(dim=1)]
         said += [network(inputs).softmax(dim=1) for network in others]
         mean = torch.stack(said).mean(dim=0)
