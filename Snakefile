@@ -109,3 +109,8 @@ if plan.classifies:
         input:
             up_to(plan, "nights"),
             up_to(plan, "catalogue"),
+
+    rule audit:
+        """A sample of the catalogue to judge it by, with the pages to label it on, and what its labels say."""
+        input:
+            lambda wildcards: up_to(plan, "audit"),

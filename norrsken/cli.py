@@ -54,10 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     simulate = commands.add_parser("simulate", help="write a simulated archive and label tables, for trying things out")
     simulate.add_argument(
         "nights",
-        nargs="+",
+        nargs="*",
         type=_nights,
         metavar="NIGHT",
         help="a night, such as 2018-01-15, or all of 2018-01-15:2018-03-31",
+    )
+    simulate.add_argument(
+        "--audit", action="store_true", help="label the sample of snakemake audit, instead of simulating nights"
     )
     simulate.add_argument("--config", default="config.yaml", help="the configuration (%(default)s)")
     simulate.add_argument("--seed", type=int, default=0, help="the same seed gives the same archive (%(default)s)")
@@ -176,9 +179,14 @@ def _nights(text: str) -> list[date]:
 
 def _simulate(options: argparse.Namespace) -> int:
     from norrsken.nights.archive import truth_folder
-    from norrsken.simulation.archive import simulate
+    from norrsken.simulation.archive import label_audit, simulate
 
     config = load(options.config)
+    if bool(options.nights) == options.audit:
+        raise NorrskenError("expected nights to simulate, such as 2018-01-15, or --audit")
+    if options.audit:
+        print(f"{label_audit(config, options.seed)} frames of the audit labelled by simulated people")
+        return 0
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     nights = [night for span in options.nights for night in span]
     any_camera = options.cameras == "random"

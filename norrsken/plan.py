@@ -157,6 +157,22 @@ class Plan:
         return bool(self.months) and (self.is_general or bool(self.candidates))
 
     @property
+    def audit_settings(self) -> dict[str, Any]:
+        """What shapes the audit's pages: those of the release's labelling pages, for the auditors."""
+        if self.catalogue is None:
+            raise ConfigError(f"releases.{self.name}.catalogue is null: there is no catalogue to audit")
+        auditors = [os.path.splitext(os.path.basename(path))[0] for path in self.catalogue.audit.labels]
+        settings = self.config.labelling_settings(self.name)
+        labels = [*self.label_set.classes, *self.label_set.exclusions]
+        more = {"orders": dict.fromkeys(auditors, "random"), "seed": self.catalogue.audit.seed, "of_class": None}
+        return settings.model_copy(update={**more, "labels": labels}).plain()
+
+    @property
+    def audit(self) -> list[str]:
+        """The table that judges the catalogue by its audit: one or none."""
+        return [paths.AUDIT.format(release=self.name)] if self.classifies and self.survey.audited else []
+
+    @property
     def own_classifier(self) -> list[str]:
         """The `classifier.json` that models of the release make for its catalogue: one or none."""
         return [paths.CLASSIFIER.format(release=self.name)] if self.classifies and self.candidates else []

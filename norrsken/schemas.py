@@ -63,6 +63,19 @@ _PART = field("part", pa.string(), "balanced: even over the classes of the gener
 #: Schema of `sample.parquet`: the frames that were drawn to be labelled, by time.
 SAMPLE_TABLE = pa.schema([FRAME_ID, TIME, NIGHT, _PROBABILITY, _PART])
 
+#: Schema of `audit.parquet`: the frames that were drawn to audit the catalogue, by time, and what it said of them then.
+AUDIT_TABLE = pa.schema(
+    [
+        FRAME_ID,
+        TIME,
+        NIGHT,
+        field("label", pa.string(), "by the catalogue when they were drawn; not_classified counts as a label"),
+        field("label_frames", pa.int64(), "frames that the catalogue called so, of which those of the label are drawn"),
+        field("condition", pa.string(), "of the sky: " + ", ".join(CONDITIONS)),
+        field("year", pa.int32(), "UTC year"),
+    ]
+)
+
 #: What `labelled.parquet` and `dataset.parquet` say of a balanced sample, where there is one.
 DRAWN = [one.with_nullable(True) for one in (_PROBABILITY, _PART)]
 
@@ -293,6 +306,7 @@ def markdown(more: Mapping[str, pa.Schema]) -> str:
     schemas = {
         "results/nights/{month}/{night}.parquet": NIGHT_TABLE,
         "results/{release}/sample.parquet of a balanced sample": SAMPLE_TABLE,
+        "results/{release}/audit.parquet": AUDIT_TABLE,
         "results/{release}/labelled.parquet": labelled_table(["{annotator}"], names.exclusions),
         "results/{release}/labelled.parquet, …/dataset.parquet of a balanced sample, more columns": pa.schema(DRAWN),
         "results/{release}/labelled.parquet of a release with a context, one more column": pa.schema([NEIGHBOURS]),

@@ -18,6 +18,7 @@ from norrsken.calendar import frame_time, months_of_years, night_of
 from norrsken.config.base import ConfigError, Settings
 from norrsken.config.config import Config
 from norrsken.config.general import FOLDER as GENERAL_FOLDER
+from norrsken.config.releases import Release
 from norrsken.files import csv_rows, digest, written_aside
 from norrsken.nights.archive import (
     directories_by_month,
@@ -47,7 +48,8 @@ class Survey(Settings):
     warnings: sentences about what stops nothing. masks: SHA-256 of the files of the cameras' masks.
     labelled_conditions: the table of labelled conditions → the months of its frames; empty where there is no table.
     unlabelled: the release's label tables that are not there. general: SHA-256 of each file of the general classifier,
-    its classifier.json first, where that makes the catalogue.
+    its classifier.json first, where that makes the catalogue. audit_drawn: whether the sample of the catalogue's audit
+    is there, which stays as it is. audited: whether all tables of those who label it are there, too.
     """
 
     months: dict[str, list[str]]
@@ -64,6 +66,8 @@ class Survey(Settings):
     labelled_conditions: dict[str, list[str]] = Field(default={})
     unlabelled: list[str] = Field(default=[])
     general: dict[str, str] = Field(default={})
+    audit_drawn: bool = False
+    audited: bool = False
 
 
 def look(config: Config) -> Survey:
@@ -111,6 +115,11 @@ def look(config: Config) -> Survey:
             "makes the page to label it with."
         )
     truth = truth_folder(archive.root)
+    audit_drawn = os.path.exists(paths.AUDIT_SAMPLE.format(release=name))
+    auditors = _auditors(release)
+    unaudited = [path for path in auditors if not os.path.exists(path)]
+    if audit_drawn and len(unaudited) < len(auditors) and unaudited:
+        warnings.append(f"The catalogue is not audited before all of its auditors' tables are there: {unaudited[0]!r}.")
     return Survey(
         months=months,
         listings={month: _listing(archive.root, directories) for month, directories in months.items()},
@@ -126,7 +135,15 @@ def look(config: Config) -> Survey:
         labelled_conditions=_labelled_conditions(config, {*months, *made}),
         unlabelled=[path for path in release.labels if not os.path.exists(path)],
         general=_general() if getattr(release, "is_general", False) else {},
+        audit_drawn=audit_drawn,
+        audited=audit_drawn and bool(auditors) and not unaudited,
     )
+
+
+def _auditors(release: Release) -> list[str]:
+    """The tables of those who audit the release's catalogue; none where there is no catalogue."""
+    catalogue = getattr(release, "catalogue", None)
+    return [] if catalogue is None else list(catalogue.audit.labels)
 
 
 def _masks(config: Config) -> dict[str, str]:

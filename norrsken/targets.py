@@ -27,6 +27,10 @@ def up_to(plan: Plan, stage: str, model: str | None = None) -> list[str]:
         return [*months, *plan.sample, paths.LABELLING.format(release=plan.name)]
     if stage == "catalogue":
         return _catalogue(plan)
+    if stage == "audit":
+        # A sample that was drawn stays: what people have said of it would be of no use for another one.
+        drawn = [] if plan.survey.audit_drawn else [paths.AUDIT_SAMPLE, paths.AUDIT_PAGES]
+        return [*_catalogue(plan), *(path.format(release=plan.name) for path in drawn)]
     models = plan.with_frames(plan.config.models if model is None else [model])
     if not plan.has_labels:
         return []
@@ -89,6 +93,7 @@ def _catalogue(plan: Plan) -> list[str]:
         paths.EVENTS,
         paths.ONSETS,
         paths.OCCURRENCE,
+        *plan.audit,
         *(paths.OCCURRENCE_FIGURE.replace("{by}", by) for by in plan.occurrence_by),
         paths.NIGHT_PAGES,
         paths.EXPORT,

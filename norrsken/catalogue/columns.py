@@ -16,6 +16,8 @@ _NIGHTS_INTERVAL = "95 % interval over nights (bootstrap); empty for fewer than 
 
 _SHARE_INTERVAL = "95 % interval over nights (Korn and Graubard); empty for fewer than 10 nights"
 
+_SAMPLE_INTERVAL = "95 % interval over samples of this catalogue (stratified; Korn and Graubard)"
+
 #: file → column → what it means. Columns that a table may have besides, one for each label, are of `PER_LABEL`.
 COLUMNS: dict[str, dict[str, Column]] = {
     "events.csv": {
@@ -59,6 +61,23 @@ COLUMNS: dict[str, dict[str, Column]] = {
         "nights_share": Column("1", "nights / nights_observed"),
         "nights_low": Column("1", "of nights_share: 95 % interval (binomial, Wilson)"),
         "nights_high": Column("1", "of nights_share: 95 % interval (binomial, Wilson)"),
+    },
+    "audit.csv": {
+        "by": Column("", "what the frames of the row have in common: all, condition, seen (as in the catalogue), year"),
+        "value": Column("", "their condition, what their night was to the classifier, their UTC year; empty of all"),
+        "label": Column("", "all classes together, or one"),
+        "frames": Column("1", "frames of the catalogue that it calls so, estimated; of all: that got a class"),
+        "audited": Column("1", "those of them that were drawn and labelled"),
+        "shown": Column("1", "labelled frames that people call so, whatever the catalogue calls them"),
+        "precision": Column("1", "share of the frames called so by the catalogue that people call so, too"),
+        "precision_low": Column("1", f"of the precision: {_SAMPLE_INTERVAL}"),
+        "precision_high": Column("1", f"of the precision: {_SAMPLE_INTERVAL}"),
+        "no_class": Column("1", "share of the same frames to which people give no class; they count as wrong"),
+        "no_class_low": Column("1", f"of this share: {_SAMPLE_INTERVAL}"),
+        "no_class_high": Column("1", f"of this share: {_SAMPLE_INTERVAL}"),
+        "recall": Column("1", "share of the frames that people call so, classified or not, which the catalogue does"),
+        "recall_low": Column("1", f"of the recall: {_SAMPLE_INTERVAL}"),
+        "recall_high": Column("1", f"of the recall: {_SAMPLE_INTERVAL}"),
     },
     "untrained.csv": {
         "verdict": Column("", "what the annotators say together; agreed and adjudicated: test frames, to compare with"),

@@ -33,6 +33,7 @@ CATALOGUE_FILES = "catalogue_{year}.csv"
 MEANINGS = {
     "CITATION.cff": "how to cite it",
     "README.md": "this text",
+    "audit.csv": "how good the whole catalogue is, by a random sample of its frames that people labelled",
     "checksums.sha256": "SHA-256 of all other files",
     "classifier.json": "the classifier: its runs, temperature and limits, how good it is, and which nights it has seen",
     "data_dictionary.csv": "the columns of all tables, with units and meanings",
@@ -235,6 +236,7 @@ def _readme(
         judged=judged,
         general=judged.name == GENERAL,
         labelled="untrained.csv" in names,
+        audited="audit.csv" in names,
         files={name: _described(name, settings.label_set) for name in names},
         dictionary=dictionary.to_dict("records"),
     )

@@ -35,8 +35,8 @@ def write_overview(
 
     months: directories of the nights' tables. classifier, correction, condition: JSON files of these names; there is no
     correction, nor the table `untrained`, of a release without labels. tables_shown: `untrained`, `occurrence`,
-    `events` and `onsets`: name → CSV file. figures: title → path. truth: whether the catalogue is compared with a
-    simulation.
+    `events`, `onsets` and, where the catalogue was audited, `audit`: name → CSV file. figures: title → path. truth:
+    whether the catalogue is compared with a simulation.
     """
     chosen, counts, judged = read_classifier(classifier), count_reasons(months), settings.label_set.judged
     general = chosen.name == GENERAL
@@ -64,6 +64,7 @@ def write_overview(
         "occurrence": _occurrence(occurrence, settings.label_set),
         **{name: csv_records(tables_shown[name]) for name in ("events", "onsets")},
         "untrained": csv_records(tables_shown["untrained"]) if "untrained" in tables_shown else None,
+        "audit": csv_records(tables_shown["audit"]) if "audit" in tables_shown else None,
         "sky_clear": "sky_clear" if "clear" in settings.label_set.class_names else "clear",
         "aurora": _aurora(settings.label_set),
         "catalogue_labels": settings.label_set.catalogue_labels,

@@ -100,6 +100,18 @@ class EventSettings(Settings):
         return self
 
 
+class Audit(Settings):
+    """The audit of a catalogue: a random sample of its frames, which people label without seeing what it says."""
+
+    frames: int = Field(default=400, ge=50, le=MOST_DRAWN, description="How many frames are drawn")
+    labels: list[str] = Field(
+        default=["labels/audit.csv"],
+        min_length=1,
+        description="The tables of those who label them; none of them need be there before it is judged",
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of the sample and of the order in which it is shown")
+
+
 class Catalogue(Settings):
     """The classification of every kept frame of the archive."""
 
@@ -123,6 +135,9 @@ class Catalogue(Settings):
         exclude_if=lambda smoothing: not smoothing,
         description="Whether frames are judged by those before and after, too, without a model that sees several: by "
         "how fast classes pass into each other on labelled nights",
+    )
+    audit: Audit = Field(
+        default=Audit(), exclude_if=lambda audit: audit == Audit(), description="How `snakemake audit` judges it"
     )
     licence: str = Field(default="", description="Licence of the exported catalogue, such as CC-BY-4.0")
 
@@ -258,6 +273,17 @@ class ArchiveRelease(Settings):
         return self
 
     @model_validator(mode="after")
+    def _auditors_are_others(self) -> Self:
+        audit = [] if self.catalogue is None else self.catalogue.audit.labels
+        both = set(map(_stem, audit)) & set(map(_stem, self.labels))
+        if both or len(set(map(_stem, audit))) < len(audit):
+            raise ValueError(
+                f"catalogue.audit.labels has {quoted(audit)}, labels has {quoted(self.labels)}: expected another file "
+                "name for each table, since pages and tables have the names of those who label"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _orders_of_annotators(self) -> Self:
         names = [Path(path).stem for path in self.labels]
         for path in self.divided:
@@ -344,6 +370,11 @@ Release = Annotated[
     | Annotated[FramesRelease, Tag("frames")],
     Discriminator(_source),
 ]
+
+
+def _stem(path: str) -> str:
+    """The name of somebody who labels, by that of the table."""
+    return Path(path).stem
 
 
 def draws_sample(release: Release) -> bool:

@@ -37,14 +37,15 @@ def write_report(
     """Write `index.html`, which shows the tables and figures of a release.
 
     tables_shown: `table1`, `table2`, `agreement`, `consistency`, `course`, `resources` and, where they are there,
-    `frames`, `selection`, `census`, `noise` and `votes`: name → CSV file. people: figures of what the annotators said,
-    name → path. confusions: the figures of all models. figures: title, caption and path of the others. summary:
-    `summary.json`. sources: what people said (`provenance.label_sources`), read only to say how far the release has
-    drifted from it. classifier: the `classifier.json` of the catalogue, if models of the release make one.
+    `frames`, `selection`, `census`, `noise`, `votes` and `audit`: name → CSV file. people: figures of what the
+    annotators said, name → path. confusions: the figures of all models. figures: title, caption and path of the others.
+    summary: `summary.json`. sources: what people said (`provenance.label_sources`), read only to say how far the
+    release has drifted from it. classifier: the `classifier.json` of the catalogue, if models of the release make one.
     """
     scores = pd.read_csv(tables_shown["table2"]).fillna({"note": "", "paper_note": ""})
     methods = {name: split.method for name, split in settings.splits.items()}
-    tabulated = ("frames", "selection", "census", "table1", "agreement", "consistency", "resources", "noise", "votes")
+    counted, told = ("frames", "selection", "census"), ("table1", "agreement", "consistency", "resources")
+    tabulated = (*counted, *told, "noise", "votes", "audit")
     page = {
         "settings": settings,
         "best": best_row(scores, methods),
@@ -64,6 +65,7 @@ def write_report(
         "drifted": [] if sources is None else _drift(labelled, sources),
         "classifier": None if classifier is None else read_classifier(classifier),
         "classifier_file": classifier,
+        "audit_file": tables_shown.get("audit"),
         "enough_for_sets": (SET_FRAMES, SET_NIGHTS),
         "score_names": SCORE_NAMES,
         "folder": Path(output).parent.as_posix(),

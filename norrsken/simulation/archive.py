@@ -21,7 +21,7 @@ import pyarrow as pa
 import simplejpeg
 from trollsift import Parser
 
-from norrsken import tables
+from norrsken import paths, tables
 from norrsken.config.base import ConfigError
 from norrsken.config.config import Config
 from norrsken.config.site import Camera
@@ -33,6 +33,7 @@ from norrsken.files import csv_bytes, digest, to_json, written_aside
 from norrsken.nights.archive import truth_folder
 from norrsken.nights.grid import mask_of
 from norrsken.nights.names import camera_in_force, frame_id
+from norrsken.schemas import AUDIT_TABLE
 from norrsken.simulation import annotators
 from norrsken.simulation.cameras import all_keys, cameras_yaml, random_cameras
 from norrsken.simulation.exposure import encode
@@ -102,6 +103,43 @@ def simulate(config: Config, nights: Iterable[date], seed: int, workers: int, an
             part.write_text(cameras_yaml(random_cameras(made, seed, pattern)), encoding="utf-8")
     _write_labels(config, truths, seed)
     return frames
+
+
+def label_audit(config: Config, seed: int) -> int:
+    """Write the tables of the auditors of the release's catalogue, as simulated people would label its sample.
+
+    Returns the number of frames of each table. Raises `NorrskenError` where no sample was drawn, where a table was not
+    written by a simulation, and for frames that this archive's simulation has not made.
+    """
+    sample = paths.AUDIT_SAMPLE.format(release=config.release)
+    catalogue = getattr(config.releases[config.release], "catalogue", None)
+    if catalogue is None or not Path(sample).exists():
+        raise NorrskenError(f"there is no {sample} yet; draw it with snakemake audit")
+    simulated = simulated_by(config.label_set(config.release))
+    truths, settings = truth_folder(config.archive.root), config.labelling_settings(config.release)
+    settings = settings.model_copy(update={"seed": catalogue.audit.seed})
+    others = len(config.releases[config.release].labels)  # the auditors are other people than the annotators
+    drawn = tables.read(sample, AUDIT_TABLE, ["frame_id", "night"]).to_pandas()
+    nights = [(night, frames["frame_id"].tolist()) for night, frames in drawn.groupby("night", sort=True)]
+    ids = [frame_id for _, frames in nights for frame_id in frames]
+    for auditor, path in enumerate(catalogue.audit.labels, others):
+        _refuse_changed_table(path, truths)
+        answers: list[list[str]] = [[], []]
+        for night, frames in nights:
+            file = _truth_file(truths, night)
+            if not file.exists():
+                raise NorrskenError(f"{file}: it is not there, but {sample} has frames of this night")
+            truth = tables.read(file, TRUTH_TABLE).to_pandas()
+            rows = pd.Index(truth["frame_id"]).get_indexer(pd.Index(frames))
+            for again in (False, True):
+                said = annotators.annotate(truth, auditor, "random", seed, simulated, again)
+                answers[again] += said[rows].tolist()
+        shown = sequence(len(ids), Path(path).stem, "random", settings)
+        content = csv_bytes(annotators.record(ids, answers, shown, auditor, seed))
+        _remember(truths, path, content)
+        with written_aside(path) as part:
+            part.write_bytes(content)
+    return len(ids)
 
 
 def _truth_file(folder: Path, night: date) -> Path:

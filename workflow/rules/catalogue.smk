@@ -186,6 +186,68 @@ rule find_events:
         "../scripts/find_events.py"
 
 
+if not plan.survey.audit_drawn:
+
+    rule draw_audit:
+        """Draw a sample of the catalogue's frames, and write the pages to label it on; it stays as it is."""
+        input:
+            catalogue=plan.all_months(paths.CATALOGUE),
+            nights=plan.all_months(paths.NIGHTS),
+        output:
+            sample=paths.AUDIT_SAMPLE,
+            pages=directory(paths.AUDIT_PAGES),
+        log:
+            "results/logs/draw_audit/{release}.log",
+        benchmark:
+            "results/benchmarks/draw_audit/{release}.tsv"
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: 1
+        resources:
+            mem_mb=more_each_time(2000),
+            runtime=more_each_time(60),
+        params:
+            audit=plan.catalogue.audit.plain(),
+            labelling=plan.audit_settings,
+            version=stages.CATALOGUE,
+        script:
+            "../scripts/draw_audit.py"
+
+
+if plan.audit:
+
+    rule judge_audit:
+        """Estimate precision and recall of the whole catalogue from what people said of a sample of it."""
+        input:
+            sample=paths.AUDIT_SAMPLE,
+            labels=plan.catalogue.audit.labels,
+            catalogue=plan.all_months(paths.CATALOGUE),
+        output:
+            report(
+                paths.AUDIT,
+                caption="../captions/audit.rst",
+                category="Catalogue",
+                labels={"table": "Audit of the catalogue"},
+            ),
+        log:
+            "results/logs/judge_audit/{release}.log",
+        benchmark:
+            "results/benchmarks/judge_audit/{release}.tsv"
+        # This is a second of work on few frames, so it is done where Snakemake runs.
+        localrule: True
+        conda:
+            "../../envs/norrsken.yaml"
+        threads: 1
+        resources:
+            mem_mb=more_each_time(2000),
+            runtime=more_each_time(20),
+        params:
+            settings=plan.config.label_settings(plan.name).plain(),
+            version=stages.CATALOGUE,
+        script:
+            "../scripts/judge_audit.py"
+
+
 rule tabulate_occurrence:
     """Tabulate and draw in how much of the observed time each class was seen."""
     input:
@@ -270,6 +332,7 @@ rule write_export:
             paths.ONSETS,
             paths.OCCURRENCE,
             *([paths.UNTRAINED] if plan.has_labels else []),
+            *plan.audit,
         ],
     output:
         directory(paths.EXPORT),
@@ -298,6 +361,7 @@ rule write_catalogue:
         correction=[paths.CORRECTION] if plan.has_labels else [],
         condition=paths.CONDITION,
         untrained=[paths.UNTRAINED] if plan.has_labels else [],
+        audit=plan.audit,
         occurrence=paths.OCCURRENCE,
         events=paths.EVENTS,
         onsets=paths.ONSETS,

@@ -269,6 +269,7 @@ rule write_report:
         resources=paths.RESOURCES,
         noise=[] if plan.sources else paths.LABEL_NOISE,
         votes=plan.votes,
+        audit=plan.audit,
         classifier=plan.own_classifier,
         confusions=plan.confusions(),
         figures=[paths.FIGURE.replace("{name}", name) for name in plan.figures],

@@ -16,6 +16,7 @@ with log_to(snakemake.log[0]):
             "events": inputs.events,
             "onsets": inputs.onsets,
             **dict(zip(["untrained"], inputs.untrained, strict=False)),
+            **dict(zip(["audit"], inputs.audit, strict=False)),
         },
         figures=dict(zip(snakemake.params.titles, inputs.figures, strict=True)),
         truth=snakemake.params.truth,

@@ -11,7 +11,7 @@ CAPTIONS = Path(snakemake.scriptdir, "../captions")
 with log_to(snakemake.log[0]):
     inputs = snakemake.input
     counted = {name: inputs.get(name) for name in ("frames", "selection", "census") if inputs.get(name)}
-    people_differ = {"noise": inputs.noise, "votes": inputs.votes}
+    people_differ = {"noise": inputs.noise, "votes": inputs.votes, "audit": inputs.audit}
     write_report(
         labelled=inputs.labelled,
         dataset=inputs.dataset,
