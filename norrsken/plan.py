@@ -161,7 +161,7 @@ class Plan:
         """What shapes the audit's pages: those of the release's labelling pages, for the auditors."""
         if self.catalogue is None:
             raise ConfigError(f"releases.{self.name}.catalogue is null: there is no catalogue to audit")
-        auditors = [os.path.splitext(os.path.basename(path))[0] for path in self.catalogue.audit.labels]
+        auditors = [os.path.splitext(os.path.basename(path))[0] for path in self.catalogue.audit.tables(self.name)]
         settings = self.config.labelling_settings(self.name)
         labels = [*self.label_set.classes, *self.label_set.exclusions]
         more = {"orders": dict.fromkeys(auditors, "random"), "seed": self.catalogue.audit.seed, "of_class": None}

@@ -18,7 +18,6 @@ from norrsken.calendar import frame_time, months_of_years, night_of
 from norrsken.config.base import ConfigError, Settings
 from norrsken.config.config import Config
 from norrsken.config.general import FOLDER as GENERAL_FOLDER
-from norrsken.config.releases import Release
 from norrsken.files import csv_rows, digest, written_aside
 from norrsken.nights.archive import (
     directories_by_month,
@@ -116,7 +115,8 @@ def look(config: Config) -> Survey:
         )
     truth = truth_folder(archive.root)
     audit_drawn = os.path.exists(paths.AUDIT_SAMPLE.format(release=name))
-    auditors = _auditors(release)
+    catalogue = getattr(release, "catalogue", None)
+    auditors = [] if catalogue is None else catalogue.audit.tables(name)
     unaudited = [path for path in auditors if not os.path.exists(path)]
     if audit_drawn and len(unaudited) < len(auditors) and unaudited:
         warnings.append(f"The catalogue is not audited before all of its auditors' tables are there: {unaudited[0]!r}.")
@@ -138,12 +138,6 @@ def look(config: Config) -> Survey:
         audit_drawn=audit_drawn,
         audited=audit_drawn and bool(auditors) and not unaudited,
     )
-
-
-def _auditors(release: Release) -> list[str]:
-    """The tables of those who audit the release's catalogue; none where there is no catalogue."""
-    catalogue = getattr(release, "catalogue", None)
-    return [] if catalogue is None else list(catalogue.audit.labels)
 
 
 def _masks(config: Config) -> dict[str, str]:

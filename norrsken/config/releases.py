@@ -105,11 +105,14 @@ class Audit(Settings):
 
     frames: int = Field(default=400, ge=50, le=MOST_DRAWN, description="How many frames are drawn")
     labels: list[str] = Field(
-        default=["labels/audit.csv"],
-        min_length=1,
-        description="The tables of those who label them; none of them need be there before it is judged",
+        default=[],
+        description="The tables of those who label them, which need not be there yet; none: labels/audit-RELEASE.csv",
     )
     seed: int = Field(default=0, ge=0, description="Seed of the sample and of the order in which it is shown")
+
+    def tables(self, release: str) -> list[str]:
+        """The tables of those who label the frames, of a release of this name."""
+        return self.labels or [f"labels/audit-{release}.csv"]
 
 
 class Catalogue(Settings):

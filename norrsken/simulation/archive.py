@@ -122,7 +122,7 @@ def label_audit(config: Config, seed: int) -> int:
     drawn = tables.read(sample, AUDIT_TABLE, ["frame_id", "night"]).to_pandas()
     nights = [(night, frames["frame_id"].tolist()) for night, frames in drawn.groupby("night", sort=True)]
     ids = [frame_id for _, frames in nights for frame_id in frames]
-    for auditor, path in enumerate(catalogue.audit.labels, others):
+    for auditor, path in enumerate(catalogue.audit.tables(config.release), others):
         _refuse_changed_table(path, truths)
         answers: list[list[str]] = [[], []]
         for night, frames in nights:

@@ -220,7 +220,7 @@ if plan.audit:
         """Estimate precision and recall of the whole catalogue from what people said of a sample of it."""
         input:
             sample=paths.AUDIT_SAMPLE,
-            labels=plan.catalogue.audit.labels,
+            labels=plan.catalogue.audit.tables(plan.name),
             catalogue=plan.all_months(paths.CATALOGUE),
         output:
             report(
