@@ -5,11 +5,6 @@
 condition of the sky on. A configuration given with `--configfile` stands alone: it replaces `config.yaml`.
 """
 
-import sys
-
-# The package lies beside this file, on every node and in every environment.
-sys.path.insert(0, workflow.basedir)
-
 if not workflow.overwrite_configfiles:
 
     configfile: "config.yaml"
@@ -40,7 +35,6 @@ if plan.classifies:
 
 rule all:
     """Everything that the configuration asks for."""
-    default_target: True
     input:
         up_to(plan, "nights"),
         up_to(plan, "report"),

@@ -18,21 +18,23 @@ KILLED = "ended without a word: it was killed, ran out of memory, or its node di
 class Job:
     """A job of the workflow, which is known by its log. remark: what is said of a job that runs or has failed."""
 
-    rule: str
     log: str
     state: str
     remark: str
 
     @property
     def row(self) -> str:
-        """The line in which the job is counted: months, the runs of a model, or everything else."""
-        match self.rule:
-            case "ingest_month":
+        """The line in which the job is counted: months, the runs of a model, or everything else.
+
+        The folder of the log has the name of the rule, also where another workflow calls the rule otherwise.
+        """
+        match Path(self.log).parts:
+            case ("results", "logs", "ingest_month", *_):
                 return "months"
-            case "classify_month":
+            case ("results", "logs", "classify_month", *_):
                 return "months of the catalogue"
-            case "train_run":
-                return f"runs of {Path(self.log).parent.name}"
+            case ("results", "logs", "train_run", *_, model, _):
+                return f"runs of {model}"
         return "other jobs"
 
 
@@ -62,18 +64,12 @@ def _jobs(summary: Iterable[str], folder: Path) -> list[Job]:
     rows = csv.DictReader(summary, delimiter="\t")
     if not {"rule", "log-file(s)", "plan"} <= set(rows.fieldnames or ()):
         raise NorrskenError("expected the summary of Snakemake: snakemake --summary | norrsken status")
-    rules: dict[str, str] = {}
-    pending = set()
+    pending: dict[str, bool] = {}
     for row in rows:
         log = row["log-file(s)"]
-        rules[log] = row["rule"]
-        if row["plan"] != "no update":
-            pending.add(log)
+        pending[log] = pending.get(log, False) or row["plan"] != "no update"
     at_work = any((folder / ".snakemake" / "locks").glob("*"))
-    return [
-        Job(rule, log, *(_state(folder / log, at_work) if log in pending else ("done", "")))
-        for log, rule in rules.items()
-    ]
+    return [Job(log, *(_state(folder / log, at_work) if waits else ("done", ""))) for log, waits in pending.items()]
 
 
 def _state(log: Path, at_work: bool) -> tuple[str, str]:

@@ -1,5 +1,6 @@
-"""pyproject.toml, the locked requirements and the conda environment say the same."""
+"""pyproject.toml, the locked requirements, the conda environment and the image say the same."""
 
+import re
 import sys
 from importlib.metadata import requires, version
 from pathlib import Path
@@ -58,3 +59,14 @@ def test_every_script_has_the_name_of_its_rule() -> None:
 def test_the_description_of_the_tables_is_in_step(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tables"]) == 0
     assert Path(ROOT / "docs/tables.md").read_text() == capsys.readouterr().out, "run: norrsken tables > docs/tables.md"
+
+
+def test_the_image_has_the_python_of_conda_and_all_that_the_workflow_reads() -> None:
+    dependencies = yaml.safe_load((ROOT / "envs/norrsken.yaml").read_text())["dependencies"]
+    (python,) = re.findall(r"^FROM python:([\d.]+)-slim$", (ROOT / "Containerfile").read_text(), re.MULTILINE)
+    assert f"python ={python}" in dependencies
+    let_through = set(re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    assert [name for name in sorted(let_through) if not (ROOT / name).exists()] == []
+    sources = [ROOT / "Snakefile", *ROOT.glob("workflow/rules/*.smk")]
+    read = {name for path in sources for name in re.findall(r'"\.\./\.\./(\w+)/', path.read_text())}
+    assert {"Snakefile", "norrsken", "profiles", "pyproject.toml", "workflow", *read} - let_through == set()

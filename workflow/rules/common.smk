@@ -7,6 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
+# Snakemake looks for packages in the folder of the Snakefile too, also where that is a module of another workflow.
 from norrsken import paths, provenance, remarks, stages, survey
 from norrsken.config.base import ConfigError
 from norrsken.config.config import check
@@ -19,25 +20,46 @@ from norrsken.targets import up_to
 
 STARTED = time.time()
 
+# In another workflow these files are read once for each `use rule`. All of its rules follow the first plan.
+plans = (one.module_globals.get("plan") for one in workflow.rules)
+before = next((one for one in plans if isinstance(one, Plan)), None)
+
 # Jobs follow the plan of the process that sent them: what it found on the disk is handed to them.
 try:
     if workflow.is_main_process:
         for path in workflow.configfiles:
             reject_repeated_keys(path)
-    plan = Plan(
-        check(config, ", ".join(map(str, workflow.configfiles))),
-        None if workflow.is_main_process else survey.handed_on(),
-    )
+    if before:
+        found = before.survey
+    else:
+        found = None if workflow.is_main_process else survey.handed_on()
+    plan = Plan(check(config, ", ".join(map(str, workflow.configfiles))), found)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
-if workflow.is_main_process:
+if workflow.modifier.path_modifier.replace_prefix(paths.NIGHTS) != paths.NIGHTS:
+    raise WorkflowError(
+        f"module {__name__}: norrsken takes no prefix and no replace_prefix, since it works in results/ of the folder "
+        "in which Snakemake works; leave them out, or run norrsken in another folder with --directory"
+    )
+if before and before.config != plan.config:
+    raise WorkflowError(
+        f"module {__name__}: its configuration is not that of the first module of norrsken, but both would work in "
+        "results/; use one module, and run norrsken with the other configuration in another folder with --directory"
+    )
+
+if workflow.is_main_process and not before:
     try:
         remarks.refuse_frozen_otherwise(plan)
     except NorrskenError as error:
         raise WorkflowError(str(error)) from None
     for warning in remarks.warnings(plan):
         logger.warning(warning)
+
+
+# Snakemake runs no `onstart` of a module, whose jobs need the survey all the same.
+if workflow.is_main_process and len(workflow.modifier_stack) > 1:
+    survey.hand_on(plan.survey, Path.cwd())
 
 
 # A dry run may be made while the directories still wait for their images; a run may not.
