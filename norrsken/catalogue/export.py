@@ -31,6 +31,7 @@ CATALOGUE_FILES = "catalogue_{year}.csv"
 
 #: What the files of an export are; other tables of the catalogue may lie beside them.
 MEANINGS = {
+    "availability.csv": "how many dark hours of each night were observed, and why the others were not",
     "CITATION.cff": "how to cite it",
     "README.md": "this text",
     "checksums.sha256": "SHA-256 of all other files",
