@@ -62,7 +62,7 @@ COLUMNS: dict[str, dict[str, Column]] = {
     },
     "availability.csv": {
         "night": Column("", "date of the evening; all nights from the first to the last one with files"),
-        "hours_dark": Column("hour", "time in which the Sun is low enough for frames to be kept; the others add up to it"),
+        "hours_dark": Column("hour", "time in which the Sun is so low that frames are kept; all others add up to it"),
         "hours_observed": Column("hour", "of kept frames of a clear sky, as occurrence.csv counts them"),
         "hours_cloudy": Column("hour", "of kept frames whose condition is cloudy"),
         "hours_bright": Column("hour", "of kept frames whose condition is bright"),
