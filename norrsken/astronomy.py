@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 from skyfield.api import Loader, wgs84
 from skyfield.magnitudelib import planetary_magnitude
 from skyfield_data import get_skyfield_data_path
 
 from norrsken.config.site import Place
 
-MS_PER_DAY = 86_400_000
+MS_PER_DAY, MS_PER_HOUR = 86_400_000, 3_600_000
 
 #: The times that the ephemeris covers, with a week to spare: de421 reaches from 1899-07-29 to 2053-10-09.
 COVERED = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2053, 10, 1, tzinfo=UTC))
@@ -52,6 +53,24 @@ def sun_and_moon_altitude(times: NDArray[np.int64], site: Place) -> tuple[NDArra
         for row, body in enumerate(bodies):
             altitudes[row, part] = body.altaz()[0].degrees
     return altitudes[0], altitudes[1]
+
+
+def dark_times(start: int, end: int, altitude: float, site: Place) -> NDArray[np.float64]:
+    """When the Sun is not above an altitude: the beginning and end of each such time, by time, (n, 2).
+
+    start, end: between which times; all are milliseconds since 1970-01-01 UTC. altitude: degrees, as of
+    `sun_and_moon_altitude`. The Sun is computed each hour: the sine of its altitude is smooth, and a cubic spline
+    through it is right within 0.001°, which is a few seconds unless the Sun just reaches the altitude.
+    """
+    # Three hours more at both ends, where a spline is worse.
+    hours = np.arange(start // MS_PER_HOUR - 3, -(-end // MS_PER_HOUR) + 4)
+    sun, _ = sun_and_moon_altitude(hours * MS_PER_HOUR, site)
+    above = CubicSpline(hours, np.sin(np.radians(sun)) - np.sin(np.radians(altitude)))
+    crossings = MS_PER_HOUR * above.roots(extrapolate=False)
+    edges = np.concatenate([[start], crossings[(crossings > start) & (crossings < end)], [end]])
+    is_dark = above((edges[1:] + edges[:-1]) / 2 / MS_PER_HOUR) <= 0
+    times: NDArray[np.float64] = np.stack([edges[:-1], edges[1:]], axis=1)[is_dark]
+    return times
 
 
 @dataclass(frozen=True)

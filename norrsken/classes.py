@@ -26,6 +26,21 @@ _NUMBERS = (
 #: The conditions of the sky in a frame, as the catalogue names them: they tell whether the frame can be judged at all.
 CONDITIONS = ("clear", "cloudy", "bright", "bad")
 
+#: What became of the dark hours of a night, as the table of availability names it, with titles: they were observed; or
+#: there are frames, but their condition or class is of a sky that cannot be judged, the classifier does not know the
+#: camera, the Moon was up, or they cannot be used; or there are none.
+AVAILABILITY = {
+    "observed": "Observed",
+    "cloudy": "Cloudy",
+    "bright": "Bright sky",
+    "bad": "Bad frames",
+    "hidden_sky": "Class of a hidden sky",
+    "other_camera": "Camera that the classifier does not know",
+    "moon": "Moon",
+    "unusable": "Files that cannot be used",
+    "no_frame": "No frames",
+}
+
 #: What a night was to the classifier that classifies it: some of its frames were trained on, or only served to choose
 #: the model and its limits, or to test it; or none was labelled.
 SEEN = ("train", "validation", "test", "none")

@@ -95,6 +95,8 @@ def _catalogue(plan: Plan) -> list[str]:
         paths.OCCURRENCE,
         *plan.audit,
         *(paths.OCCURRENCE_FIGURE.replace("{by}", by) for by in plan.occurrence_by),
+        paths.AVAILABILITY,
+        paths.AVAILABILITY_FIGURE,
         paths.NIGHT_PAGES,
         paths.EXPORT,
         *([paths.TRUTH_PAGE] if plan.truth else []),

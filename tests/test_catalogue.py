@@ -40,8 +40,12 @@ RANDOM = np.random.default_rng(0)
 
 #: What the last month of an archive adds to, when there is a new one.
 OF_ALL_MONTHS = dict.fromkeys(
-    ("find_events", "tabulate_occurrence", "write_night_pages", "write_export", "write_catalogue"), 1
-)
+    (
+        "find_events", "tabulate_availability", "tabulate_occurrence", "write_night_pages", "write_export",
+        "write_catalogue",
+    ),
+    1,
+)  # fmt: skip
 
 
 def draws(n: int, sharpness: float) -> tuple[np.ndarray, np.ndarray]:
@@ -329,8 +333,8 @@ def test_every_kept_frame_is_in_the_catalogue(catalogued: Path) -> None:
         assert table["aurora_probability"].between(0, 1).all()
         assert table["magnetic_latitude"].between(64, 66).all()
     assert {path.name for path in folder.iterdir()} == {
-        "2014-12", "2015-01", "classifier.json", "condition.json", "correction.json", "events.csv", "export", "figures",
-        "index.html", "occurrence.csv", "onsets.csv", "pages", "untrained.csv",
+        "2014-12", "2015-01", "availability.csv", "classifier.json", "condition.json", "correction.json", "events.csv",
+        "export", "figures", "index.html", "occurrence.csv", "onsets.csv", "pages", "untrained.csv",
     }  # fmt: skip
 
 

@@ -168,7 +168,12 @@ def test_the_catalogue_is_as_without_a_cluster_and_what_classifies_has_a_gpu(
     new = ClusterProject(Path(shutil.copytree(catalogued, tmp_path / "project")), cluster)
     shutil.rmtree(new.path("results/small/catalogue"))
     classifying = {"calibrate_classifier": 1, "classify_month": 2, "judge_untrained": 1}
-    assert new.submit("catalogue") == {**classifying, "write_night_pages": 1, "write_export": 1}
+    assert new.submit("catalogue") == {
+        **classifying,
+        "tabulate_availability": 1,
+        "write_night_pages": 1,
+        "write_export": 1,
+    }
     same(new.path("results/small/catalogue"), catalogued / "results/small/catalogue")
     for job in new.jobs():
         assert (job.partition, len(job.gpus)) == (("gpu", 1) if job.rule in classifying else ("cpu", 0)), job.rule

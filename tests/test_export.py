@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xarray as xr
 import yaml
 from conftest import PAPER
 from test_overview import write_classifier
@@ -119,7 +120,7 @@ def test_netcdf_holds_what_the_tables_hold(catalogue: Path, exported: Path) -> N
     expected = expected[expected["time"].dt.year == 2015]
     with netCDF4.Dataset(exported / "catalogue_2015.nc") as dataset:
         assert dataset["time"][:].tolist() == [time.timestamp() for time in expected["time"]]
-        assert netCDF4.chartostring(dataset["frame_id"][:]).tolist() == expected["frame_id"].tolist()
+        assert dataset["frame_id"][:].tolist() == expected["frame_id"].tolist()
         nights = netCDF4.num2date(dataset["night"][:], dataset["night"].units, only_use_cftime_datetimes=False)
         assert [night.date() for night in nights] == expected["night"].tolist()
         assert dataset["exposure_ms"][:].mask.tolist() == expected["exposure_ms"].isna().tolist()
@@ -128,6 +129,7 @@ def test_netcdf_holds_what_the_tables_hold(catalogue: Path, exported: Path) -> N
         assert dataset["class_name"][:].tolist() == list(CLASSES)
         for name in ("label", "condition", "model"):
             meanings = np.array(dataset[name].flag_meanings.split())
+            assert name != "model" or meanings.tolist() == ["night_resnet18", "night_linear"]
             assert dataset[name].flag_values.tolist() == list(range(len(meanings)))
             assert meanings[dataset[name][:]].tolist() == expected[name].str.replace("/", "_").tolist()
         possible = dataset["possible"]
@@ -141,6 +143,49 @@ def test_netcdf_holds_what_the_tables_hold(catalogue: Path, exported: Path) -> N
         assert dataset.time_coverage_end == "2015-01-15T18:24:00Z"
         assert dataset["probability"].chunking()[1] == 7
         assert dataset["label"].filters()["complevel"] == 4
+
+
+#: A frame's variables that have no dimension besides the time.
+BY_TIME = {"frame_id", "night", "exposure_ms", "mlt", "condition", "label", "reason", "aurora", "model", "possible"}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("new_defaults", [False, True])
+def test_years_open_in_xarray_as_one_data_set(catalogue: Path, exported: Path, new_defaults: bool) -> None:
+    expected = rows(catalogue)
+    years = [xr.open_dataset(path) for path in sorted(exported.glob("catalogue_*.nc"))]
+    with xr.set_options(use_new_combine_kwarg_defaults=new_defaults):
+        data = xr.concat(years, "time", combine_attrs="drop_conflicts")
+        assert data.identical(xr.combine_by_coords(years, combine_attrs="drop_conflicts"))
+        assert list(xr.concat(years, "time").variables) == list(data.variables)
+    # What has no time gets none: it is the same in all years, and would be repeated for each frame.
+    by_time = {name for name, one in data.variables.items() if one.dims == ("time",)}
+    assert by_time >= BY_TIME
+    assert data["probability"].dims == ("time", "class")
+    others = {name: one.dims for name, one in data.variables.items() if "time" not in one.dims}
+    assert others["test_precision"] == others["class_name"] == ("class",)
+    assert others["latitude"] == others["station_name"] == ()
+    # The model differs between the years, and a night goes over from one into the next.
+    for name in ("label", "condition", "model"):
+        meanings = np.array(data[name].attrs["flag_meanings"].split())
+        assert meanings[data[name].values].tolist() == expected[name].str.replace("/", "_").tolist()
+    assert data["frame_id"].values.tolist() == expected["frame_id"].tolist()
+    assert np.isnan(data["exposure_ms"].values).tolist() == expected["exposure_ms"].isna().tolist()
+    assert data["label"].groupby("night").count().values.tolist() == [20, 30, 25]
+    assert data.sel(time="2015-01-15").sizes["time"] == 25
+    assert data.set_xindex("night").sel(night="2014-12-31").sizes["time"] == 30
+    arcs = data.set_xindex("class_name")["probability"].sel(class_name="arcs")
+    np.testing.assert_array_equal(arcs, expected["p_arcs"])
+    assert data.attrs["title"] == SETTINGS.title
+    assert data.attrs["source"].endswith("with night/resnet18, night/linear")
+    assert not {"id", "time_coverage_start", "time_coverage_end"} & data.attrs.keys()
+
+
+def test_what_xarray_writes_again_is_the_same(exported: Path, tmp_path: Path) -> None:
+    with xr.open_dataset(exported / "catalogue_2015.nc") as year:
+        year.isel(time=slice(10)).to_netcdf(tmp_path / "again.nc")
+        with xr.open_dataset(tmp_path / "again.nc") as again:
+            xr.testing.assert_identical(again, year.isel(time=slice(10)))
 
 
 def test_what_frames_would_be_by_themselves_is_exported(catalogue: Path, tmp_path: Path) -> None:

@@ -42,8 +42,9 @@ MINIMAL: dict[str, Any] = {
 #: What a run makes of an archive of one month.
 WITHOUT_LABELS = dict.fromkeys(
     (
-        "choose_condition", "classify_month", "copy_general", "find_events", "ingest_month", "tabulate_occurrence",
-        "write_catalogue", "write_export", "write_keogram_page", "write_night_pages",
+        "choose_condition", "classify_month", "copy_general", "find_events", "ingest_month",
+        "tabulate_availability", "tabulate_occurrence", "write_catalogue", "write_export", "write_keogram_page",
+        "write_night_pages",
     ),
     1,
 )  # fmt: skip

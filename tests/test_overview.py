@@ -8,6 +8,7 @@ from playwright.sync_api import Page
 
 from norrsken.catalogue.correction import Correction, Fit
 from norrsken.catalogue.overview import write_overview
+from norrsken.classes import AVAILABILITY
 from norrsken.classify.classifier_file import (
     AuroraDecision,
     Classifier,
@@ -21,6 +22,7 @@ from norrsken.classify.classifier_file import (
 )
 from norrsken.classify.condition import shipped, write_condition
 from norrsken.config.config import Config
+from norrsken.figures.availability import draw_availability
 from norrsken.files import write_csv
 from norrsken.paper import CLASSES
 
@@ -64,6 +66,7 @@ def write_page(folder: Path) -> Path:
     rows = [row | {"given": name, "classified": 0.9, "confidence": 0.8, **counts} for name in PAPER.class_names]
     shares = dict.fromkeys(("share", "low", "high", "estimate", "estimate_low", "estimate_high"), 0.5)
     shares |= {"hours": 12_345.0, "hours_observed": 12_345.0}
+    hours = dict.fromkeys((f"hours_{part}" for part in AVAILABILITY), 12_345.0 / len(AVAILABILITY))
     correction = Correction(classes=list(CLASSES), frames=12_345, nights=345, missing=None, fits=[FIT])
     (folder / "correction.json").write_text(correction.model_dump_json())
     tables = {
@@ -71,14 +74,16 @@ def write_page(folder: Path) -> Path:
         "occurrence": pd.DataFrame({"by": "all", "label": [*PAPER.catalogue_labels, "aurora", "undecided"], **shares}),
         "events": pd.DataFrame(columns=["label", "minutes"]),
         "onsets": pd.DataFrame(columns=["night"]),
+        "availability": pd.DataFrame({"night": ["2015-01-12"], "hours_dark": 12_345.0} | hours),
     }
+    draw_availability(tables["availability"], 67.8, folder / "availability.png")
     for name, table in tables.items():
         write_csv(table, folder / f"{name}.csv")
     shown = {name: str(folder / f"{name}.csv") for name in tables}
     page = folder / "index.html"
     write_overview(
         [], *(str(folder / f"{name}.json") for name in ("classifier", "correction", "condition")), shown, figures={},
-        truth=False, settings=SETTINGS, output=str(page),
+        availability_figure=str(folder / "availability.png"), truth=False, settings=SETTINGS, output=str(page),
     )  # fmt: skip
     return page
 

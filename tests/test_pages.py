@@ -428,7 +428,7 @@ def test_the_page_of_the_catalogue_shows_all_its_pictures(catalogued: Path, pers
     reader.context.set_offline(True)
     page = reader.open(catalogued / "results/small/catalogue/index.html", ready="h1")
     pictures = page.evaluate("[...document.images].map((image) => image.complete && image.naturalWidth > 0)")
-    assert len(pictures) == 4  # occurrence by hour, magnetic local time, month, year
+    assert len(pictures) == 5  # availability; occurrence by hour, magnetic local time, month, year
     assert all(pictures)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.click("text=Each night at a glance")

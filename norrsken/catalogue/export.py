@@ -31,6 +31,7 @@ CATALOGUE_FILES = "catalogue_{year}.csv"
 
 #: What the files of an export are; other tables of the catalogue may lie beside them.
 MEANINGS = {
+    "availability.csv": "how many dark hours of each night were observed, and why the others were not",
     "CITATION.cff": "how to cite it",
     "README.md": "this text",
     "audit.csv": "how good the whole catalogue is, by a random sample of its frames that people labelled",
@@ -54,7 +55,6 @@ class Year(NamedTuple):
     frames: int
     first: str
     last: str
-    models: list[str]
 
 
 def write_export(
@@ -67,9 +67,10 @@ def write_export(
     """
     in_time = tables.judged_in_time(catalogue)
     schema, judged = schemas.catalogue_table(settings.label_set.class_names, in_time), read_classifier(classifier)
+    models = _models(catalogue, schema)
     with directory_written_aside(output) as folder:
         years = [
-            _write_year(folder / f"catalogue_{year}", (rows for _, rows in parts), judged, settings, in_time)
+            _write_year(folder / f"catalogue_{year}", (rows for _, rows in parts), judged, settings, models, in_time)
             for year, parts in itertools.groupby(_by_year(catalogue, schema), key=lambda part: part[0])
         ]
         if not years:
@@ -83,7 +84,7 @@ def write_export(
         names = sorted([*(path.name for path in folder.iterdir()), "README.md", "checksums.sha256"])
         left_out = tables.left_out(*tables.night_tables(catalogue)).total()
         (folder / "README.md").write_text(
-            _readme(settings, years, names, left_out, judged, dictionary), encoding="utf-8"
+            _readme(settings, years, models, names, left_out, judged, dictionary), encoding="utf-8"
         )
         sums = [f"{_digest(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
         (folder / "checksums.sha256").write_text("".join(sums), encoding="utf-8")
@@ -111,6 +112,12 @@ def data_dictionary(classes: Sequence[str], others: Iterable[Path] = (), in_time
     return pd.DataFrame(rows, columns=["file", "column", "unit", "type", "meaning"])
 
 
+def _models(catalogue: Iterable[str], schema: pa.Schema) -> list[str]:
+    """The models that have classified the frames, in order of time."""
+    names = (tables.read(path, schema, ["model"])["model"].unique() for path in tables.night_tables(catalogue))
+    return list(dict.fromkeys(name for of_night in names for name in of_night.to_pylist()))
+
+
 def _by_year(catalogue: Iterable[str], schema: pa.Schema) -> Iterator[tuple[int, pd.DataFrame]]:
     """The frames of each night with their UTC year, by time; a night at the turn of a year comes in two parts."""
     for path in tables.night_tables(catalogue):
@@ -121,13 +128,18 @@ def _by_year(catalogue: Iterable[str], schema: pa.Schema) -> Iterator[tuple[int,
 
 
 def _write_year(
-    path: Path, parts: Iterable[pd.DataFrame], judged: Classifier, settings: ExportSettings, in_time: bool
+    path: Path,
+    parts: Iterable[pd.DataFrame],
+    judged: Classifier,
+    settings: ExportSettings,
+    models: Sequence[str],
+    in_time: bool,
 ) -> Year:
-    """Write CSV and NetCDF of a year, with only one part in memory at a time."""
+    """Write CSV and NetCDF of a year, with only one part in memory at a time. models: of the whole catalogue."""
     ends: list[pd.Timestamp] = []
     with (
         path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as text,
-        FrameSeries(path.with_suffix(".nc"), settings.site, settings.label_set.class_names, in_time) as series,
+        FrameSeries(path.with_suffix(".nc"), settings.site, settings.label_set.class_names, models, in_time) as series,
     ):
         for rows in parts:
             text_of = rows["possible"].str.join(" ")  # as flag_meanings of the NetCDF file
@@ -142,13 +154,13 @@ def _write_year(
             series.append(rows)
             ends = [*ends[:1], rows["time"].iloc[0], rows["time"].iloc[-1]]
         first, last = (f"{time:%Y-%m-%dT%H:%M:%SZ}" for time in (ends[0], ends[-1]))
-        year = Year(series.frames, first, last, series.models)
+        year = Year(series.frames, first, last)
         series.judge(judged.judgements, "simulated " if judged.name == GENERAL else "")
-        series.describe(_attributes(settings, year))
+        series.describe(_attributes(settings, year, models))
     return year
 
 
-def _attributes(settings: ExportSettings, year: Year) -> dict[str, str | float]:
+def _attributes(settings: ExportSettings, year: Year, models: Sequence[str]) -> dict[str, str | float]:
     """Global attributes of a NetCDF file: CF 1.11, section 2.6.2, and the attribute convention for data discovery."""
     site = settings.site
     bounds = {
@@ -163,7 +175,7 @@ def _attributes(settings: ExportSettings, year: Year) -> dict[str, str | float]:
         "keywords": "aurora, all-sky camera, auroral classification, ionosphere, magnetosphere",
         "id": f"{settings.release}_{year.first[:4]}",
         "institution": site.name,
-        "source": f"all-sky camera; classified by norrsken {__version__} with {', '.join(year.models)}",
+        "source": f"all-sky camera; classified by norrsken {__version__} with {', '.join(models)}",
         "history": f"exported by norrsken {__version__} from the catalogue of the release {settings.release}",
         "references": "; ".join(_references(settings.label_set)),
         "license": settings.licence or "not stated",
@@ -211,6 +223,7 @@ def _citation(settings: ExportSettings) -> str:
 def _readme(
     settings: ExportSettings,
     years: Sequence[Year],
+    models: Sequence[str],
     names: Sequence[str],
     left_out: int,
     judged: Classifier,
@@ -230,7 +243,7 @@ def _readme(
         left_out=left_out,
         first=years[0].first[:10],
         last=years[-1].last[:10],
-        models=list(dict.fromkeys(model for year in years for model in year.models)),
+        models=models,
         number=in_words(len(settings.label_set.classes)),
         aurora=_aurora(settings.label_set),
         judged=judged,

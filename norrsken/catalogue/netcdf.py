@@ -35,8 +35,8 @@ _NUMBERS = (
     "familiarity",
 )  # fmt: skip
 
-#: The coordinates that do not change with time.
-_PLACE = "latitude longitude altitude station_name"
+#: The coordinates of what changes with time, but for the time itself.
+_COORDINATES = "latitude longitude altitude station_name night"
 
 _NO_EXPOSURE = np.int32(-1)
 
@@ -53,9 +53,19 @@ class FrameSeries:
     Numbers are as in the table; `condition`, `label` and `model` are int8 with `flag_values` and `flag_meanings`;
     `possible` has a bit for each class, `flag_masks`. The probabilities of the classes are `probability` (time, class),
     and those of frames by themselves `probability_alone`, where they are judged by others, too (in_time).
+
+    Files of the same classes and models can be joined along time: a flag then means the same in all of them.
     """
 
-    def __init__(self, path: str | os.PathLike[str], site: Site, classes: Sequence[str], in_time: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        site: Site,
+        classes: Sequence[str],
+        models: Sequence[str],
+        in_time: bool = False,
+    ) -> None:
+        """models: those of the whole catalogue, also where this file has frames of some of them only."""
         self._classes = tuple(classes)
         # The columns of names, of which a variable holds the place in this list.
         self._flags: dict[str, Sequence[str]] = {
@@ -64,6 +74,7 @@ class FrameSeries:
             "reason": (_NONE, *REASONS),
             "aurora": (*DECISIONS, _NONE),
             "seen": SEEN,
+            "model": models,
         }
         # The variables of probabilities, and the columns of which they consist.
         self._probabilities = {"probability": [*map(schemas.p, classes)]}
@@ -72,7 +83,6 @@ class FrameSeries:
             self._probabilities["probability_alone"] = [*map(schemas.alone, classes)]
         self._schema = schemas.catalogue_table(classes, in_time)
         self.frames = 0
-        self.models: list[str] = []
         self._dataset = netCDF4.Dataset(path, "w")
         self._id_length = len(f"{site.station}20150112T183000")
         for name, size in {"time": None, "class": len(classes), "frame_id_length": self._id_length}.items():
@@ -92,17 +102,16 @@ class FrameSeries:
         """Append rows of `schemas.catalogue_table`."""
         here = slice(self.frames, self.frames + len(rows))
         self.frames = here.stop
-        self.models += [name for name in rows["model"].unique() if name not in self.models]
         columns: dict[str, Any] = {
             "time": rows["time"].to_numpy("datetime64[ms]").astype(np.int64) / 1000,
-            "frame_id": netCDF4.stringtochar(rows["frame_id"].to_numpy().astype(f"S{self._id_length}")),
+            "frame_id": rows["frame_id"].to_numpy().astype(f"U{self._id_length}"),
             "night": rows["night"].to_numpy("datetime64[D]").astype(np.int32),
             "exposure_ms": rows["exposure_ms"].fillna(_NO_EXPOSURE).to_numpy(np.int32),
             **{name: rows[names].to_numpy() for name, names in self._probabilities.items()},
             "possible": self._bits(rows["possible"]),
             **{name: rows[name].to_numpy() for name in _NUMBERS},
         }
-        for name, values in {**self._flags, "model": self.models}.items():
+        for name, values in self._flags.items():
             named = rows[name].astype(object).fillna(_NONE).astype(str)
             columns[name] = named.map(values.index).to_numpy(np.int8)
         for name, values in columns.items():
@@ -126,13 +135,15 @@ class FrameSeries:
             "precision": "share of right ones among the frames that got the class",
             "classified": "share that got the class, of the frames of which it is the most probable one",
         }
+        names: list[str] = []
         for part, judged in judgements.items():
             for name, text in texts.items():
                 shares = [getattr(judged.by_class[each], name) for each in self._classes]
                 for end, ending in (("value", ""), ("low", ", low end of 95 %"), ("high", ", high end of 95 %")):
                     values = [np.nan if getattr(share, end) is None else getattr(share, end) for share in shares]
+                    names.append(f"{part}_{name}" + ("" if end == "value" else f"_{end}"))
                     self._define(
-                        f"{part}_{name}" + ("" if end == "value" else f"_{end}"),
+                        names[-1],
                         "f4",
                         ("class",),
                         long_name=f"{text}, on {of}{part} frames{ending}",
@@ -140,10 +151,12 @@ class FrameSeries:
                         coordinates="class_name",
                         _FillValue=np.float32(np.nan),
                     )[:] = values
+        # xarray takes for coordinates what is named here, as it writes it itself: where files are joined along time,
+        # what has no time is then neither repeated for each frame nor read.
+        self._dataset.setncattr("coordinates", " ".join(names))
 
     def describe(self, attributes: Mapping[str, str | float]) -> None:
-        """Write the global attributes, and which models there are."""
-        self._set_flags(self._dataset["model"], self.models)
+        """Write the global attributes."""
         self._dataset.setncatts(attributes)
 
     def _define_place(self, site: Site) -> None:
@@ -174,24 +187,26 @@ class FrameSeries:
             "units_metadata": "leap_seconds: unknown",
         }
         define("time", "f8", time, long_name=meaning("time"), standard_name="time", axis="T", **since)
-        define("frame_id", "S1", ("time", "frame_id_length"), long_name=meaning("frame_id"), coordinates=_PLACE)
+        # With its encoding, programs read it as a text and not as single bytes.
+        of_text = {"coordinates": _COORDINATES, "_Encoding": "utf-8"}
+        define("frame_id", "S1", ("time", "frame_id_length"), long_name=meaning("frame_id"), **of_text)
         days = {"units": "days since 1970-01-01", "calendar": "standard"}
-        define("night", "i4", time, long_name=meaning("night"), coordinates=_PLACE, **days)
+        define("night", "i4", time, long_name=meaning("night"), **days)
         exposure = {"long_name": "length of the exposure", "units": UNITS["exposure_ms"], "_FillValue": _NO_EXPOSURE}
-        define("exposure_ms", "i4", time, coordinates=_PLACE, **exposure)
+        define("exposure_ms", "i4", time, coordinates=_COORDINATES, **exposure)
         for name in _NUMBERS:
             standard = {"standard_name": "solar_elevation_angle"} if name == "sun_altitude" else {}
-            define(name, "f4", time, long_name=meaning(name), units=UNITS[name], coordinates=_PLACE, **standard)
-        for name in (*self._flags, "model"):
-            flags = define(name, "i1", time, long_name=meaning(name), coordinates=_PLACE)
-            self._set_flags(flags, self._flags.get(name, ()))
-        possible = define("possible", "i8", time, long_name=meaning("possible"), coordinates=_PLACE)
+            define(name, "f4", time, long_name=meaning(name), units=UNITS[name], coordinates=_COORDINATES, **standard)
+        for name, values in self._flags.items():
+            flags = define(name, "i1", time, long_name=meaning(name), coordinates=_COORDINATES)
+            self._set_flags(flags, values)
+        possible = define("possible", "i8", time, long_name=meaning("possible"), coordinates=_COORDINATES)
         self._set_flags(possible, self._classes, masks=True)
         together = f"the {in_words(len(self._classes))} sum to 1"
         for name in self._probabilities:
             by_itself = "" if name == "probability" else " by the frame itself"
             probability = {"long_name": f"calibrated probability of each class{by_itself}; {together}", "units": "1"}
-            define(name, "f4", ("time", "class"), coordinates=f"{_PLACE} class_name", **probability)
+            define(name, "f4", ("time", "class"), coordinates=f"{_COORDINATES} class_name", **probability)
 
     def _define(
         self, name: str, kind: Any, dimensions: tuple[str, ...] = (), **attributes: Any
@@ -207,12 +222,11 @@ class FrameSeries:
 
     def _set_flags(self, variable: "netCDF4.Variable[Any]", names: Sequence[str], masks: bool = False) -> None:
         """masks: whether several of the names can hold at once, each with a bit of its own."""
-        if names:
-            # Section 3.5 allows letters, digits and a few signs; a blank ends a meaning.
-            meanings = " ".join(re.sub(r"[^A-Za-z0-9_.+@-]", "_", name) for name in names)
-            values = np.arange(len(names), dtype=np.int8)
-            flags = {"flag_masks": np.left_shift(1, values, dtype=np.int64)} if masks else {"flag_values": values}
-            variable.setncatts({**flags, "flag_meanings": meanings})
+        # Section 3.5 allows letters, digits and a few signs; a blank ends a meaning.
+        meanings = " ".join(re.sub(r"[^A-Za-z0-9_.+@-]", "_", name) for name in names)
+        values = np.arange(len(names), dtype=np.int8)
+        flags = {"flag_masks": np.left_shift(1, values, dtype=np.int64)} if masks else {"flag_values": values}
+        variable.setncatts({**flags, "flag_meanings": meanings})
 
 
 def unit(column: str) -> str:

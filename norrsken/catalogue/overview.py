@@ -7,10 +7,11 @@ from typing import Any
 import pandas as pd
 
 from norrsken import tables
+from norrsken.catalogue.availability import summed
 from norrsken.catalogue.correction import no_correction, read_correction
 from norrsken.catalogue.judge import LIMIT_FRAMES, LIMIT_NIGHTS
 from norrsken.catalogue.reasons import count_reasons, unlike
-from norrsken.classes import AURORA, UNDECIDED
+from norrsken.classes import AURORA, AVAILABILITY, UNDECIDED
 from norrsken.classify.classifier_file import read_classifier
 from norrsken.classify.condition import read_condition
 from norrsken.config.general import GENERAL
@@ -27,6 +28,7 @@ def write_overview(
     condition: str,
     tables_shown: Mapping[str, str],
     figures: Mapping[str, str],
+    availability_figure: str,
     truth: bool,
     settings: ReportSettings,
     output: str,
@@ -35,8 +37,8 @@ def write_overview(
 
     months: directories of the nights' tables. classifier, correction, condition: JSON files of these names; there is no
     correction, nor the table `untrained`, of a release without labels. tables_shown: `untrained`, `occurrence`,
-    `events`, `onsets` and, where the catalogue was audited, `audit`: name → CSV file. figures: title → path. truth:
-    whether the catalogue is compared with a simulation.
+    `events`, `onsets`, `availability` and, where the catalogue was audited, `audit`: name → CSV file. figures: title →
+    path, of occurrence. availability_figure: path. truth: whether the catalogue is compared with a simulation.
     """
     chosen, counts, judged = read_classifier(classifier), count_reasons(months), settings.label_set.judged
     general = chosen.name == GENERAL
@@ -69,6 +71,8 @@ def write_overview(
         "aurora": _aurora(settings.label_set),
         "catalogue_labels": settings.label_set.catalogue_labels,
         "verdicts": _verdicts(settings.label_set, general),
+        "availability": _availability(pd.read_csv(tables_shown["availability"])),
+        "availability_figure": picture(availability_figure),
         "figures": [(title, picture(path)) for title, path in figures.items()],
         "by_class": [(name, int(row["size"]), row["median"]) for name, row in by_class.iterrows()],
         "truth": truth,
@@ -82,6 +86,13 @@ def _occurrence(occurrence: pd.DataFrame, label_set: LabelSet) -> list[dict[Hash
     titles = label_set.titles | {AURORA: "Any aurora", UNDECIDED: "Undecided whether aurora"}
     rows = occurrence[(occurrence["by"] == "all") & ~occurrence["label"].isin(label_set.hidden_sky)]
     return rows.assign(title=rows["label"].map(titles)).to_dict("records")
+
+
+def _availability(table: pd.DataFrame) -> dict[str, Any]:
+    """What the page says of the dark hours; there are none where it was never dark. table: see `availability`."""
+    hours = summed(table)
+    parts = [(title, hours[name]) for name, title in AVAILABILITY.items() if hours[name] > 0]
+    return {"nights": len(table), "first": table["night"].min(), "last": table["night"].max(), "parts": parts, **hours}
 
 
 def _verdicts(label_set: LabelSet, general: bool) -> dict[str, str]:

@@ -15,7 +15,8 @@ from norrsken.nights.keogram_axis import PLAIN, Axis, Scale, said_in_png
 MINUTES = 1440
 MS_PER_MINUTE = 60_000
 
-#: A frame stands no longer than this, in milliseconds; a space that is longer than usual by this factor is an outage.
+#: Frames of a keogram that are further apart stand alone, in milliseconds; a space that is longer than usual by this
+#: factor is an outage.
 _LONGEST = 15 * MS_PER_MINUTE
 _NO_OUTAGE = 1.5
 
@@ -57,7 +58,7 @@ class Keogram:
         since = np.unique(times) - self._start
         #: For each minute with frames, the first minute in which they do not stand any more.
         self._until: dict[int, int] = {}
-        for begin, end in zip(since, since + _standing(since), strict=True):
+        for begin, end in zip(since, since + standing(since), strict=True):
             minute = int(begin // MS_PER_MINUTE)
             self._until[minute] = max(minute + 1, int(end // MS_PER_MINUTE))
         self._minute, self._frames = -1, 0
@@ -118,20 +119,20 @@ def _draw_scale(draw: ImageDraw.ImageDraw, scale: Scale, edge: int, side: int) -
         draw.text((x, _TOP + (CROP * _STRETCH - height) / 2), scale.title, _INK, upright)
 
 
-def _standing(times: NDArray[np.int64]) -> NDArray[np.int64]:
+def standing(times: NDArray[np.int64], longest: int = _LONGEST, alone: int = 0) -> NDArray[np.int64]:
     """For how long each frame stands: until the next is due, so that a slow camera's night has no stripes.
 
     times: (n,) in milliseconds, in order. When the next is due is told by the median of the five spaces around. A space
-    that is up to half longer is no outage. Frames more than a quarter of an hour apart stand alone.
+    that is up to half longer is no outage. Frames that are further apart than `longest` stand for `alone`.
     """
     if len(times) < 2:
-        return np.zeros(len(times), np.int64)
+        return np.full(len(times), alone, np.int64)
     spaces = np.diff(times)
     around = np.lib.stride_tricks.sliding_window_view(np.pad(spaces, 2, mode="symmetric"), 5)
     due = np.median(around, axis=1).astype(np.int64)
     due, spaces = np.append(due, due[-1]), np.append(spaces, due[-1])
-    standing = np.where(spaces <= _NO_OUTAGE * due, spaces, due)
-    return np.where(due <= _LONGEST, standing, 0)
+    stands = np.where(spaces <= _NO_OUTAGE * due, spaces, due)
+    return np.where(due <= longest, stands, alone)
 
 
 #: Minutes between the altitudes of Sun and Moon on the page; a straight line between two is 0.05° off at most.

@@ -295,6 +295,39 @@ rule tabulate_occurrence:
         "../scripts/tabulate_occurrence.py"
 
 
+rule tabulate_availability:
+    """Tabulate and draw how many dark hours of each night were observed, and why the others were not."""
+    input:
+        nights=plan.all_months(paths.NIGHTS),
+        catalogue=plan.all_months(paths.CATALOGUE),
+    output:
+        table=paths.AVAILABILITY,
+        figure=report(
+            paths.AVAILABILITY_FIGURE,
+            caption="../captions/availability.rst",
+            category="Catalogue",
+            labels={"figure": "Hours observed of each night"},
+        ),
+        vector=paths.AVAILABILITY_FIGURE.replace(".png", ".pdf"),
+    log:
+        "results/logs/tabulate_availability/{release}.log",
+    benchmark:
+        "results/benchmarks/tabulate_availability/{release}.tsv"
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(2000),
+        runtime=more_each_time(60),
+    params:
+        site=plan.config.site.place.plain(),
+        sun_altitude_max=plan.config.filter.sun_altitude_max,
+        hidden_sky=sorted(plan.label_set.hidden_sky),
+        version=stages.CATALOGUE,
+    script:
+        "../scripts/tabulate_availability.py"
+
+
 rule write_night_pages:
     """Show each night at a glance: a calendar, and a page for each month."""
     input:
@@ -331,6 +364,7 @@ rule write_export:
             paths.EVENTS,
             paths.ONSETS,
             paths.OCCURRENCE,
+            paths.AVAILABILITY,
             *([paths.UNTRAINED] if plan.has_labels else []),
             *plan.audit,
         ],
@@ -365,6 +399,8 @@ rule write_catalogue:
         occurrence=paths.OCCURRENCE,
         events=paths.EVENTS,
         onsets=paths.ONSETS,
+        availability=paths.AVAILABILITY,
+        availability_figure=paths.AVAILABILITY_FIGURE,
         figures=expand(
             paths.OCCURRENCE_FIGURE, by=plan.occurrence_by, allow_missing=True
         ),
