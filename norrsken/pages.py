@@ -52,8 +52,9 @@ def picture(path: str | os.PathLike[str]) -> Picture:
         return Picture(data_url(Path(path).read_bytes()), round(image.width * 96 / dots))
 
 
-def data_url(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def data_url(data: bytes, kind: str = "png") -> str:
+    """The bytes of a picture as an address, so that a page holds it. kind: such as `jpeg`."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def csv_records(path: str | os.PathLike[str]) -> list[dict[str, Any]]:

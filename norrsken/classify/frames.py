@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,6 +58,7 @@ def classify(
     done: Container[str] = (),
     source: FrameSource | None = None,
     filming: Filming | None = None,
+    watch: Callable[[Frames], object] | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Classify the frames of night tables and pictures, a table of some hundred frames, or of a night, at a time.
 
@@ -66,7 +67,8 @@ def classify(
     the sky's condition, the familiarity, and the reason where a frame is not classified. source: of the pictures; None:
     they are of the cameras that the model was trained on. Frames in `done` are left out. So are files that cannot be
     read or do not fit the model, and why is added to `problems`, by path. filming: what remembers the frames of the
-    call before, for a model that looks at those before and after; None: there was none.
+    call before, for a model that looks at those before and after; None: there was none. watch: is shown all frames,
+    before the table that tells their classes.
     """
     sky = shipped() if model.measures_familiarity else None
     if source is not None:
@@ -74,6 +76,8 @@ def classify(
     films, cameras = filming or Filming(model), source or model.source
     held: list[Seen] = []
     for frames in ahead(_read(model, paths, problems, done, cameras)):
+        if watch is not None:
+            watch(frames)
         look = model.look(frames.images)
         condition = None if sky is None else conditions(frames.images, sky, sky=look.sky)
         seen = Seen(frames.names, frames.times, look, condition)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from io import FileIO
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
@@ -19,6 +19,9 @@ from norrsken.classify.frames import classify, columns
 from norrsken.classify.verdict import FrameModel
 from norrsken.config.site import FrameSource
 from norrsken.files import csv_rows
+
+if TYPE_CHECKING:
+    from norrsken.classify.tonight import Tonight
 
 log = logging.getLogger(__name__)
 
@@ -117,13 +120,14 @@ def follow(
     frames: ClassifiedFrames,
     seconds: float,
     source: FrameSource | None = None,
+    tonight: "Tonight | None" = None,
 ) -> Iterator[tuple[int, dict[str, Problem]]]:
     """Look for new files again and again, without end, and add their frames.
 
     Yields after each look how many frames it has added, and which files cannot be classified, and why. A file that
     cannot be read may still be written: it counts as such only when the next look finds it unchanged, and it is tried
     again when it changes. What the system says of a file, such as a missing permission, may pass: it is said once, and
-    the file is tried at each look. source: as `classify` takes it.
+    the file is tried at each look. source: as `classify` takes it. tonight: is told of all frames that are added.
     """
     finished: dict[str, State] = {}  # night tables that are done, and files that cannot be classified
     before: dict[str, tuple[State | None, Problem]] = {}  # what was wrong when a file was last tried
@@ -134,8 +138,11 @@ def follow(
         states = {p: _state(p) for p in frame_files(paths, problems) if frame_name(p) not in frames.done}
         new = {path: state for path, state in states.items() if finished.get(path) != state}
         known = len(frames.done)
-        for table in classify(model, new, problems, frames.done, source, filming):
+        watch = None if tonight is None else tonight.see
+        for table in classify(model, new, problems, frames.done, source, filming, watch):
             frames.append(table)
+            if tonight is not None:
+                tonight.add(table)
         finished |= {
             path: state for path, state in new.items() if path not in problems and frame_name(path) not in frames.done
         }

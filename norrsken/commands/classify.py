@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from norrsken.config.observatory import load_observatory
+from norrsken.config.observatory import Observatory, load_observatory
 from norrsken.config.site import FrameSource
 
 if TYPE_CHECKING:
     from norrsken.classify.files import Problem
     from norrsken.classify.table import ClassifiedFrames
+    from norrsken.classify.tonight import Tonight
     from norrsken.classify.verdict import FrameModel
 
 
@@ -51,6 +52,13 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="look for new files again and again, every SECONDS (30), and add their frames to FILE",
     )
+    parser.add_argument(
+        "--tonight",
+        type=Path,
+        metavar="FOLDER",
+        help="with --follow: keep FOLDER/tonight.html, a page of the running night, and FOLDER/tonight.json, the same "
+        "for programs, current; FOLDER may be one that a web server shows",
+    )
     parser.set_defaults(command=_classify)
 
 
@@ -67,14 +75,18 @@ def _classify(options: argparse.Namespace) -> int:
     from norrsken.classify.frames import classify
     from norrsken.classify.table import ClassifiedFrames
 
-    source = None if options.config is None else load_observatory(options.config).frame_source
+    observatory = None if options.config is None else load_observatory(options.config)
+    source = None if observatory is None else observatory.frame_source
     if options.follow and not options.csv:
         raise ClassifyError("--follow needs a file to add frames to: --csv FILE")
+    if options.tonight and not options.follow:
+        raise ClassifyError("--tonight shows the night while frames come: give --follow, too")
     model, paths = _model_and_paths(options)
     problems: dict[str, Problem] = {}
     if options.follow:
         with ClassifiedFrames(options.csv, model) as frames:
-            return _follow(model, paths, frames, options.follow, source)
+            tonight = None if options.tonight is None else _tonight(options, model, observatory)
+            return _follow(model, paths, frames, options.follow, source, tonight)
     if options.csv:
         with ClassifiedFrames(options.csv, model) as frames:
             for table in classify(model, paths, problems, frames.done, source):
@@ -120,23 +132,50 @@ def _required(model: str, paths: list[str]) -> list[str]:
     return paths
 
 
+def _tonight(options: argparse.Namespace, model: "FrameModel", observatory: Observatory | None) -> "Tonight":
+    """The page of the running night, as far as the file of frames tells it."""
+    from norrsken.classify.shown_classes import shown_classes
+    from norrsken.classify.tonight import Tonight
+
+    classes = shown_classes(model.classes, options.config)
+    tonight = Tonight(options.tonight, model, observatory, classes, options.follow)
+    tonight.resume(options.csv)
+    tonight.write()
+    return tonight
+
+
 def _follow(
-    model: "FrameModel", paths: Sequence[str], frames: "ClassifiedFrames", seconds: float, source: FrameSource | None
+    model: "FrameModel",
+    paths: Sequence[str],
+    frames: "ClassifiedFrames",
+    seconds: float,
+    source: FrameSource | None,
+    tonight: "Tonight | None",
 ) -> int:
-    """Classify new files until somebody presses Ctrl-C."""
+    """Classify new files until somebody presses Ctrl-C. tonight: the page of the night, if it is asked for."""
     from norrsken.classify.files import frame_name
     from norrsken.classify.table import follow
 
     name = frame_name(str(frames.path))
     print(f"{name}: {len(frames.done)} frames; looking for new ones every {seconds:g} s, Ctrl-C ends", flush=True)
     try:
-        for added, problems in follow(model, paths, frames, seconds, source):
+        for added, problems in follow(model, paths, frames, seconds, source, tonight):
             if added:
                 print(f"{name}: {added} frames added", flush=True)
             _tell_problems(problems)
+            if tonight is not None:
+                _write(tonight)
     except KeyboardInterrupt:
         print(f"{name}: stopped, {len(frames.done)} frames")
     return 0
+
+
+def _write(tonight: "Tonight") -> None:
+    """Write the page of the night; a full disk or another trouble of the system does not end the classifying."""
+    try:
+        tonight.write()
+    except OSError as error:
+        print(f"norrsken: the page of the night is not written: {error}; the next look tries again", file=sys.stderr)
 
 
 def _tell_problems(problems: "Mapping[str, Problem]") -> None:

@@ -30,17 +30,6 @@ function frames(night) {
   });
 }
 
-/** Neighbours without a gap that are `same`, as [first, last]. */
-function runs(all, same) {
-  const found = [];
-  for (const frame of all) {
-    const run = found.at(-1);
-    if (run && run.at(-1).end === frame.at && same(run.at(-1), frame)) run.push(frame);
-    else found.push([frame]);
-  }
-  return found;
-}
-
 /** Marks of runs as a path. */
 const marks = (found, y, height) =>
   found.map((run) => `M${x(run[0].at)} ${y}H${x(run.at(-1).end)}v${height}H${x(run[0].at)}z`).join("");

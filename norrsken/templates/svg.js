@@ -14,3 +14,14 @@ function draw(parent, kind, attributes, text) {
 function keogramSize(picture, { width, height }) {
   Object.assign(picture.style, { aspectRatio: `${width} / ${height}`, objectFit: "contain", objectPosition: "left top" });
 }
+
+/** Frames without a gap between them that are `same`, as lists. at, end: of each frame's mark, seconds. */
+function runs(all, same) {
+  const found = [];
+  for (const frame of all) {
+    const run = found.at(-1);
+    if (run && run.at(-1).end === frame.at && same(run.at(-1), frame)) run.push(frame);
+    else found.push([frame]);
+  }
+  return found;
+}
