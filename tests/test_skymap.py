@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from test_export import CHECKER
 
 from norrsken.cli import main
 from norrsken.config.observatory import load_observatory
+from norrsken.exchange import asilib, aurorax
 from norrsken.exchange.library import ExchangeError, library
 from norrsken.lens import directions, skymap
 
@@ -28,16 +30,19 @@ WITH_LENS = {
 }
 WITHOUT = CONFIG["cameras"][0]
 
+Configure = Callable[..., object]
+Captured = pytest.CaptureFixture[str]
+
 
 @pytest.fixture
-def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configure:
     """Writes `config.yaml` with the cameras."""
     monkeypatch.chdir(tmp_path)
     site = {**CONFIG["site"], "up": -9.5}
     return lambda *cameras: Path("config.yaml").write_text(yaml.safe_dump({"site": site, "cameras": list(cameras)}))
 
 
-def test_the_file_says_where_the_pixels_of_the_archived_frames_look(configure, capsys) -> None:
+def test_the_file_says_where_the_pixels_of_the_archived_frames_look(configure: Configure, capsys: Captured) -> None:
     configure(WITH_LENS)
     assert main(["export", "skymap", "sky.nc"]) == 0
     assert capsys.readouterr().out == (
@@ -65,7 +70,7 @@ def test_the_file_says_where_the_pixels_of_the_archived_frames_look(configure, c
         assert float(sky["site_altitude"]) == 425
 
 
-def test_the_processed_frames_of_all_cameras_with_a_lens_have_one_skymap(configure) -> None:
+def test_the_processed_frames_of_all_cameras_with_a_lens_have_one_skymap(configure: Configure) -> None:
     configure(WITH_LENS, {**WITH_LENS, "valid_from": "2012-01-01", "lens": {**LENS, "north": 20}})
     assert main(["export", "skymap", "sky.nc", "--processed"]) == 0
     expected = skymap(load_observatory("config.yaml").site.place, 150)
@@ -75,7 +80,7 @@ def test_the_processed_frames_of_all_cameras_with_a_lens_have_one_skymap(configu
         assert "-9.5° east of true north at the top" in sky.comment
 
 
-def test_a_camera_is_chosen_by_its_date(configure, capsys) -> None:
+def test_a_camera_is_chosen_by_its_date(configure: Configure, capsys: Captured) -> None:
     configure(WITH_LENS, {**WITH_LENS, "valid_from": "2012-01-01", "width": 330})
     assert main(["export", "skymap", "sky.nc"]) == 1
     assert "has 2 cameras, valid from 2010-01-01, 2012-01-01; name one" in capsys.readouterr().err
@@ -87,21 +92,21 @@ def test_a_camera_is_chosen_by_its_date(configure, capsys) -> None:
 
 
 @pytest.mark.parametrize("option", [["--camera", str(date(2009, 1, 1))], ["--processed"]])
-def test_a_camera_without_a_lens_is_refused(option: list[str], configure, capsys) -> None:
+def test_a_camera_without_a_lens_is_refused(option: list[str], configure: Configure, capsys: Captured) -> None:
     configure(WITHOUT, WITH_LENS)
     assert main(["export", "skymap", "sky.nc", *option]) == 1
     assert "the camera of 2009-01-01 has no lens" in capsys.readouterr().err
     assert not Path("sky.nc").exists()
 
 
-def test_kirunas_processed_frames_have_the_reference_grid_without_a_lens(configure) -> None:
+def test_kirunas_processed_frames_have_the_reference_grid_without_a_lens(configure: Configure) -> None:
     kiruna = yaml.safe_load((ROOT / "demo/config.yaml").read_text())["cameras"][0]
     configure(kiruna)
     assert main(["export", "skymap", "sky.nc", "--processed"]) == 0
 
 
 @pytest.mark.skipif(CHECKER is None, reason="compliance-checker is not installed")
-def test_the_file_meets_the_cf_conventions(configure) -> None:
+def test_the_file_meets_the_cf_conventions(configure: Configure) -> None:
     configure(WITH_LENS)
     assert main(["export", "skymap", "sky.nc"]) == 0
     options = ["--test=cf:1.11", "--criteria=strict", "--format=json", "--output=report.json"]
@@ -121,8 +126,19 @@ def test_a_library_that_is_not_there_is_asked_for_in_a_sentence() -> None:
         library("no_such_library.part", "norrsken export x", "type this")
 
 
-@pytest.mark.parametrize("module", ["asilib", "pyaurorax"])
-def test_the_main_environment_has_no_library_of_the_field(module: str) -> None:
-    """It must not: both bring another OpenCV, which overwrites the one that the frames are processed with."""
-    with pytest.raises(ModuleNotFoundError):
-        __import__(module)
+# Neither may be in this environment: both bring another OpenCV, which overwrites the one that processes frames.
+SENTENCE = r"needs {} \(No module named .*\); install envs/field.txt into an environment of its own"
+
+
+def test_asilib_is_asked_for_in_a_sentence(configure: Configure) -> None:
+    configure(WITH_LENS)
+    observatory = load_observatory("config.yaml")
+    with pytest.raises(ExchangeError, match=SENTENCE.format("asilib")):
+        asilib.imager(observatory, date(2018, 1, 14))
+
+
+def test_pyaurorax_is_asked_for_in_a_sentence(configure: Configure) -> None:
+    configure(WITH_LENS)
+    site, source = load_observatory("config.yaml").site, aurorax.Source("norrsken", "kiruna", "RGB ASI")
+    with pytest.raises(ExchangeError, match=SENTENCE.format("pyaurorax")):
+        aurorax.write_records([], site, ["mist"], "A title", source, "out.json")

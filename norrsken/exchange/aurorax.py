@@ -22,7 +22,7 @@ from norrsken.classes import CONDITIONS, NOT_CLASSIFIED
 from norrsken.config.site import Site
 from norrsken.exchange.library import FIELD, ExchangeError, library
 from norrsken.files import written_aside
-from norrsken.schemas import catalogue_table
+from norrsken.schemas import catalogue_table, p
 
 #: The field of the records' metadata that says the class, as AuroraX names those of other classifiers.
 FIELD_NAME = "norrsken_ml_v1"
@@ -67,7 +67,8 @@ def write_records(
     """Write the data source and a record of each minute as JSON, a record in a line; memory is that of a night.
 
     catalogue: directories of the months. classes: those of the label set. title: of the release. Raises
-    `ExchangeError` where there is no frame, where frames are of another station, or where a night is there twice.
+    `ExchangeError` where there is no frame, where frames are of another station or have other classes, or where a night
+    is there twice.
     """
     pyaurorax = _pyaurorax()
     described = data_source(site, classes, title, source)
@@ -110,7 +111,8 @@ def described_upload(written: Written, source: Source) -> Iterator[str]:
     yield f"An upload would send to program {source.program!r}, platform {source.platform!r},"
     yield f"instrument_type {source.instrument_type!r}, source_type 'ground':"
     requests = max(written.records // CHUNK, 1)
-    yield f"{written.records} records in {requests} requests, from {written.first['epoch']} to {written.last['epoch']}"
+    parts = f"{requests} request{'s' * (requests > 1)}"
+    yield f"{written.records} records in {parts}, from {written.first['epoch']} to {written.last['epoch']}"
     yield f"the first: {json.dumps(written.first, ensure_ascii=False)}"
     yield "Nothing was sent."
 
@@ -178,9 +180,16 @@ def _minutes(paths: Sequence[Path], station: str, classes: Sequence[str]) -> Ite
 
 
 def _nearest(paths: Sequence[Path], station: str, classes: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The rows of `_minutes`, night by night. Raises `ExchangeError` where a frame is of another station."""
-    schema = catalogue_table(classes)
+    """The rows of `_minutes`, night by night.
+
+    Raises `ExchangeError` where a frame is of another station, or a table has other classes.
+    """
+    schema, expected = catalogue_table(classes), {p(name) for name in classes}
     for path in paths:
+        found = {name for name in tables.columns(path) if name.startswith("p_")}
+        if found != expected:
+            named = (", ".join(sorted(name.removeprefix("p_") for name in names)) for names in (found, expected))
+            raise ExchangeError("{}: has the classes {}; the label set of the release has {}".format(path, *named))
         rows = tables.read(path, schema, _COLUMNS)
         others = rows.filter(pc.invert(pc.match_substring_regex(rows["frame_id"], rf"^{station}\d{{8}}T\d{{6}}$")))
         if len(others):

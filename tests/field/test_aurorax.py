@@ -167,6 +167,13 @@ def test_frames_of_another_site_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out.json").exists()
 
 
+def test_a_catalogue_of_other_classes_is_refused(tmp_path: Path) -> None:
+    month = save(tmp_path, rows([EVENING], ["mist"], ("mist", "haze")), ("mist", "haze"))
+    expected = r"2018-01-14.parquet: has the classes haze, mist; the label set of the release has dark, mist, ribbon"
+    with pytest.raises(ExchangeError, match=expected):
+        written([month], tmp_path / "out.json")
+
+
 def test_a_night_of_two_catalogues_is_refused(tmp_path: Path) -> None:
     months = [save(tmp_path / name, rows([EVENING], ["mist"])) for name in ("one", "two")]
     with pytest.raises(
@@ -238,7 +245,7 @@ def test_the_command_writes_the_file_and_shows_what_would_be_sent(
     assert lines[0] == "out.json: 700 records, one a minute"
     assert lines[1] == "An upload would send to program 'norrsken', platform 'kiruna',"
     assert lines[2] == "instrument_type 'RGB ASI', source_type 'ground':"
-    assert lines[3] == "700 records in 1 requests, from 2018-01-14T18:00:00.000Z to 2018-01-15T05:39:00.000Z"
+    assert lines[3] == "700 records in 1 request, from 2018-01-14T18:00:00.000Z to 2018-01-15T05:39:00.000Z"
     records = list(read_records("out.json"))
     assert json.loads(lines[4].removeprefix("the first: ")) == records[0].to_json_serializable()
     assert lines[5:] == ["Nothing was sent."]
