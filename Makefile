@@ -3,6 +3,7 @@
 # make status     what is done, running, waiting, failed
 # make test       all checks
 # make test-cluster   a SLURM cluster of two nodes on this machine, and what can go wrong on it
+# make test-field   what is handed to asilib and AuroraX, in an environment of their own
 # make fuzz       damaged input of every kind, for some minutes; FUZZ_SEED=1 repeats a run
 # make bench      the benchmarks; see benchmarks/README.md
 # make bench-gpu  what only a GPU can tell, in eight minutes
@@ -14,10 +15,11 @@ FUZZ_SEED ?= random
 VENV := .venv/bin
 # Byte code is made when a module is first imported: compiling all of torch would take a minute. So it must be written.
 unexport PYTHONDONTWRITEBYTECODE
-PIP := $(VENV)/python -m pip install --quiet --no-compile --disable-pip-version-check
+INSTALL := -m pip install --quiet --no-compile --disable-pip-version-check
+PIP := $(VENV)/python $(INSTALL)
 DEMO_NIGHTS := 2014-02-21 2014-02-23 2014-04-02 2015-03-16 2015-09-12 2015-10-20
 
-.PHONY: demo demo-full status test test-cluster fuzz check bench bench-gpu rulegraph lock clean
+.PHONY: demo demo-full status test test-cluster test-field fuzz check bench bench-gpu rulegraph lock clean
 
 demo: .venv/run demo/labels/bertil.csv
 	$(VENV)/snakemake all labelling --directory demo --cores all --quiet rules
@@ -41,6 +43,10 @@ test: check
 
 test-cluster: .venv/test
 	$(VENV)/python -m pytest -m cluster --numprocesses 0 tests/test_cluster.py
+
+# Beside the tests there is another conftest.py, which imports what is not here.
+test-field: .venv-field/run
+	.venv-field/bin/python -m pytest -q -o addopts="" --confcutdir=tests/field tests/field
 
 fuzz: .venv/test
 	FUZZ_EXAMPLES=1500 $(VENV)/python -m pytest tests/test_fuzz.py --hypothesis-seed=$(FUZZ_SEED) --numprocesses 0
@@ -74,6 +80,12 @@ bench-gpu: .venv/run
 
 .venv/test: .venv/run envs/requirements-dev.txt
 	$(PIP) -r envs/requirements-dev.txt
+	touch $@
+
+.venv-field/run: envs/field.txt pyproject.toml
+	test -x .venv-field/bin/python || $(PYTHON) -m venv .venv-field
+	.venv-field/bin/python $(INSTALL) -r envs/field.txt
+	.venv-field/bin/python $(INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@
 
 status:

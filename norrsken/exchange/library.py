@@ -5,6 +5,9 @@ from types import ModuleType
 
 from norrsken.errors import NorrskenError
 
+#: What to type for asilib and pyaurorax, which cannot stand beside what the workflow needs.
+FIELD = "install envs/field.txt into an environment of its own, as docs/exchange.md shows"
+
 
 class ExchangeError(NorrskenError):
     """What was made cannot be handed on, or the library for it is not there."""
