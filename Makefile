@@ -3,7 +3,7 @@
 # make status     what is done, running, waiting, failed
 # make test       all checks
 # make test-cluster   a SLURM cluster of two nodes on this machine, and what can go wrong on it
-# make test-field   what is handed to asilib and AuroraX, in an environment of their own
+# make test-field   what is handed to asilib and AuroraX, and classifying without torch, in environments of their own
 # make fuzz       damaged input of every kind, for some minutes; FUZZ_SEED=1 repeats a run
 # make bench      the benchmarks; see benchmarks/README.md
 # make bench-gpu  what only a GPU can tell, in eight minutes
@@ -45,8 +45,9 @@ test-cluster: .venv/test
 	$(VENV)/python -m pytest -m cluster --numprocesses 0 tests/test_cluster.py
 
 # Beside the tests there is another conftest.py, which imports what is not here.
-test-field: .venv-field/run
+test-field: .venv-field/run .venv-camera/run .venv/test
 	.venv-field/bin/python -m pytest -q -o addopts="" --confcutdir=tests/field tests/field
+	$(VENV)/python -m pytest -m field --numprocesses 0 tests/test_onnx.py
 
 fuzz: .venv/test
 	FUZZ_EXAMPLES=1500 $(VENV)/python -m pytest tests/test_fuzz.py --hypothesis-seed=$(FUZZ_SEED) --numprocesses 0
@@ -82,10 +83,11 @@ bench-gpu: .venv/run
 	$(PIP) -r envs/requirements-dev.txt
 	touch $@
 
-.venv-field/run: envs/field.txt pyproject.toml
-	test -x .venv-field/bin/python || $(PYTHON) -m venv .venv-field
-	.venv-field/bin/python $(INSTALL) -r envs/field.txt
-	.venv-field/bin/python $(INSTALL) --no-deps --no-build-isolation --editable .
+# For the tools of others, and for a small computer at a camera.
+.venv-field/run .venv-camera/run: .venv-%/run: envs/%.txt pyproject.toml
+	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python $(INSTALL) --no-deps -r $<
+	.venv-$*/bin/python $(INSTALL) --no-warn-conflicts --no-deps --no-build-isolation --editable .
 	touch $@
 
 status:

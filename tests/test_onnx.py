@@ -216,4 +216,4 @@ def test_a_small_computer_says_what_torch_says(tmp_path: Path, capsys: pytest.Ca
     pd.testing.assert_frame_equal(alone[same], torch[same])
     command = [ALONE, "classify", CLASSIFIER, frames[0]]
     refused = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert "needs torch, which is not installed here" in refused.stderr
+    assert "which is not installed here; .onnx files need onnxruntime, all other models torch" in refused.stderr

@@ -25,8 +25,8 @@ DARK, BRIGHT = 0.05, 0.995
 #: The least contrast that is stretched, levels: below it there is noise alone.
 LEAST_CONTRAST = 4.0
 
-#: Frames in a step.
-BATCH = 64
+#: Frames in a step: more do not fit the caches of a CPU.
+BATCH = 16
 
 WEIGHTS = files("norrsken.classify").joinpath("condition.safetensors")
 

@@ -24,6 +24,11 @@ def name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
+def frames_at_once(device: torch.device) -> int:
+    """Frames that a network sees in a step of prediction: a GPU is filled by many, a CPU's caches by few."""
+    return 256 if device.type == "cuda" else 32
+
+
 def tensor(array: NDArray[Any]) -> Tensor:
     """A tensor that shares the memory of an array, which may be read-only; nobody may write into the tensor then."""
     with warnings.catch_warnings():

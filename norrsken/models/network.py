@@ -37,8 +37,8 @@ from norrsken.models.random_cameras import seen_by_others
 
 log = logging.getLogger(__name__)
 
-#: Frames in a step of prediction.
-PREDICT_BATCH = 256
+#: Inputs in a step of what is computed over all of them.
+STEP = 256
 
 #: Seconds of training that a killed run loses at most, beside the epoch it was in.
 CHECKPOINT_SECONDS = 60.0
@@ -173,8 +173,8 @@ class Trained:
 
         rows: of the inputs that are asked for, of which some at a time are copied; None: all.
         """
-        starts = range(0, len(inputs if rows is None else rows), PREDICT_BATCH)
-        parts = (slice(i, i + PREDICT_BATCH) for i in starts)
+        step = device.frames_at_once(self._device)
+        parts = (slice(i, i + step) for i in range(0, len(inputs if rows is None else rows), step))
         model = self._model.eval()
         embeddings: list[Tensor] = []
         linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
@@ -257,8 +257,8 @@ class TorchClassifier(Trained):
             mean, std = self._moments(inputs, train)
         elif inputs.dtype == np.uint8:  # computed from histograms, which are exact and small
             counts = np.zeros((3, 256), np.int64)
-            for start in range(0, len(train), PREDICT_BATCH):
-                part = inputs[train[start : start + PREDICT_BATCH]]
+            for start in range(0, len(train), STEP):
+                part = inputs[train[start : start + STEP]]
                 counts += [np.bincount(part[..., colour].ravel(), minlength=256) for colour in range(3)]
             weights, values = counts / counts.sum(axis=1, keepdims=True), np.arange(256)
             mean = weights @ values
@@ -272,8 +272,8 @@ class TorchClassifier(Trained):
     def _moments(self, inputs: NDArray[Any], train: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Mean and deviation of each colour of the training frames without their dark level."""
         sums = np.zeros((2, 3))
-        for start in range(0, len(train), PREDICT_BATCH):
-            frames = self._model.levelled(self._to_device(inputs[train[start : start + PREDICT_BATCH]])).double()
+        for start in range(0, len(train), STEP):
+            frames = self._model.levelled(self._to_device(inputs[train[start : start + STEP]])).double()
             sums += [part.mean(dim=(2, 3)).sum(dim=0).cpu().numpy() for part in (frames, frames * frames)]
         mean, square = sums / len(train)
         return mean, np.maximum(np.sqrt(square - mean**2), 1.0)

@@ -20,7 +20,7 @@ from norrsken.dataset.context import NONE, Stacks
 from norrsken.models import architectures, device
 from norrsken.models.augmentation import augment
 from norrsken.models.interface import Prediction
-from norrsken.models.network import PREDICT_BATCH, TorchClassifier, Trained, TrainingError
+from norrsken.models.network import STEP, TorchClassifier, Trained, TrainingError
 from norrsken.models.normalised import Normalised
 from norrsken.models.random_cameras import seen_by_others
 from norrsken.models.weights import weights_digest
@@ -186,8 +186,8 @@ class SequenceClassifier(Trained):
         model, held = self._in_time.eval(), self._to_device(kept)
         with device.precision(self._device):
             parts = [
-                model.of_stacks(held[torch.arange(start, min(start + PREDICT_BATCH, len(kept)), device=self._device)])
-                for start in range(0, len(kept), PREDICT_BATCH)
+                model.of_stacks(held[torch.arange(start, min(start + STEP, len(kept)), device=self._device)])
+                for start in range(0, len(kept), STEP)
             ]
         return torch.cat([part.float().cpu() for part in parts]) if parts else torch.empty(0, self._classes)
 
@@ -196,9 +196,10 @@ class SequenceClassifier(Trained):
         """What a function makes of inputs, some at a time."""
         self._in_time.eval()
         with device.precision(self._device):
+            step = device.frames_at_once(self._device)
             parts = [
-                function(self._to_device(inputs[start : start + PREDICT_BATCH])).float().cpu()
-                for start in range(0, max(len(inputs), 1), PREDICT_BATCH)
+                function(self._to_device(inputs[start : start + step])).float().cpu()
+                for start in range(0, max(len(inputs), 1), step)
             ]
         return np.asarray(torch.cat(parts).numpy())
 
