@@ -22,7 +22,9 @@ DEMO_NIGHTS := 2014-02-21 2014-02-23 2014-04-02 2015-03-16 2015-09-12 2015-10-20
 .PHONY: demo demo-full status test test-cluster test-field fuzz check bench bench-gpu rulegraph lock clean
 
 demo: .venv/run demo/labels/bertil.csv
-	$(VENV)/snakemake all labelling --directory demo --cores all --quiet rules
+	$(VENV)/snakemake all labelling audit --directory demo --cores all --quiet rules
+	cd demo && ../$(VENV)/norrsken simulate --audit
+	$(VENV)/snakemake --directory demo --cores all --quiet rules
 	$(VENV)/snakemake catalogue --directory demo --config release=general --cores all --quiet rules
 	@echo
 	@echo "Done. Open demo/results/demo/report/index.html, then demo/results/demo/catalogue/index.html."

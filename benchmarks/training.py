@@ -28,7 +28,7 @@ from norrsken.config.site import FrameSource
 from norrsken.models import architectures, classifiers, device
 from norrsken.models.augmentation import augment
 from norrsken.models.interface import Card
-from norrsken.models.network import PREDICT_BATCH, Augmentation, Epoch, augmentation_of, train_one_epoch
+from norrsken.models.network import Augmentation, Epoch, augmentation_of, train_one_epoch
 from norrsken.models.normalised import Normalised
 from norrsken.models.random_cameras import seen_by_others
 from norrsken.paper import CLASSES
@@ -162,7 +162,7 @@ def write_model(name: str, path: Path) -> None:
 def forward_passes(name: str, n: int) -> Callable[[], None]:
     """Bare forward passes of n frames in all, on tensors that lie ready."""
     bare = architectures.create(name, len(CLASSES)).to(DEVICE).to(memory_format=torch.channels_last).eval()
-    batch = min(n, PREDICT_BATCH)
+    batch = min(n, device.frames_at_once(DEVICE))
     ready = torch.randn(batch, 3, 128, 128, device=DEVICE).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()

@@ -77,6 +77,13 @@ CONFIG: dict[str, Any] = {
 Edit = Callable[[dict[str, Any]], object]
 
 
+def documented_lines(page: str, section: str) -> str:
+    """The lines of Python of a section of a page of the documentation, one after the other."""
+    text = (ROOT / "docs" / page).read_text()
+    (part,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    return "\n".join(re.findall(r"^```python\n(.*?)^```", part, re.MULTILINE | re.DOTALL))
+
+
 def refusal(raw: dict[str, Any], edit: Edit) -> str:
     """What is said of a configuration after an edit; the test fails where nothing is wrong with it."""
     edited = copy.deepcopy(raw)

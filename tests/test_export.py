@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 import xarray as xr
 import yaml
-from conftest import PAPER
+from conftest import PAPER, documented_lines
 from test_overview import write_classifier
 
 from norrsken import schemas, tables
@@ -179,6 +179,16 @@ def test_years_open_in_xarray_as_one_data_set(catalogue: Path, exported: Path, n
     assert data.attrs["title"] == SETTINGS.title
     assert data.attrs["source"].endswith("with night/resnet18, night/linear")
     assert not {"id", "time_coverage_start", "time_coverage_end"} & data.attrs.keys()
+
+
+def test_the_lines_of_the_page_on_xarray(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "results/RELEASE/catalogue").mkdir(parents=True)
+    (tmp_path / "results/RELEASE/catalogue/export").symlink_to(exported)
+    monkeypatch.chdir(tmp_path)
+    exec(documented_lines("exchange.md", "xarray"), {})
+    assert "night" in capsys.readouterr().out
 
 
 def test_what_xarray_writes_again_is_the_same(exported: Path, tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pandas as pd
+import pyarrow as pa
 import pytest
-from conftest import CONFIG, ROOT
+from conftest import CONFIG, ROOT, documented_lines
 
-from norrsken import stages
+from norrsken import schemas, stages, tables
 from norrsken.classify.general import CLASSIFIER
 from norrsken.classify.model import Ensemble
 from norrsken.classify.onnx_file import OnnxClassifier
@@ -185,6 +186,21 @@ def test_without_torch_no_module_needs_it(exported: tuple[Path, Path]) -> None:
     )
     assert said.returncode == 0, said.stderr
     assert "röd" in said.stdout
+
+
+def test_the_lines_of_the_page(
+    exported: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = {"image": tables.image_column(FRAMES), "status": pa.array(["kept"] * len(FRAMES))}
+    schema = pa.schema([one.with_nullable(True) for one in schemas.NIGHT_TABLE])
+    table = pa.table({one.name: columns.get(one.name, pa.nulls(len(FRAMES), one.type)) for one in schema})
+    path = tmp_path / "results/nights/2018-01/2018-01-14.parquet"
+    path.parent.mkdir(parents=True)
+    tables.write(path, table.cast(schema), schema, {})
+    (tmp_path / "general.onnx").symlink_to(exported[1])
+    monkeypatch.chdir(tmp_path)
+    exec(documented_lines("exchange.md", "ONNX"), {})
+    assert "['röd', 'grön', 'blå'] [0." in capsys.readouterr().out
 
 
 @pytest.mark.field

@@ -1,6 +1,7 @@
 """`norrsken export`: what norrsken has made, in the forms that other tools read."""
 
 import argparse
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -43,7 +44,10 @@ def _skymap(options: argparse.Namespace) -> int:
 
 def _add_aurorax(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "catalogue", nargs="+", metavar="MONTH", help="folders of months, such as results/RELEASE/catalogue/2018-01"
+        "catalogue",
+        nargs="+",
+        metavar="CATALOGUE",
+        help="a catalogue, such as results/RELEASE/catalogue, or folders of some of its months",
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="the JSON file to write")
     parser.add_argument("--config", default="config.yaml", help="the configuration with site and release (%(default)s)")
@@ -67,12 +71,21 @@ def _aurorax(options: argparse.Namespace) -> int:
         raise ConfigError(f"--release is {release!r}; {options.config} has {quoted(config.releases)}")
     source = Source(options.program, options.platform or config.site.name.lower(), options.instrument_type)
     classes, title = config.label_set(release).class_names, config.releases[release].title
-    written = write_records(options.catalogue, config.site, classes, title, source, options.file)
+    written = write_records(_months(options.catalogue), config.site, classes, title, source, options.file)
     print(f"{options.file}: {written.records} records, one a minute")
     if options.dry_upload:
         for line in described_upload(written, source):
             print(line)
     return 0
+
+
+def _months(folders: Sequence[str]) -> list[str]:
+    """The folders of months: those that are named, and all of a catalogue that is named as a whole."""
+    found: list[str] = []
+    for folder in folders:
+        months = sorted(str(path) for path in Path(folder).glob("????-??") if path.is_dir())
+        found += months or [folder]
+    return found
 
 
 def _add_onnx(parser: argparse.ArgumentParser) -> None:
