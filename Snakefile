@@ -2,7 +2,7 @@
 
 `snakemake` makes everything that `config.yaml` asks for; `nights`, `labels`, `dataset`, `train`, `train_{model}`,
 `report` and `catalogue` make a part of it, `labelling` the pages to label frames on, `conditions` the page to label the
-condition of the sky on. A configuration given with `--configfile` stands alone: it replaces `config.yaml`.
+condition of the sky on, `audit` the pages to judge the catalogue by. A configuration given with `--configfile` stands alone: it replaces `config.yaml`.
 """
 
 if not workflow.overwrite_configfiles:

@@ -173,6 +173,12 @@ class Plan:
         return [paths.AUDIT.format(release=self.name)] if self.classifies and self.survey.audited else []
 
     @property
+    def audited(self) -> list[str]:
+        """That table and what it judges, on which the report then stands; none where there is no such table."""
+        months = [path.format(release=self.name) for path in self.all_months(paths.CATALOGUE)]
+        return [*months, *self.audit] if self.audit else []
+
+    @property
     def own_classifier(self) -> list[str]:
         """The `classifier.json` that models of the release make for its catalogue: one or none."""
         return [paths.CLASSIFIER.format(release=self.name)] if self.classifies and self.candidates else []

@@ -29,8 +29,8 @@ def up_to(plan: Plan, stage: str, model: str | None = None) -> list[str]:
         return _catalogue(plan)
     if stage == "audit":
         # A sample that was drawn stays: what people have said of it would be of no use for another one.
-        drawn = [] if plan.survey.audit_drawn else [paths.AUDIT_SAMPLE, paths.AUDIT_PAGES]
-        return [*_catalogue(plan), *(path.format(release=plan.name) for path in drawn)]
+        drawn = [] if plan.survey.audit_drawn else [paths.AUDIT_SAMPLE]
+        return [*_catalogue(plan), *(path.format(release=plan.name) for path in (*drawn, paths.AUDIT_PAGES))]
     models = plan.with_frames(plan.config.models if model is None else [model])
     if not plan.has_labels:
         return []
@@ -69,6 +69,7 @@ def up_to(plan: Plan, stage: str, model: str | None = None) -> list[str]:
     return [
         *files,
         *looked_at,
+        *plan.audited,
         *(path.format(release=plan.name) for path in report),
         *plan.confusions(),
         *plan.history_figures(),

@@ -9,7 +9,7 @@ import pytest
 from conftest import CONFIG, refusal
 
 from norrsken import schemas, tables
-from norrsken.catalogue.audit import AuditError, audited, draw_audit, judge_audit
+from norrsken.catalogue.audit import AuditError, audited, draw_audit, judge_audit, write_audit_pages
 from norrsken.classes import CONDITIONS, NOT_CLASSIFIED
 from norrsken.config.jobs import LabellingSettings, LabelSettings
 from norrsken.config.label_set import Label, LabelNames
@@ -86,14 +86,7 @@ def months(folder: Path, kind: str) -> list[str]:
 
 
 def draw(folder: Path, frames: int = 200, seed: int = 0) -> pd.DataFrame:
-    draw_audit(
-        months(folder, "catalogue"),
-        months(folder, "nights"),
-        Audit(frames=frames, seed=seed),
-        LABELLING,
-        str(folder / "audit.parquet"),
-        str(folder / "audit"),
-    )
+    draw_audit(months(folder, "catalogue"), Audit(frames=frames, seed=seed), str(folder / "audit.parquet"))
     return tables.read(folder / "audit.parquet", schemas.AUDIT_TABLE).to_pandas()
 
 
@@ -124,6 +117,7 @@ def test_every_label_gives_as_many_frames_in_proportion_over_skies_and_years(
 def test_the_page_shows_the_frames_and_not_their_labels(archive: tuple[Path, pd.DataFrame]) -> None:
     folder, _ = archive
     drawn = draw(folder)
+    write_audit_pages(str(folder / "audit.parquet"), months(folder, "nights"), LABELLING, str(folder / "audit"))
     assert {path.stem for path in (folder / "audit/frames").rglob("*.png")} == set(drawn["frame_id"])
     text = (folder / "audit/audit.html").read_text()
     assert all(frame_id in text for frame_id in drawn["frame_id"])
@@ -240,6 +234,30 @@ def test_a_catalogue_that_has_changed_is_judged_by_the_same_sample(
     truth = (changed[changed["new"] == "patchy"]["true"] == "patchy").mean()
     assert abs(row["precision"] - truth) < row["precision_high"] - row["precision_low"]
     assert row["frames"] == changed["new"].eq("patchy").sum()
+
+
+def test_frames_that_the_catalogue_lost_stand_for_others_that_it_lost(
+    archive: tuple[Path, pd.DataFrame],
+) -> None:
+    """A classifier that does not know one of two cameras leaves its frames out: the others do not stand for them."""
+    folder, whole = archive
+    drawn = draw(folder, 1000)
+    lost = whole.assign(label=whole["label"].where(whole["condition"] != "cloudy"), seen="none")
+    frames = drawn.drop(columns="condition").rename(columns={"label": "label_drawn"})
+    frames = frames.merge(lost[["frame_id", "label", "true", "condition", "seen"]], on="frame_id")
+    row = audited(frames.assign(given=frames["true"]), CLASSES).set_index(["by", "label"]).loc[("all", "clear")]
+    assert row["frames"] == pytest.approx((lost["label"] == "clear").sum(), rel=0.1)
+    assert row["value"] == ""
+
+
+def test_old_names_of_labels_are_not_those_of_auditors(archive: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
+    folder, whole = archive
+    drawn = draw(folder)
+    true = label_table(tmp_path / "audit.csv", whole.set_index("frame_id")["true"][drawn["frame_id"]])
+    settings = LABELS.model_copy(update={"relabel": {"arcs": None}})
+    for name, chosen in (("a.csv", LABELS), ("b.csv", settings)):
+        judge_audit(str(folder / "audit.parquet"), [true], months(folder, "catalogue"), chosen, str(tmp_path / name))
+    assert (tmp_path / "a.csv").read_text() == (tmp_path / "b.csv").read_text()
 
 
 def test_auditors_need_names_of_their_own() -> None:

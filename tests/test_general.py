@@ -127,6 +127,31 @@ def test_labels_come_as_a_next_step(minimal: Project) -> None:
     assert minimal.run() == {}
 
 
+def test_an_audit_is_drawn_once_and_judged_when_its_table_comes(minimal: Project) -> None:
+    assert minimal.run("audit") == {"draw_audit": 1, "write_audit_pages": 1}
+    sample = minimal.path("results/first/audit.parquet")
+    drawn, frames = sample.read_bytes(), pd.read_parquet(sample)["frame_id"]
+    assert minimal.path("results/first/audit/audit-first.html").exists()
+    assert minimal.run("audit") == {}
+    write_labels(minimal.path("labels/audit-first.csv"), zip(frames, ["unknown", *CLASSES] * 3, strict=False))
+    assert set(minimal.run()) == {"judge_audit", "write_catalogue", "write_export"}
+    page = page_of(minimal)
+    assert "How good the whole catalogue is" in page
+    assert "up to the night of 2015-01-15" in page
+    exported = minimal.path("results/first/catalogue/export")
+    assert "audit.csv" in (exported / "README.md").read_text()
+    assert set(pd.read_csv(exported / "audit.csv")["by"]) == {"all", "condition", "seen", "year"}
+    # Neither a new month nor another seed draws it anew; pages that somebody has deleted come back.
+    write_evening(minimal.path("archive"), "2015-03-15T20:00", 3)
+    minimal.config["releases"]["first"]["catalogue"]["audit"] = {"seed": 1, "frames": 60}
+    minimal.save()
+    shutil.rmtree(minimal.path("results/first/audit"))
+    done = minimal.run("audit")
+    assert done["write_audit_pages"] == done["classify_month"] == 1
+    assert "draw_audit" not in done
+    assert sample.read_bytes() == drawn
+
+
 def test_a_release_with_models_may_have_the_general_catalogue_beside_its_report(minimal: Project) -> None:
     release = {**CONFIG["releases"]["small"], "catalogue": {"model": "general"}, "labels": ["labels/anna.csv"]}
     minimal.config |= {name: CONFIG[name] for name in ("features", "models", "seeds")} | {

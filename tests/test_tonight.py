@@ -27,10 +27,10 @@ from norrsken.calendar import night_start
 from norrsken.classes import NOT_CLASSIFIED
 from norrsken.classify.classifier_file import ClassifyError
 from norrsken.classify.frames import Frames
-from norrsken.classify.model import FrameModel
 from norrsken.classify.shown_classes import COLOURS, ShownClass, shown_classes
 from norrsken.classify.tonight import JSON, PAGE, Tonight
 from norrsken.classify.tonight_sky import MinuteColumns, Span, axis_span, dark_minutes
+from norrsken.classify.verdict import FrameModel
 from norrsken.cli import main
 from norrsken.config.config import Config
 from norrsken.config.observatory import Observatory

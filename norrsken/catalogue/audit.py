@@ -3,14 +3,14 @@
 The scores on test frames hold for frames that were chosen to be labelled, on which people agree. What somebody gets who
 takes the frames of a class from the catalogue is another question, and only such a sample answers it. So many frames
 are drawn for each label that the catalogue gives, in proportion over the sky's conditions and the years; by these
-numbers the sample stands for the whole catalogue, also when the catalogue has changed since.
+numbers the sample stands for the whole catalogue up to the last night that it had then, also when another classifier
+has made it since.
 """
 
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,24 +40,21 @@ ALL = "all"
 _PARTS = ("condition", "seen", "year")
 
 
+#: The key under which `audit.parquet` says which night was the last one of the catalogue when it was drawn: `until`.
+_CATALOGUE = "catalogue"
+
+
 class AuditError(NorrskenError):
     """There is nothing to audit, or the tables do not belong to the sample."""
 
 
-def draw_audit(
-    catalogue: Sequence[str],
-    nights: Sequence[str],
-    audit: Audit,
-    labelling: LabellingSettings,
-    output: str,
-    pages: str,
-) -> None:
-    """Write `audit.parquet`, the sample, and a page for each of those who label it, with its frames.
+def draw_audit(catalogue: Sequence[str], audit: Audit, output: str) -> None:
+    """Write `audit.parquet`, the sample of a catalogue.
 
-    catalogue, nights: directories of the months. labelling: orders are those of the auditors. All labels give as many
-    frames as they can, equally, that of no class too; each in proportion over conditions and years, by systematic
-    rounding, so that every frame of a label has the same probability of being drawn. The tables are read twice, a night
-    at a time. Raises `AuditError` where nothing is classified.
+    catalogue: directories of the months. All labels give as many frames as they can, equally, that of no class too;
+    each in proportion over conditions and years, by systematic rounding, so that every frame of a label has the same
+    probability of being drawn. The tables are read twice, a night at a time. Raises `AuditError` where nothing is
+    classified.
     """
     cells: Counter[tuple[str, str, int]] = Counter()
     for frames in _frames(catalogue):
@@ -65,16 +62,15 @@ def draw_audit(
     if not cells:
         raise AuditError("no frame of the archive is classified: nothing can be audited")
     number = _allotted(cells, audit)
-    drawn = pd.DataFrame()
+    drawn, last = pd.DataFrame(), ""
     for frames in _frames(catalogue):
         drawn = _first(pd.concat([drawn, frames]), number, audit.seed)
+        last = max([last, *map(str, frames["night"].unique())])
     drawn = drawn.sort_values("time", ignore_index=True)
     sizes = pd.Series(cells).groupby(level=0).sum()
     drawn["label_frames"] = drawn["label"].map(sizes)
-    with directory_written_aside(pages) as folder:
-        _write_pages(drawn, nights, labelling, folder)
-        table = pa.Table.from_pandas(drawn[schemas.AUDIT_TABLE.names], schema=schemas.AUDIT_TABLE, preserve_index=False)
-        tables.write(output, table, schemas.AUDIT_TABLE, audit.plain())
+    table = pa.Table.from_pandas(drawn[schemas.AUDIT_TABLE.names], schema=schemas.AUDIT_TABLE, preserve_index=False)
+    tables.write(output, table, schemas.AUDIT_TABLE, audit.plain(), **{_CATALOGUE: {"until": last}})
     log.info("%d of %d frames drawn", len(drawn), cells.total())
 
 
@@ -108,18 +104,23 @@ def _first(frames: pd.DataFrame, number: pd.DataFrame, seed: int) -> pd.DataFram
     return ordered[ordered.groupby(_CELL).cumcount() < ordered["most"]].drop(columns=["place", "most"])
 
 
-def _write_pages(drawn: pd.DataFrame, nights: Sequence[str], labelling: LabellingSettings, folder: Path) -> None:
-    """The frames as PNG, and a page for each auditor, who sees them at random; nothing tells the catalogue's label."""
-    names = []
-    of_night = {path.stem: path for path in tables.night_tables(nights)}
-    for night, frames in drawn.groupby("night", sort=True):
-        (folder / f"frames/{night}").mkdir(parents=True)
-        ids = frames["frame_id"].tolist()
-        for frame_id, image in zip(ids, tables.images_of(of_night[str(night)], ids), strict=True):
-            write_frame(image, folder / f"frames/{night}/{frame_id}.png")
-            names.append(f"{night}/{frame_id}")
-    for auditor, order in labelling.orders.items():
-        write_labelling_page(names, auditor, order, labelling, folder / f"{auditor}.html")
+def write_audit_pages(sample: str, nights: Sequence[str], labelling: LabellingSettings, output: str) -> None:
+    """Write a page for each auditor, who sees the frames at random, and for all of them the frames as PNG.
+
+    nights: directories of the months' night tables. labelling: orders are those of the auditors. Nothing on the pages
+    tells what the catalogue says.
+    """
+    drawn = tables.read(sample, schemas.AUDIT_TABLE, ["frame_id", "night"]).to_pandas()
+    of_night, names = {path.stem: path for path in tables.night_tables(nights)}, list[str]()
+    with directory_written_aside(output) as folder:
+        for night, frames in drawn.groupby("night", sort=True):
+            (folder / f"frames/{night}").mkdir(parents=True)
+            ids = frames["frame_id"].tolist()
+            for frame_id, image in zip(ids, tables.images_of(of_night[str(night)], ids), strict=True):
+                write_frame(image, folder / f"frames/{night}/{frame_id}.png")
+                names.append(f"{night}/{frame_id}")
+        for auditor, order in labelling.orders.items():
+            write_labelling_page(names, auditor, order, labelling, folder / f"{auditor}.html")
 
 
 def judge_audit(
@@ -134,7 +135,8 @@ def judge_audit(
     frame has been labelled by all.
     """
     drawn = tables.read(sample, schemas.AUDIT_TABLE).to_pandas()
-    labels, _ = read_annotators(label_paths, [], settings)
+    # Auditors give labels of the set as it is; `relabel` is for tables that are older.
+    labels, _ = read_annotators(label_paths, [], settings.model_copy(update={"relabel": {}}))
     known = set(drawn["frame_id"])
     raise_listed(
         [
@@ -148,16 +150,18 @@ def judge_audit(
     said = [[table[f].label if f in table else None for table in labels.values()] for f in drawn["frame_id"]]
     outcomes = [outcome(of_frame, None, settings.names.exclusions) for of_frame in said]
     drawn["verdict"], drawn["given"] = zip(*outcomes, strict=True)
-    now = pd.concat(_frames(catalogue, drawn["night"].unique().tolist()))
-    now = now[["frame_id", "label", "condition", "seen", "year"]]
-    frames = drawn.merge(now, "left", "frame_id", suffixes=("_drawn", ""))
-    gone = int(frames["label"].isna().sum())
-    if gone:
-        log.warning("%d of %d frames drawn are in the catalogue no more", gone, len(frames))
-    frames = frames[frames["label"].notna() & (frames["verdict"] != "incomplete")]
+    frames = drawn[drawn["verdict"] != "incomplete"].rename(columns={"label": "label_drawn"})
     if frames.empty:
         raise AuditError(f"{', '.join(label_paths)}: no frame of {sample} is labelled by all: nothing can be judged")
+    columns = ["frame_id", "label", "condition", "seen"]
+    nights = _frames(catalogue, frames["night"].unique().tolist())
+    now = pd.concat([pd.DataFrame(columns=columns, dtype=object), *(night[columns] for night in nights)])
+    frames = frames.drop(columns="condition").merge(now, "left", "frame_id")
+    gone = int(frames["label"].isna().sum())
+    if gone:
+        log.warning("%d of %d labelled frames are in the catalogue no more", gone, len(frames))
     table = audited(frames, settings.names.classes)
+    table.insert(3, "until", tables.about(sample)[_CATALOGUE]["until"])
     write_csv(table, output)
     log.info("%d of %d frames drawn are labelled by all", len(frames), len(drawn))
 
@@ -165,18 +169,22 @@ def judge_audit(
 def audited(frames: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """The table of `judge_audit`. frames: of the sample, labelled by all.
 
-    Columns: label_drawn and label_frames, the stratum and its size; label, condition, seen, year: of the catalogue now;
-    given: the class by the auditors, None where they give none.
+    Columns: label_drawn and label_frames, the stratum and its size; label, condition, seen: of the catalogue now, None
+    where it has the frame no more, which then stands for others that it has no more; year; given: the class by the
+    auditors, None where they give none.
     """
     of, names = pd.factorize(frames["label_drawn"])
     sizes = frames.groupby("label_drawn")["label_frames"].first().reindex(names).to_numpy()
     strata = Strata(of.astype(np.int64), sizes)
-    given, label = frames["given"].fillna("").to_numpy(), frames["label"].to_numpy()
+    given, label = frames["given"].fillna("").to_numpy(), frames["label"].fillna("").to_numpy()
+    there = label != ""
     rows = []
-    for by, value, here in _bins(frames):
+    for by, value, here in _bins(frames[there]):
         for name in (ALL, *classes) if by == ALL else (ALL,):
-            called = here & ((label != NOT_CLASSIFIED) if name == ALL else (label == name))
-            shown = here & ((given != "") if name == ALL else (given == name))
+            inside = there.copy()
+            inside[there] = here
+            called = inside & ((label != NOT_CLASSIFIED) if name == ALL else (label == name))
+            shown = inside & ((given != "") if name == ALL else (given == name))
             right = called & (given == label)
             row: dict[str, Any] = {"by": by, "value": value, "label": name}
             row["frames"] = round(float(strata.weights[called].sum()))

@@ -66,6 +66,7 @@ COLUMNS: dict[str, dict[str, Column]] = {
         "by": Column("", "what the frames of the row have in common: all, condition, seen (as in the catalogue), year"),
         "value": Column("", "their condition, what their night was to the classifier, their UTC year; empty of all"),
         "label": Column("", "all classes together, or one"),
+        "until": Column("", "the last night of the catalogue when the sample was drawn; later ones are not judged"),
         "frames": Column("1", "frames of the catalogue that it calls so, estimated; of all: that got a class"),
         "audited": Column("1", "those of them that were drawn and labelled"),
         "shown": Column("1", "labelled frames that people call so, whatever the catalogue calls them"),

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -74,8 +73,13 @@ class OnnxClassifier(Calibrated):
 
 
 def opened(graph: bytes, name: str) -> Any:
-    """A session of onnxruntime that runs a graph. Raises `ClassifyError` where it is none. name: for the message."""
+    """A session of onnxruntime that runs a graph on the CPU; who has a GPU has torch. name: of the file, for messages.
+
+    Raises `ClassifyError` where it is no graph.
+    """
+    import onnxruntime
+
     try:
-        return onnxruntime.InferenceSession(graph, providers=onnxruntime.get_available_providers())
+        return onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     except Exception as error:  # the library's errors have no base of their own
         raise ClassifyError(f"{name}: onnxruntime cannot run it: {str(error).splitlines()[0]}") from None

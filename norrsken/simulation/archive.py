@@ -131,6 +131,8 @@ def label_audit(config: Config, seed: int) -> int:
                 raise NorrskenError(f"{file}: it is not there, but {sample} has frames of this night")
             truth = tables.read(file, TRUTH_TABLE).to_pandas()
             rows = pd.Index(truth["frame_id"]).get_indexer(pd.Index(frames))
+            if (rows < 0).any():
+                raise NorrskenError(f"{file}: no simulation has made {frames[int((rows < 0).argmax())]} of {sample}")
             for again in (False, True):
                 said = annotators.annotate(truth, auditor, "random", seed, simulated, again)
                 answers[again] += said[rows].tolist()

@@ -1,8 +1,8 @@
 // The running night. PAGE: see `norrsken.classify.tonight.Tonight._shown`. The page looks for newer ones of itself.
 
 let PAGE = JSON.parse(document.getElementById("data").textContent);
-/** When the program last looked for frames, as far as is known here: ms since 1970. */
-let looked = Date.parse(PAGE.updated);
+/** When the program last looked for frames, by the small file: ms since 1970. The page itself may be older than that. */
+let looked = null;
 
 const MINUTE = 60, HOUR = 3600;
 const find = (selector) => document.querySelector(selector);
@@ -54,7 +54,7 @@ function tellAge() {
   const seconds = came ? (now - Date.parse(came)) / 1000 : 0;
   const limit = Math.max(10 * MINUTE, 5 * (PAGE.drawn?.spacing ?? 0));
   const stale = Boolean(last) && seconds > limit;
-  const silent = (now - looked) / 1000;
+  const silent = looked === null ? 0 : (now - looked) / 1000;
   find("#age").textContent = !last || !came ? "" : seconds < -MINUTE ? `last frame ${span(-seconds)} ahead of the clock here` : `last frame ${last.time ? "" : "came "}${span(Math.max(seconds, 0))} ago`;
   document.body.classList.toggle("stale", stale);
   const said = [];
@@ -256,6 +256,7 @@ async function look() {
 }
 
 show();
+if (served) look();
 addEventListener("resize", drawNight);
 setInterval(tellAge, 1000);
 setInterval(look, 1000 * Math.max(PAGE.seconds, 10));

@@ -189,13 +189,11 @@ rule find_events:
 if not plan.survey.audit_drawn:
 
     rule draw_audit:
-        """Draw a sample of the catalogue's frames, and write the pages to label it on; it stays as it is."""
+        """Draw a sample of the catalogue's frames, to label them blindly; once drawn it stays."""
         input:
             catalogue=plan.all_months(paths.CATALOGUE),
-            nights=plan.all_months(paths.NIGHTS),
         output:
-            sample=paths.AUDIT_SAMPLE,
-            pages=directory(paths.AUDIT_PAGES),
+            paths.AUDIT_SAMPLE,
         log:
             "results/logs/draw_audit/{release}.log",
         benchmark:
@@ -208,10 +206,35 @@ if not plan.survey.audit_drawn:
             runtime=more_each_time(60),
         params:
             audit=plan.catalogue.audit.plain(),
-            labelling=plan.audit_settings,
             version=stages.CATALOGUE,
         script:
             "../scripts/draw_audit.py"
+
+
+rule write_audit_pages:
+    """Write a page for each of those who label the audit's sample."""
+    input:
+        sample=paths.AUDIT_SAMPLE,
+        nights=plan.all_months(paths.NIGHTS),
+    output:
+        directory(paths.AUDIT_PAGES),
+    log:
+        "results/logs/write_audit_pages/{release}.log",
+    benchmark:
+        "results/benchmarks/write_audit_pages/{release}.tsv"
+    # This is a second of work on few frames, so it is done where Snakemake runs.
+    localrule: True
+    conda:
+        "../../envs/norrsken.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(2000),
+        runtime=more_each_time(20),
+    params:
+        settings=plan.audit_settings,
+        version=stages.CURATION,
+    script:
+        "../scripts/write_audit_pages.py"
 
 
 if plan.audit:

@@ -1,16 +1,12 @@
 """Rule draw_audit: see `norrsken.catalogue.audit`."""
 
 from norrsken.catalogue.audit import draw_audit
-from norrsken.config.jobs import LabellingSettings
 from norrsken.config.releases import Audit
 from norrsken.joblog import log_to
 
 with log_to(snakemake.log[0]):
     draw_audit(
         catalogue=snakemake.input.catalogue,
-        nights=snakemake.input.nights,
         audit=Audit.model_validate(snakemake.params.audit),
-        labelling=LabellingSettings.model_validate(snakemake.params.labelling),
-        output=snakemake.output.sample,
-        pages=snakemake.output.pages,
+        output=snakemake.output[0],
     )
