@@ -40,10 +40,6 @@ ALL = "all"
 _PARTS = ("condition", "seen", "year")
 
 
-#: The key under which `audit.parquet` says which night was the last one of the catalogue when it was drawn: `until`.
-_CATALOGUE = "catalogue"
-
-
 class AuditError(NorrskenError):
     """There is nothing to audit, or the tables do not belong to the sample."""
 
@@ -70,7 +66,7 @@ def draw_audit(catalogue: Sequence[str], audit: Audit, output: str) -> None:
     sizes = pd.Series(cells).groupby(level=0).sum()
     drawn["label_frames"] = drawn["label"].map(sizes)
     table = pa.Table.from_pandas(drawn[schemas.AUDIT_TABLE.names], schema=schemas.AUDIT_TABLE, preserve_index=False)
-    tables.write(output, table, schemas.AUDIT_TABLE, audit.plain(), **{_CATALOGUE: {"until": last}})
+    tables.write(output, table, schemas.AUDIT_TABLE, audit.plain(), catalogue={"until": last})
     log.info("%d of %d frames drawn", len(drawn), cells.total())
 
 
@@ -161,7 +157,7 @@ def judge_audit(
     if gone:
         log.warning("%d of %d labelled frames are in the catalogue no more", gone, len(frames))
     table = audited(frames, settings.names.classes)
-    table.insert(3, "until", tables.about(sample)[_CATALOGUE]["until"])
+    table.insert(3, "until", tables.about(sample)["catalogue"]["until"])
     write_csv(table, output)
     log.info("%d of %d frames drawn are labelled by all", len(frames), len(drawn))
 
