@@ -229,7 +229,7 @@ def test_a_job_that_fails_once_is_repeated_and_one_that_always_fails_stops_only_
 def test_trainings_that_are_cancelled_or_too_long_or_lose_their_node_go_on_from_their_checkpoint(
     done: ClusterProject, tmp_path: Path
 ) -> None:
-    done.config["models"] = {"shufflenet": done.config["models"]["shufflenet"] | {"epochs": 200, "threads": 1}}
+    done.config["models"] = {"shufflenet": done.config["models"]["shufflenet"] | {"epochs": 80, "threads": 1}}
     done.config["seeds"] = [0, 1, 2]
     done.save()
     undisturbed = without_cluster(done, tmp_path / "undisturbed")

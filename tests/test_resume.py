@@ -32,7 +32,7 @@ from pathlib import Path
 import numpy as np
 from norrsken.config.models import Network
 from norrsken.models import classifiers, network
-network.CHECKPOINT_SECONDS = 0
+network.CHECKPOINT_SECONDS = (0, 0)
 given = np.load("given.npz")
 classifier = classifiers.build(Network.model_validate_json(Path("settings.json").read_text()), 3, 7)
 classifier.fit(given["images"], given["labels"], None, Path("checkpoint.safetensors"))
@@ -52,7 +52,7 @@ def probabilities(classifier: Classifier) -> np.ndarray:
 
 @pytest.fixture(autouse=True)
 def _a_checkpoint_each_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(network, "CHECKPOINT_SECONDS", (0.0, 0.0))
 
 
 def stop_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:

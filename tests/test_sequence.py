@@ -113,7 +113,7 @@ def test_it_learns_what_only_the_neighbours_tell(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_stopped_training_goes_on_and_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("norrsken.models.network.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("norrsken.models.network.CHECKPOINT_SECONDS", (0.0, 0.0))
     random = np.random.default_rng(0)
     stacks = Stacks(random.normal(size=(60, 2, 1024)).astype(np.float32), around(60))
     labels = random.integers(0, 3, 60)

@@ -40,8 +40,10 @@ log = logging.getLogger(__name__)
 #: Inputs in a step of what is computed over all of them.
 STEP = 256
 
-#: Seconds of training that a killed run loses at most, beside the epoch it was in.
-CHECKPOINT_SECONDS = 60.0
+#: Seconds of training that a killed run loses at most, beside the epoch it was in: the fewest and the most. In between
+#: it is `CHECKPOINT_PAUSES` times as long as a checkpoint takes to write, so that large networks do not wait for it.
+CHECKPOINT_SECONDS = (10.0, 60.0)
+CHECKPOINT_PAUSES = 50
 
 #: The learning rate rises over this share of the steps, then falls as a cosine.
 WARM_UP = 0.2
@@ -131,7 +133,7 @@ class Trained:
         # The batches have equal sizes, so that none is too small for batch normalisation.
         batches = max(len(train) // settings.batch_size, 1)
         history = checkpoint.restore(self._model, optimizer) if checkpoint else []
-        saved = time.monotonic()
+        (pause, longest), saved = CHECKPOINT_SECONDS, time.monotonic()
         for epoch in range(len(history) + 1, settings.epochs + 1):
             start = time.perf_counter()
             this_epoch = Epoch(epoch, settings.epochs, batches, self.seed, settings.learning_rate)
@@ -144,9 +146,11 @@ class Trained:
             row |= {"images_per_second": len(train) / seconds, "seconds": time.perf_counter() - start}
             history.append(row)
             log.info("epoch %d/%d: %s", epoch, settings.epochs, ", ".join(f"{k} {v:.4g}" for k, v in row.items()))
-            if checkpoint and epoch < settings.epochs and time.monotonic() - saved > CHECKPOINT_SECONDS:
+            if checkpoint and epoch < settings.epochs and time.monotonic() - saved > pause:
+                began = time.monotonic()
                 checkpoint.save(self._model, optimizer, history)
                 saved = time.monotonic()
+                pause = min(max(pause, CHECKPOINT_PAUSES * (saved - began)), longest)
         return history
 
     def _prepare(self, inputs: Any, train: NDArray[np.intp]) -> None:
