@@ -156,11 +156,22 @@ def test_the_estimates_are_those_of_the_whole_catalogue_and_their_intervals_hold
 def test_a_census_is_sure_and_nothing_is_nothing() -> None:
     strata = Strata(np.zeros(10, np.int64), np.array([10]))
     half = np.arange(10) < 5
-    assert share(half, np.ones(10, bool), strata) == pytest.approx((0.5, 0.5, 0.5))
-    assert np.isnan(share(half, np.zeros(10, bool), strata)).all()
-    of_many = share(np.ones(10, bool), np.ones(10, bool), Strata(np.zeros(10, np.int64), np.array([10_000])))
+    assert share(half, np.ones(10, bool), strata, True) == pytest.approx((0.5, 0.5, 0.5))
+    assert np.isnan(share(half, np.zeros(10, bool), strata, True)).all()
+    of_many = share(np.ones(10, bool), np.ones(10, bool), Strata(np.zeros(10, np.int64), np.array([10_000])), True)
     assert of_many.value == of_many.high == 1
     assert 0.6 < of_many.low < 0.75  # Wilson's interval of 10 of 10, with Student's t
+
+
+def test_what_no_frame_of_the_sample_shows_may_be_there_all_the_same() -> None:
+    """A class of few frames, all of them audited: others that should be called so may be among those that were not."""
+    strata = Strata(np.repeat([0, 1], [20, 60]), np.array([20, 1200]))
+    found = np.arange(80) < 20
+    known, unknown = (share(found, found, strata, whole_is_known) for whole_is_known in (True, False))
+    assert known == (1, 1, 1)
+    assert unknown.value == unknown.high == 1
+    # That the sample has none of n others has a chance of (1 - 60 / 1200)^n, which is 2.5 % for n = 72.
+    assert unknown.low < 20 / (20 + 60)
 
 
 def label_table(path: Path, labels: "pd.Series[str]") -> str:

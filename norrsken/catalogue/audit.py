@@ -185,12 +185,12 @@ def audited(frames: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
             row: dict[str, Any] = {"by": by, "value": value, "label": name}
             row["frames"] = round(float(strata.weights[called].sum()))
             row["audited"], row["shown"] = int(called.sum()), int(shown.sum())
-            for score, part, whole in (
-                ("precision", right, called),
-                ("no_class", called & (given == ""), called),
-                ("recall", right, shown),
+            for score, part, whole, known in (
+                ("precision", right, called, True),
+                ("no_class", called & (given == ""), called, True),
+                ("recall", right, shown, False),
             ):
-                estimate = share(part, whole, strata)
+                estimate = share(part, whole, strata, known)
                 row |= {score: estimate.value, f"{score}_low": estimate.low, f"{score}_high": estimate.high}
             rows.append(row)
     return pd.DataFrame(rows)

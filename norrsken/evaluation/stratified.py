@@ -12,6 +12,10 @@ from norrsken.evaluation.bootstrap import wilson
 _UPPER = 0.975
 
 
+#: Fewer units than these say little of how many there are.
+_FEW = 5
+
+
 class Strata(NamedTuple):
     """How a sample was drawn. of: the stratum of each of its n units, (n,). sizes: units of each in the population."""
 
@@ -34,13 +38,18 @@ class Estimate(NamedTuple):
     high: float
 
 
-def share(part: NDArray[np.bool_], whole: NDArray[np.bool_], strata: Strata) -> Estimate:
+def share(part: NDArray[np.bool_], whole: NDArray[np.bool_], strata: Strata, known: bool) -> Estimate:
     """The share of some units among others in the population: part, a part of whole, (n,) each, of the sample's units.
+
+    known: whether it is known of each unit of the population if it is of the whole; otherwise any stratum may hold some
+    of which the sample has none.
 
     It is a ratio of sums of weights (Hájek 1971), whose variance is that of its linear part within the strata, with the
     correction for a finite population (Särndal, Swensson & Wretman 1992, section 5.6). The interval is Wilson's, of as
     many independent trials as would vary as much, with Student's t (Korn & Graubard 1998). Where all or none are part,
-    so that the variance says nothing, the trials are those that weights of this unevenness are worth (Kish 1965).
+    so that the variance says nothing, the trials are those that weights of this unevenness are worth (Kish 1965). Where
+    hardly any of a whole that is not known are on one side, each trial is as heavy as the heaviest unit may be: a few
+    of them may have been missed.
     """
     weights = strata.weights
     total = float(weights[whole].sum())
@@ -61,6 +70,9 @@ def share(part: NDArray[np.bool_], whole: NDArray[np.bool_], strata: Strata) -> 
     trials = total**2 / uneven if uneven > 0 else np.inf
     if variance > 0:
         trials = min(trials, value * (1 - value) / variance)
+    incomplete = weights > 1
+    if not known and incomplete.any() and min((part & whole).sum(), (whole & ~part).sum()) < _FEW:
+        trials = min(trials, total / float(weights[incomplete].max()))
     z = student.ppf(_UPPER, max(len(strata.of) - np.count_nonzero(counts), 1))
     (low,), (high,) = wilson(np.array([value]), np.array([trials]), z)
     return Estimate(value, float(low), float(high))
