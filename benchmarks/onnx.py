@@ -60,7 +60,8 @@ def speeds(file: str) -> None:
 
 def main() -> None:
     if sys.argv[1:2] == ["--speeds"]:
-        return speeds(sys.argv[2])
+        speeds(sys.argv[2])
+        return
     with tempfile.TemporaryDirectory() as folder:
         file = sys.argv[1] if len(sys.argv) > 1 else f"{folder}/general.onnx"
         if len(sys.argv) < 2:
@@ -74,7 +75,6 @@ def main() -> None:
             subprocess.run(
                 ["taskset", "-c", ",".join(map(str, cores)), sys.executable, __file__, "--speeds", file], check=True
             )
-    return None
 
 
 if __name__ == "__main__":

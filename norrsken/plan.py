@@ -6,6 +6,7 @@ Nothing heavy is imported here: the Snakefile is parsed again for every job.
 import os
 from collections.abc import Iterable
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from norrsken import paths
@@ -15,7 +16,7 @@ from norrsken.config.config import Config
 from norrsken.config.general import GENERAL
 from norrsken.config.label_set import LabelSet
 from norrsken.config.models import OnGpu, SequenceNetwork, weights_file
-from norrsken.config.releases import ArchiveRelease, Catalogue, ClassFrames, Release, draws_sample
+from norrsken.config.releases import ArchiveRelease, Audit, Catalogue, ClassFrames, Release, draws_sample
 from norrsken.contents import FIGURES, OCCURRENCE
 from norrsken.nights.names import cameras_between
 from norrsken.survey import Survey, look
@@ -156,15 +157,12 @@ class Plan:
         """Whether a catalogue is made: it needs frames to classify, and a model that can be chosen for it."""
         return bool(self.months) and (self.is_general or bool(self.candidates))
 
-    @property
-    def audit_settings(self) -> dict[str, Any]:
+    def audit_settings(self, audit: Audit) -> dict[str, Any]:
         """What shapes the audit's pages: those of the release's labelling pages, for the auditors."""
-        if self.catalogue is None:
-            raise ConfigError(f"releases.{self.name}.catalogue is null: there is no catalogue to audit")
-        auditors = [os.path.splitext(os.path.basename(path))[0] for path in self.catalogue.audit.tables(self.name)]
+        auditors = [Path(path).stem for path in audit.tables(self.name)]
         settings = self.config.labelling_settings(self.name)
         labels = [*self.label_set.classes, *self.label_set.exclusions]
-        more = {"orders": dict.fromkeys(auditors, "random"), "seed": self.catalogue.audit.seed, "of_class": None}
+        more = {"orders": dict.fromkeys(auditors, "random"), "seed": audit.seed, "of_class": None, "every": 1}
         return settings.model_copy(update={**more, "labels": labels}).plain()
 
     @property

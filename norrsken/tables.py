@@ -348,6 +348,12 @@ def left_out(*paths: str | os.PathLike[str]) -> Counter[str]:
     return counts
 
 
+def milliseconds(table: pa.Table) -> NDArray[np.int64]:
+    """The column `time` of a table as milliseconds since 1970: (n,)."""
+    times: NDArray[np.int64] = table["time"].cast(pa.int64()).to_numpy()
+    return times
+
+
 def images(column: pa.ChunkedArray) -> NDArray[np.uint8]:
     """An image column as an array (n, 128, 128, 3) uint8. Raises `TableError` for a null, which has no pixels."""
     if column.null_count:

@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -152,6 +154,21 @@ def write_evening(root: Path, start: str, minutes: int = 28) -> list[tuple[str, 
 def write_labels(path: Path, rows: Iterable[tuple[str, str]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("frame_id,label\n" + "".join(f"{frame},{label}\n" for frame, label in rows))
+
+
+@contextmanager
+def looking(looks: Iterable[Callable[[], object]], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Meanwhile `--follow` does what `looks` says after each look in place of waiting, and ends after the last one."""
+    coming = list(looks)
+
+    def sleep(_: float) -> None:
+        if not coming:
+            raise KeyboardInterrupt
+        coming.pop(0)()
+
+    monkeypatch.setattr("norrsken.classify.table.time", SimpleNamespace(sleep=sleep))
+    yield
+    assert not coming
 
 
 class Project:

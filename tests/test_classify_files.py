@@ -8,13 +8,12 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from conftest import CONFIG, EVENINGS, write_evening, write_frame
+from conftest import CONFIG, EVENINGS, looking, write_evening, write_frame
 
 from norrsken import schemas, stages, tables
 from norrsken.classify import frames as classifying
@@ -84,16 +83,8 @@ def follow(
     project: Path, folder: Path, csv: Path, looks: list[Callable[[], object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Follow a folder, and after each look do what `looks` says."""
-    coming = list(looks)
-
-    def sleep(_: float) -> None:
-        if not coming:
-            raise KeyboardInterrupt
-        coming.pop(0)()
-
-    monkeypatch.setattr("norrsken.classify.table.time", SimpleNamespace(sleep=sleep))
-    assert main(["classify", str(project / "model.skops"), str(folder), "--csv", str(csv), "--follow"]) == 0
-    assert not coming
+    with looking(looks, monkeypatch):
+        assert main(["classify", str(project / "model.skops"), str(folder), "--csv", str(csv), "--follow"]) == 0
 
 
 # The name of a frame

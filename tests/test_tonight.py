@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import CONFIG, HEIGHT, PAPER, ROOT, WIDTH, jpeg, picture
+from conftest import CONFIG, HEIGHT, PAPER, ROOT, WIDTH, jpeg, looking, picture
 from playwright.sync_api import Browser, Page
 
 from norrsken import stages
@@ -318,18 +318,9 @@ def follow(
     configuration: Path, folder: Path, looks: Sequence[Callable[[], object]], monkeypatch: pytest.MonkeyPatch
 ) -> int:
     """Follow `folder/in` with the general classifier, and after each look do what `looks` says."""
-    coming = list(looks)
-
-    def sleep(_: float) -> None:
-        if not coming:
-            raise KeyboardInterrupt
-        coming.pop(0)()
-
-    monkeypatch.setattr("norrsken.classify.table.time", SimpleNamespace(sleep=sleep))
     arguments = ["--general", "--config", str(configuration), "--csv", str(folder / "frames.csv"), "--follow", "10"]
-    status = main(["classify", str(folder / "in"), *arguments, "--tonight", str(folder / "web")])
-    assert not coming
-    return status
+    with looking(looks, monkeypatch):
+        return main(["classify", str(folder / "in"), *arguments, "--tonight", str(folder / "web")])
 
 
 def test_it_is_for_following_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

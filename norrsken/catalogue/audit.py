@@ -22,13 +22,12 @@ from norrsken import schemas, tables
 from norrsken.classes import NOT_CLASSIFIED
 from norrsken.config.jobs import LabellingSettings, LabelSettings
 from norrsken.config.releases import Audit
-from norrsken.curation.labelling import write_labelling_page
+from norrsken.curation.labelling import of_sample, write_pages
 from norrsken.curation.sample import filled, places
 from norrsken.dataset.labels import LabelError, outcome, read_annotators
 from norrsken.errors import NorrskenError, raise_listed
 from norrsken.evaluation.stratified import Strata, share
-from norrsken.files import directory_written_aside, write_csv
-from norrsken.pages import write_frame
+from norrsken.files import write_csv
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +56,13 @@ def draw_audit(catalogue: Sequence[str], audit: Audit, output: str) -> None:
         cells.update(zip(*(frames[name].tolist() for name in _CELL), strict=True))
     if not cells:
         raise AuditError("no frame of the archive is classified: nothing can be audited")
-    number = _allotted(cells, audit)
+    sizes = pd.Series(cells).groupby(level=0).sum()
+    number = _allotted(cells, sizes, audit)
     drawn, last = pd.DataFrame(), ""
     for frames in _frames(catalogue):
         drawn = _first(pd.concat([drawn, frames]), number, audit.seed)
         last = max([last, *map(str, frames["night"].unique())])
     drawn = drawn.sort_values("time", ignore_index=True)
-    sizes = pd.Series(cells).groupby(level=0).sum()
     drawn["label_frames"] = drawn["label"].map(sizes)
     table = pa.Table.from_pandas(drawn[schemas.AUDIT_TABLE.names], schema=schemas.AUDIT_TABLE, preserve_index=False)
     tables.write(output, table, schemas.AUDIT_TABLE, audit.plain(), catalogue={"until": last})
@@ -81,13 +80,14 @@ def _frames(catalogue: Sequence[str], nights: Sequence[date] | None = None) -> I
             yield rows.assign(**names, year=rows["time"].dt.year)
 
 
-def _allotted(cells: Mapping[tuple[str, str, int], int], audit: Audit) -> pd.DataFrame:
-    """How many frames are drawn of each label, condition and year: those columns, and `most`."""
-    labels = sorted({label for label, _, _ in cells})
-    sizes = [sum(size for cell, size in cells.items() if cell[0] == label) for label in labels]
-    starts = np.random.default_rng(audit.seed).random(len(labels))
+def _allotted(cells: Mapping[tuple[str, str, int], int], sizes: "pd.Series[int]", audit: Audit) -> pd.DataFrame:
+    """How many frames are drawn of each label, condition and year: those columns, and `most`.
+
+    sizes: frames of each label, by its name.
+    """
+    numbers, starts = filled(sizes.tolist(), audit.frames), np.random.default_rng(audit.seed).random(len(sizes))
     rows: list[tuple[Any, ...]] = []
-    for label, size, number, start in zip(labels, sizes, filled(sizes, audit.frames), starts, strict=True):
+    for (label, size), number, start in zip(sizes.items(), numbers, starts, strict=True):
         of_label = sorted(cell for cell in cells if cell[0] == label)
         ends = np.floor(np.cumsum([cells[cell] for cell in of_label]) * (number / size) + start + 1e-9)
         rows += [(*cell, most) for cell, most in zip(of_label, np.diff(ends, prepend=0).astype(int), strict=True)]
@@ -106,17 +106,7 @@ def write_audit_pages(sample: str, nights: Sequence[str], labelling: LabellingSe
     nights: directories of the months' night tables. labelling: orders are those of the auditors. Nothing on the pages
     tells what the catalogue says.
     """
-    drawn = tables.read(sample, schemas.AUDIT_TABLE, ["frame_id", "night"]).to_pandas()
-    of_night, names = {path.stem: path for path in tables.night_tables(nights)}, list[str]()
-    with directory_written_aside(output) as folder:
-        for night, frames in drawn.groupby("night", sort=True):
-            (folder / f"frames/{night}").mkdir(parents=True)
-            ids = frames["frame_id"].tolist()
-            for frame_id, image in zip(ids, tables.images_of(of_night[str(night)], ids), strict=True):
-                write_frame(image, folder / f"frames/{night}/{frame_id}.png")
-                names.append(f"{night}/{frame_id}")
-        for auditor, order in labelling.orders.items():
-            write_labelling_page(names, auditor, order, labelling, folder / f"{auditor}.html")
+    write_pages(of_sample(nights, sample), None, labelling, output)
 
 
 def judge_audit(
@@ -173,12 +163,9 @@ def audited(frames: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     sizes = frames.groupby("label_drawn")["label_frames"].first().reindex(names).to_numpy()
     strata = Strata(of.astype(np.int64), sizes)
     given, label = frames["given"].fillna("").to_numpy(), frames["label"].fillna("").to_numpy()
-    there = label != ""
     rows = []
-    for by, value, here in _bins(frames[there]):
+    for by, value, inside in _bins(frames):
         for name in (ALL, *classes) if by == ALL else (ALL,):
-            inside = there.copy()
-            inside[there] = here
             called = inside & ((label != NOT_CLASSIFIED) if name == ALL else (label == name))
             shown = inside & ((given != "") if name == ALL else (given == name))
             right = called & (given == label)
@@ -197,8 +184,9 @@ def audited(frames: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
 
 
 def _bins(frames: pd.DataFrame) -> Iterator[tuple[str, object, NDArray[np.bool_]]]:
-    """What the scores are told for: kind, value, and which frames are of it."""
-    yield ALL, "", np.ones(len(frames), bool)
+    """What the scores are told for: kind, value, and which frames are of it; none that the catalogue has no more."""
+    there = frames["label"].notna().to_numpy()
+    yield ALL, "", there
     for by in _PARTS:
-        for value in sorted(frames[by].unique()):
-            yield by, value, (frames[by] == value).to_numpy()
+        for value in sorted(frames.loc[there, by].unique()):
+            yield by, value, there & (frames[by] == value).to_numpy()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from norrsken import schemas, tables
@@ -110,7 +109,7 @@ def _frames(
     path: the table of the night. classified: its table in the catalogue.
     """
     night = tables.read(path, schemas.NIGHT_TABLE, ["time", "status"])
-    times, status = _milliseconds(night), night["status"].to_pandas().astype(str)
+    times, status = tables.milliseconds(night), night["status"].to_pandas().astype(str)
     parts = status.map({name: _PLACE[part] for name, part in _OF_STATUS.items()} | {"sun": _DAYLIGHT})
     said = pd.Series(dtype="int64") if classified is None else _said(classified, hidden_sky)
     of_catalogue = pd.Series(times).where(status == "kept").map(said)
@@ -130,12 +129,7 @@ def _said(path: Path, hidden_sky: frozenset[str]) -> "pd.Series[int]":
     condition, label = (table[name].to_pandas().astype(str) for name in ("condition", "label"))
     parts = condition.map({name: _PLACE["observed" if name == "clear" else name] for name in CONDITIONS})
     parts = parts.mask((condition == "clear") & label.isin(hidden_sky), _PLACE["hidden_sky"])
-    return pd.Series(parts.to_numpy(np.int64), _milliseconds(table))
-
-
-def _milliseconds(table: pa.Table) -> NDArray[np.int64]:
-    times: NDArray[np.int64] = table["time"].cast(pa.int64()).to_numpy()
-    return times
+    return pd.Series(parts.to_numpy(np.int64), tables.milliseconds(table))
 
 
 def summed(table: pd.DataFrame) -> Mapping[str, float]:

@@ -103,7 +103,7 @@ def _near(nights: Sequence[Path], start: int, end: int, ensemble: Ensemble) -> l
     found = []
     for path in nights:
         rows = tables.read(path, schemas.NIGHT_TABLE, ["frame_id", "time", "night", "status"])
-        times = rows["time"].cast(pa.int64()).to_numpy()
+        times = tables.milliseconds(rows)
         kept = pc.equal(rows["status"].cast(pa.string()), "kept").to_numpy()
         rows = rows.filter(pa.array(kept & (times >= start) & (times < end)))
         rows = rows.filter(pa.array(of_known_cameras(path, rows["time"], ensemble))) if len(rows) else rows
@@ -122,7 +122,7 @@ def rows_of(
 ) -> pa.Table:
     """The rows of the catalogue for kept frames. verdict: of the classifier. sky_condition: (n,)."""
     bad, probabilities = sky_condition == "bad", verdict.probabilities
-    latitude, mlt = magnetic_coordinates(kept["time"].cast(pa.int64()).to_numpy(), site)
+    latitude, mlt = magnetic_coordinates(tables.milliseconds(kept), site)
     aurora = ensemble.settings.aurora
     columns = {name: kept[name] for name in COLUMNS if name != "image"} | {
         "magnetic_latitude": latitude,

@@ -261,6 +261,10 @@ def read_classifier(path: str | os.PathLike[str]) -> Classifier:
     try:
         return Classifier.model_validate_json(Path(path).read_bytes())
     except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(map(str, problem["loc"])) or "the whole"
-        raise ClassifyError(f"{path}: not a catalogue's classifier.json: {key}: {problem['msg']}") from None
+        raise ClassifyError(f"{path}: not a catalogue's classifier.json: {first_problem(error)}") from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """The key of what is wrong first in a file that the program has written, and what is wrong."""
+    problem = error.errors()[0]
+    return f"{'.'.join(map(str, problem['loc'])) or 'the whole'}: {problem['msg']}"

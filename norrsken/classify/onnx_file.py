@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from norrsken.classify.classifier_file import Classifier, ClassifyError
+from norrsken.classify.classifier_file import Classifier, ClassifyError, first_problem
 from norrsken.classify.known_cameras import require_processing
 from norrsken.classify.verdict import Calibrated, Look
 from norrsken.config.site import FrameSource
@@ -50,9 +50,7 @@ class OnnxClassifier(Calibrated):
             settings = Classifier.model_validate_json(about[CLASSIFIER])
             self.source = FrameSource.model_validate_json(about[SOURCE])
         except ValidationError as error:
-            problem = error.errors()[0]
-            key = ".".join(map(str, problem["loc"])) or "the whole"
-            raise ClassifyError(f"{path}: written by norrsken {about.get(VERSION)}: {key}: {problem['msg']}") from None
+            raise ClassifyError(f"{path}: written by norrsken {about.get(VERSION)}: {first_problem(error)}") from None
         require_processing(here, self.source)
         super().__init__(here, settings, tuple(about[CLASSES].split(",")), sha256)
 

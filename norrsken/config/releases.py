@@ -278,8 +278,8 @@ class ArchiveRelease(Settings):
     @model_validator(mode="after")
     def _auditors_are_others(self) -> Self:
         audit = [] if self.catalogue is None else self.catalogue.audit.labels
-        both = set(map(_stem, audit)) & set(map(_stem, self.labels))
-        if both or len(set(map(_stem, audit))) < len(audit):
+        auditors = {Path(path).stem for path in audit}
+        if len(auditors) < len(audit) or auditors & {Path(path).stem for path in self.labels}:
             raise ValueError(
                 f"catalogue.audit.labels has {quoted(audit)}, labels has {quoted(self.labels)}: expected another file "
                 "name for each table, since pages and tables have the names of those who label"
@@ -373,11 +373,6 @@ Release = Annotated[
     | Annotated[FramesRelease, Tag("frames")],
     Discriminator(_source),
 ]
-
-
-def _stem(path: str) -> str:
-    """The name of somebody who labels, by that of the table."""
-    return Path(path).stem
 
 
 def draws_sample(release: Release) -> bool:

@@ -96,15 +96,30 @@ def write_labelling_pages(
     Raises `LabellingError` where no frame was kept and chosen, or more than a page can hold.
     """
     chosen = None if selections is None else read_selections(selections, settings.longitude)
+    if earlier is not None:
+        offered = _of_class(earlier, settings)
+    else:
+        offered = _kept(months, chosen, settings) if sample is None else of_sample(months, sample)
+    wanted = "was kept" if earlier is None else f"is {settings.of_class!r} in {earlier}"
+    write_pages(offered, chosen, settings, output, wanted, None if sample is None else _drawn(sample))
+
+
+def write_pages(
+    offered: Iterable["Offered"],
+    selections: Selections | None,
+    settings: LabellingSettings,
+    output: str,
+    wanted: str = "was kept",
+    drawn: Mapping[str, tuple[float, str]] | None = None,
+) -> None:
+    """Write a page for each annotator and, for all, the frames that are offered and chosen as PNG.
+
+    selections: the chosen times; None: all. wanted: what the error says of frames, where there is none. drawn: see
+    `write_labelling_page`. Raises `LabellingError` where there is no frame, or more than a page can hold.
+    """
     with directory_written_aside(output) as folder:
-        if earlier is not None:
-            offered = _of_class(earlier, settings)
-        else:
-            offered = _kept(months, chosen, settings) if sample is None else _of_sample(months, sample)
-        drawn = None if sample is None else _drawn(sample)
-        frames = list(_write_frames(offered, chosen, settings, folder / "frames"))
+        frames = list(_write_frames(offered, selections, settings, folder / "frames"))
         if not frames:
-            wanted = "was kept" if earlier is None else f"is {settings.of_class!r} in {earlier}"
             raise LabellingError(f"no frame of the release's years {wanted} and lies in the chosen times")
         for annotator, order in settings.orders.items():
             write_labelling_page(frames, annotator, order, settings, folder / f"{annotator}.html", drawn)
@@ -171,8 +186,8 @@ def _kept(months: Iterable[str], selections: Selections | None, settings: Labell
                 yield from _rows(kept, [date.fromisoformat(path.stem)] * len(kept), settings)
 
 
-def _of_sample(months: Iterable[str], sample: str) -> Iterator[Offered]:
-    """The frames of a sample, by time."""
+def of_sample(months: Iterable[str], sample: str) -> Iterator[Offered]:
+    """The frames of a sample, by time. sample: a table with `frame_id`, `time` and `night` as `sample.parquet`."""
     drawn = tables.read(sample, schemas.SAMPLE_TABLE, ["frame_id", "time", "night"])
     for path in tables.night_tables(months):
         night = date.fromisoformat(path.stem)

@@ -76,7 +76,7 @@ class Film(NamedTuple):
 
 def film_of(table: pa.Table, source: FrameSource) -> Film:
     """The film of the frames of a table, with `time` and `night`, that are sorted by time."""
-    times = table["time"].cast(pa.int64()).to_numpy()
+    times = tables.milliseconds(table)
     nights = table["night"].cast(pa.int32()).to_numpy().astype(np.int64)
     return Film(times, camera_numbers(source, times), nights)
 
@@ -147,7 +147,7 @@ def read_windows(
     """
     held = require_context(labelled, context)
     table = tables.read(labelled, schemas.labelled_table([], context=True), ["frame_id", "time", "neighbours"])
-    ids, times = pd.Index(table["frame_id"].to_pylist()), table["time"].cast(pa.int64()).to_numpy()
+    ids, times = pd.Index(table["frame_id"].to_pylist()), tables.milliseconds(table)
     rows = tables.rows_of(table, frame_ids, labelled)
     listed = [[*table["neighbours"][row].as_py()] for row in rows]
     names = np.array(listed, object).reshape(len(rows), held.before + held.after)

@@ -318,7 +318,7 @@ def _with_neighbours(merged: pa.Table, months: Iterable[str], night: date, conte
         raise LabelError(f"{night}: its night table is gone")
     rows = tables.read(path, schemas.NIGHT_TABLE, ["frame_id", "time", "status"])
     rows = rows.filter(pc.equal(rows["status"].cast(pa.string()), "kept"))
-    times = rows["time"].cast(pa.int64()).to_numpy()
+    times = tables.milliseconds(rows)
     near = windows(times, camera_numbers(tables.frame_source(path), times), context).places
     of_labelled = near[pc.is_in(rows["frame_id"], merged["frame_id"].combine_chunks()).to_numpy()]
     ids = np.array([*rows["frame_id"].to_pylist(), None], object)  # the last one stands for `NONE`

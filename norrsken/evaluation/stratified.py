@@ -1,5 +1,7 @@
 """Shares of a population, estimated from a sample that was drawn unevenly: so many of each stratum."""
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -16,13 +18,14 @@ _UPPER = 0.975
 _FEW = 5
 
 
-class Strata(NamedTuple):
+@dataclass(frozen=True)
+class Strata:
     """How a sample was drawn. of: the stratum of each of its n units, (n,). sizes: units of each in the population."""
 
     of: NDArray[np.int64]
     sizes: NDArray[np.int64]
 
-    @property
+    @cached_property
     def weights(self) -> NDArray[np.float64]:
         """How many units of the population each stands for: (n,). A sample of which a part is lost stands for all."""
         counts = np.bincount(self.of, minlength=len(self.sizes))

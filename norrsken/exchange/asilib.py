@@ -96,7 +96,7 @@ def _processed(observatory: Observatory, table: Path) -> _Files:
     times, groups, used = list[NDArray[np.int64]](), list[int](), list[Camera]()
     source = tables.frame_source(table)
     for group, rows in _kept(table, ["time"]):
-        times.append(_milliseconds(rows))
+        times.append(tables.milliseconds(rows))
         groups.append(group)
         used += _cameras(source.cameras, times[-1], table)
     if not times:
@@ -105,7 +105,7 @@ def _processed(observatory: Observatory, table: Path) -> _Files:
 
     def load(group: Any) -> tuple[NDArray[np.object_], Image]:
         ((_, rows),) = _kept(table, ["time", "image"], [int(group)])
-        return _naives(_milliseconds(rows)), tables.images(rows["image"])[:, ::-1]
+        return _naives(tables.milliseconds(rows)), tables.images(rows["image"])[:, ::-1]
 
     return _Files(groups, times, load, None)
 
@@ -117,7 +117,7 @@ def _archived(observatory: Observatory, table: Path) -> _Files:
     rows = pa.concat_tables([NIGHT_TABLE.empty_table().select(columns), *parts])
     if not len(rows):
         raise ExchangeError(f"{table}: no frame of this night was kept")
-    times = _milliseconds(rows)
+    times = tables.milliseconds(rows)
     cameras = _cameras(observatory.cameras, times, table)
     if len(cameras) > 1:
         raise ExchangeError(
@@ -188,10 +188,6 @@ def _ends(files: Sequence[NDArray[np.int64]], cadence: float) -> list[int]:
     following = [*(int(one[0]) - 1 for one in files[1:]), None]
     last = [int(one[-1]) + round(cadence * 1000) for one in files]
     return [end if begins is None else min(begins, end) for begins, end in zip(following, last, strict=True)]
-
-
-def _milliseconds(rows: pa.Table) -> NDArray[np.int64]:
-    return np.asarray(rows["time"].cast(pa.int64()).to_numpy(), np.int64)
 
 
 def _naive(milliseconds: int | np.int64) -> datetime:

@@ -44,8 +44,9 @@ def write_report(
     """
     scores = pd.read_csv(tables_shown["table2"]).fillna({"note": "", "paper_note": ""})
     methods = {name: split.method for name, split in settings.splits.items()}
-    counted, told = ("frames", "selection", "census"), ("table1", "agreement", "consistency", "resources")
-    tabulated = (*counted, *told, "noise", "votes", "audit")
+    tabulated = (
+        "frames", "selection", "census", "table1", "agreement", "consistency", "resources", "noise", "votes", "audit",
+    )  # fmt: skip
     page = {
         "settings": settings,
         "best": best_row(scores, methods),

@@ -19,11 +19,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import simplejpeg
+from numpy.typing import NDArray
 from trollsift import Parser
 
 from norrsken import paths, tables
 from norrsken.config.base import ConfigError
 from norrsken.config.config import Config
+from norrsken.config.jobs import LabellingSettings
+from norrsken.config.label_set import Simulated
+from norrsken.config.releases import Order
 from norrsken.config.site import Camera
 from norrsken.config.timecodes import zone
 from norrsken.curation.labelling import sequence
@@ -121,27 +125,19 @@ def label_audit(config: Config, seed: int) -> int:
     others = len(config.releases[config.release].labels)  # the auditors are other people than the annotators
     drawn = tables.read(sample, AUDIT_TABLE, ["frame_id", "night"]).to_pandas()
     nights = [(night, frames["frame_id"].tolist()) for night, frames in drawn.groupby("night", sort=True)]
-    ids = [frame_id for _, frames in nights for frame_id in frames]
+    shown = []
+    for night, frames in nights:
+        file = _truth_file(truths, night)
+        if not file.exists():
+            raise NorrskenError(f"{file}: it is not there, but {sample} has frames of this night")
+        truth = tables.read(file, TRUTH_TABLE).to_pandas()
+        rows = pd.Index(truth["frame_id"]).get_indexer(pd.Index(frames))
+        if (rows < 0).any():
+            raise NorrskenError(f"{file}: no simulation has made {frames[int((rows < 0).argmax())]} of {sample}")
+        shown.append((truth, rows))
     for auditor, path in enumerate(catalogue.audit.tables(config.release), others):
-        _refuse_changed_table(path, truths)
-        answers: list[list[str]] = [[], []]
-        for night, frames in nights:
-            file = _truth_file(truths, night)
-            if not file.exists():
-                raise NorrskenError(f"{file}: it is not there, but {sample} has frames of this night")
-            truth = tables.read(file, TRUTH_TABLE).to_pandas()
-            rows = pd.Index(truth["frame_id"]).get_indexer(pd.Index(frames))
-            if (rows < 0).any():
-                raise NorrskenError(f"{file}: no simulation has made {frames[int((rows < 0).argmax())]} of {sample}")
-            for again in (False, True):
-                said = annotators.annotate(truth, auditor, "random", seed, simulated, again)
-                answers[again] += said[rows].tolist()
-        shown = sequence(len(ids), Path(path).stem, "random", settings)
-        content = csv_bytes(annotators.record(ids, answers, shown, auditor, seed))
-        _remember(truths, path, content)
-        with written_aside(path) as part:
-            part.write_bytes(content)
-    return len(ids)
+        _write_table(path, _label_table(path, shown, auditor, "random", seed, simulated, settings), truths)
+    return len(drawn)
 
 
 def _truth_file(folder: Path, night: date) -> Path:
@@ -274,19 +270,36 @@ def _label_tables(config: Config, truths: Path, seed: int) -> Iterator[tuple[str
     offered = list(_offered(truths, config))
     if release.selections is not None:
         yield release.selections, csv_bytes(_selections(truths, next(iter(settings.orders))))
-    frames = [name for truth in offered for name in truth["frame_id"]]
+    shown = [(truth, np.arange(len(truth))) for truth in offered]
     for annotator, path in enumerate(release.labels):
         order = settings.orders[Path(path).stem]
-        answers = [
-            [
-                label
-                for truth in offered
-                for label in annotators.annotate(truth, annotator, order, seed, simulated, again)
-            ]
-            for again in (False, True)
+        yield path, _label_table(path, shown, annotator, order, seed, simulated, settings)
+
+
+def _label_table(
+    path: str,
+    nights: Sequence[tuple[pd.DataFrame, NDArray[np.intp]]],
+    annotator: int,
+    order: Order,
+    seed: int,
+    simulated: Simulated,
+    settings: LabellingSettings,
+) -> bytes:
+    """The table of somebody who labels frames, some of them twice.
+
+    path: its name is that of the annotator. nights: the truth of each, and the rows of the frames that are labelled.
+    """
+    frames = [name for truth, rows in nights for name in truth["frame_id"].iloc[rows]]
+    answers = [
+        [
+            label
+            for truth, rows in nights
+            for label in annotators.annotate(truth, annotator, order, seed, simulated, again)[rows]
         ]
-        shown = sequence(len(frames), Path(path).stem, order, settings)
-        yield path, csv_bytes(annotators.record(frames, answers, shown, annotator, seed))
+        for again in (False, True)
+    ]
+    shown = sequence(len(frames), Path(path).stem, order, settings)
+    return csv_bytes(annotators.record(frames, answers, shown, annotator, seed))
 
 
 def _refuse_changed_tables(config: Config, truths: Path, seed: int) -> None:
@@ -335,10 +348,15 @@ def _remember(truths: Path, path: str, content: bytes) -> None:
 def _write_labels(config: Config, truths: Path, seed: int) -> None:
     """Write the selections and the label tables of the release."""
     for path, content in _label_tables(config, truths, seed):
-        _refuse_changed_table(path, truths)  # somebody may have changed it while the nights were simulated
-        _remember(truths, path, content)
-        with written_aside(path) as part:
-            part.write_bytes(content)
+        _write_table(path, content, truths)
+
+
+def _write_table(path: str, content: bytes, truths: Path) -> None:
+    """Write a table of people; raises `NorrskenError` where somebody has changed the one that is there."""
+    _refuse_changed_table(path, truths)  # also while the nights were simulated
+    _remember(truths, path, content)
+    with written_aside(path) as part:
+        part.write_bytes(content)
 
 
 def _selections(truths: Path, annotator: str) -> pd.DataFrame:

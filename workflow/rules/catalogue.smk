@@ -231,7 +231,7 @@ rule write_audit_pages:
         mem_mb=more_each_time(2000),
         runtime=more_each_time(20),
     params:
-        settings=plan.audit_settings,
+        settings=plan.audit_settings(plan.catalogue.audit),
         version=stages.CURATION,
     script:
         "../scripts/write_audit_pages.py"
