@@ -2,7 +2,8 @@
 
 `snakemake` makes everything that `config.yaml` asks for; `nights`, `labels`, `dataset`, `train`, `train_{model}`,
 `report` and `catalogue` make a part of it, `labelling` the pages to label frames on, `conditions` the page to label the
-condition of the sky on, `audit` the pages to judge the catalogue by. A configuration given with `--configfile` stands alone: it replaces `config.yaml`.
+condition of the sky on, `audit` the pages to judge the catalogue by, `yardsticks` a page on how models do elsewhere.
+A configuration given with `--configfile` stands alone: it replaces `config.yaml`.
 """
 
 if not workflow.overwrite_configfiles:
@@ -26,6 +27,7 @@ if plan.trains:
     include: "workflow/rules/training.smk"
     include: "workflow/rules/figures.smk"
     include: "workflow/rules/report.smk"
+    include: "workflow/rules/yardsticks.smk"
 
 
 if plan.classifies:
@@ -85,6 +87,11 @@ if plan.trains:
         """The report, and all that it stands on."""
         input:
             up_to(plan, "report"),
+
+    rule yardsticks:
+        """How models do on other divisions of the frames, on changed ones and over the years, and when they are sure."""
+        input:
+            lambda wildcards: up_to(plan, "yardsticks"),
 
     for model in plan.config.models:
 

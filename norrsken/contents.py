@@ -28,6 +28,15 @@ FIGURES = {
     "curves": Figure("Training curves", _SCORES),
 }
 
+#: The figures of the yardsticks in the order of their page: each with the table of every model that it is made of.
+YARDSTICKS = {
+    "divisions": Figure("Other nights, years and cameras", {"tables": paths.DIVISIONS}),
+    "labels": Figure("Fewer labels", {"tables": paths.DIVISIONS}),
+    "robustness": Figure("What may happen to a camera", {"tables": paths.ROBUSTNESS}),
+    "trust": Figure("Risk and coverage", {"tables": paths.TRUST, "curves": paths.RISK}),
+    "drift": Figure("Drift and its alarm", {"tables": paths.DRIFT, "curves": paths.ALARMS}),
+}
+
 #: The figures of the report that show no class.
 WITHOUT_CLASSES = ("response", "processing", "reliability", "curves")
 

@@ -5,6 +5,7 @@ Nothing heavy is imported here: the Snakefile is parsed again for every job.
 
 import os
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from norrsken.config.general import GENERAL
 from norrsken.config.label_set import LabelSet
 from norrsken.config.models import OnGpu, SequenceNetwork, weights_file
 from norrsken.config.releases import ArchiveRelease, Audit, Catalogue, ClassFrames, Release, draws_sample
+from norrsken.config.yardsticks import can_be_judged
 from norrsken.contents import FIGURES, OCCURRENCE
 from norrsken.nights.names import cameras_between
 from norrsken.survey import Survey, look
@@ -279,6 +281,52 @@ class Plan:
     def votes(self) -> list[str]:
         """The table of these: one or none."""
         return [paths.VOTES.format(release=self.name)] if self.judged_votes else []
+
+    # Its yardsticks
+
+    @property
+    def judged(self) -> list[str]:
+        """The models that `snakemake yardsticks` judges."""
+        chosen = self.config.yardsticks.models
+        if not chosen and self.catalogue is not None and self.catalogue.model in self.config.models:
+            chosen = [str(self.catalogue.model)]
+        return [name for name in chosen or self.config.models if can_be_judged(self.config.model(name))]
+
+    def judged_seeds(self, model: str) -> list[int]:
+        """The seeds of the runs of a model that are judged."""
+        return self.config.seeds_of(model)[: self.config.yardsticks.runs]
+
+    def judged_runs(self, path: str, model: str) -> list[str]:
+        """A file of each of these runs, on the split of the catalogue."""
+        return [
+            path.format(release=self.name, split=self.catalogue_split, model=model, seed=seed)
+            for seed in self.judged_seeds(model)
+        ]
+
+    @property
+    def other_divisions(self) -> list[str]:
+        """The divisions of the data set on which a judged model is trained anew, by their names in paths."""
+        years, cameras = sorted(self.release.years), []
+        if years:
+            begin, end = datetime(years[0], 1, 1, tzinfo=UTC), datetime(years[-1] + 1, 1, 1, tzinfo=UTC)
+            cameras = cameras_between(self.config.cameras, begin, end)
+        by_night = self.release.splits[self.catalogue_split].method == "night"
+        return [
+            *(["same-nights"] if by_night else []),
+            *(f"year-{year}" for year in years if by_night and len(years) > 1),
+            *(f"camera-{camera.valid_from}" for camera in cameras if by_night and len(cameras) > 1),
+            *(f"labels-{number}" for number in sorted(self.config.yardsticks.labelled)),
+        ]
+
+    def otherwise(self, model: str) -> dict[str, list[str]]:
+        """What a judged model says on each other division, with each seed: division → files."""
+        return {
+            part: [
+                paths.OTHERWISE.format(release=self.name, model=model, part=part, seed=seed)
+                for seed in self.judged_seeds(model)
+            ]
+            for part in self.other_divisions
+        }
 
     def metrics(self, models: Iterable[str], splits: Iterable[str] | None = None) -> list[str]:
         """The metrics of the models' runs, on these splits or on all."""

@@ -14,6 +14,7 @@ TRAINING = 3
 REPORT = 8
 CURATION = 3
 CATALOGUE = 7
+YARDSTICKS = 1
 
 #: This number is raised when a camera's frame gives other pixels than before. Models refuse frames that were processed
 #: otherwise.

@@ -2,6 +2,7 @@
 
 from norrsken import paths
 from norrsken.config.base import ConfigError
+from norrsken.contents import YARDSTICKS
 from norrsken.plan import Plan
 
 
@@ -25,8 +26,9 @@ def up_to(plan: Plan, stage: str, model: str | None = None) -> list[str]:
             )
         months = [] if plan.divides else plan.release_months
         return [*months, *plan.sample, paths.LABELLING.format(release=plan.name)]
-    if stage == "catalogue":
-        return _catalogue(plan)
+    apart = {"catalogue": _catalogue, "yardsticks": _yardsticks}
+    if stage in apart:
+        return apart[stage](plan)
     if stage == "audit":
         # A sample that was drawn stays: what people have said of it would be of no use for another one.
         drawn = [] if plan.survey.audit_drawn else [paths.AUDIT_SAMPLE]
@@ -74,6 +76,27 @@ def up_to(plan: Plan, stage: str, model: str | None = None) -> list[str]:
         *plan.confusions(),
         *plan.history_figures(),
     ]
+
+
+def _yardsticks(plan: Plan) -> list[str]:
+    """What the yardsticks stand on, and their files. Raises `ConfigError` where no model can be judged."""
+    if not plan.judged:
+        raise ConfigError(
+            "yardsticks: no entry of models can be judged: all see several frames or learn votes; expected one that "
+            "sees single frames and learns agreed labels"
+        )
+    runs = (paths.METRICS, paths.PREDICTIONS, paths.VALIDATION)
+    of_models = [path for model in plan.judged for run in runs for path in plan.judged_runs(run, model)]
+    others = [path for model in plan.judged for files in plan.otherwise(model).values() for path in files]
+    tables = (paths.DIVISIONS, paths.ROBUSTNESS, paths.TRUST, paths.RISK, paths.DRIFT, paths.ALARMS)
+    files = [
+        *(path.replace("{model}", model) for model in plan.judged for path in tables),
+        *(paths.YARDSTICK_FIGURE.replace("{name}", name) for name in YARDSTICKS),
+        paths.YARDSTICK_SUMMARY,
+        paths.YARDSTICK_PAGE,
+    ]
+    here = [path.format(release=plan.name) for path in files]
+    return [*up_to(plan, "dataset"), *plan.features(plan.judged), *of_models, *others, *here]
 
 
 def _catalogue(plan: Plan) -> list[str]:

@@ -38,12 +38,13 @@ from norrsken.config.observatory import Observatory
 from norrsken.config.releases import ArchiveRelease, Release
 from norrsken.config.site import Archive, Camera, Conditions, Filter, KeogramSettings
 from norrsken.config.yaml_files import read_yaml
+from norrsken.config.yardsticks import Yardsticks, check_yardsticks
 from norrsken.contents import WITHOUT_CLASSES
 from norrsken.errors import quoted
 
 #: Names that no release and no split can have, because other folders of `results/` and of a release have them.
 RESERVED_RELEASES = {"nights", "keograms", "logs", "benchmarks", "curation"}
-RESERVED_SPLITS = {"features", "report", "catalogue", "labelling", "disagreements"}
+RESERVED_SPLITS = {"features", "report", "catalogue", "labelling", "disagreements", "yardsticks"}
 
 #: The share of test nights in a balanced sample of a release that has no split by night.
 SAMPLE_TEST_SHARE = 0.2
@@ -70,6 +71,7 @@ class Config(Observatory):
         min_length=1,
         description="Each model is run once with each of these seeds; one that needs none, with the first",
     )
+    yardsticks: Yardsticks = Field(default=Yardsticks(), description="By what `snakemake yardsticks` judges models")
 
     @model_validator(mode="before")
     @classmethod
@@ -98,9 +100,10 @@ class Config(Observatory):
         self._check_training()
         self._check_general()
         check_catalogues(self.models, self.releases)
-        if "run" in self.models:
+        check_yardsticks(self.yardsticks.models, self.models)
+        for name in {"run", "otherwise"} & {*self.models}:
             raise ValueError(
-                "models.run: the target train_run would have the name of a rule; give the model another name"
+                f"models.{name}: the target train_{name} would have the name of a rule; give the model another name"
             )
         for name, model in self.models.items():
             features = getattr(model, "features", None)

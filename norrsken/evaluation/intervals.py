@@ -72,6 +72,16 @@ def read_counts(
         tables.read(path, schemas.predictions_table(classes), columns).to_pandas().set_index("frame_id")
         for path in paths
     ]
+    return counts_by_night(predictions, nights, classes)
+
+
+def counts_by_night(
+    predictions: Sequence[pd.DataFrame], nights: pd.Series, classes: Sequence[str]
+) -> NDArray[np.float64]:
+    """The same of predictions in memory, of the same frames: label and predicted, by the frame's id.
+
+    The units are in the order in which the first run has frames of them.
+    """
     units = nights.loc[predictions[0].index]
     codes, _ = pd.factorize(units if units.notna().all() else pd.Series(range(len(units))))
     counts = np.zeros((codes.max() + 1, len(predictions), len(classes), len(classes)))

@@ -1,7 +1,8 @@
 """What all figures share: colours, names of classes at axes, PNG with a vector file beside it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,14 @@ from numpy.typing import NDArray
 
 from norrsken.config.label_set import LabelSet
 from norrsken.files import written_aside
+from norrsken.paper import model_title
 
 #: Colours of lines that are not classes.
 LINES = ("#000000", "#D55E00", "#0072B2")
+
+#: Colours of models beside each other (Okabe & Ito 2008) and the marks that tell them apart without colour.
+MODEL_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800", "#7A5195")
+MODEL_MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
 
 def save(figure: Figure, png: str | os.PathLike[str], dpi: int = 150) -> None:
@@ -69,6 +75,15 @@ def draw_counts(
     axes.tick_params(length=0, labelsize=max(size, 8))
     axes.spines[:].set_visible(False)
     return image
+
+
+def model_styles(models: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """How the line of each model is drawn, by its name; more models than there are colours begin anew."""
+    looks = zip(cycle(MODEL_COLOURS), cycle(MODEL_MARKS), strict=False)
+    return {
+        model: {"color": colour, "marker": mark, "label": model_title(model)}
+        for model, (colour, mark) in zip(models, looks, strict=False)
+    }
 
 
 def without_frame(axes: Axes) -> None:

@@ -140,11 +140,11 @@ def train_run(
     )
     classifier.save(folder / f"model{classifier.suffix}", card)
     _write_history(history, rows)
-    _write_predictions(predictions, test, classes, prediction, settings)
+    write_predictions(predictions, test, classes, prediction, settings)
     probabilities = np.empty((0, len(classes)), np.float32)
     if kept_out.any():
         probabilities = classifier.predict(train_inputs[kept_out]).probabilities
-    _write_predictions(validation, train.of(kept_out), classes, Prediction(probabilities, None), settings)
+    write_predictions(validation, train.of(kept_out), classes, Prediction(probabilities, None), settings)
     write_json(record, metrics)
     checkpoint.unlink(missing_ok=True)
     log.info("macro precision %.3f, recall %.3f, F1 %.3f", *(record[name] for name in scores.SCORE_NAMES))
@@ -252,13 +252,15 @@ def _write_history(path: str, rows: Sequence[Mapping[str, float]]) -> None:
         table.writerows(rows)
 
 
-def _write_predictions(
+def write_predictions(
     path: str,
     part: Part,
     classes: Sequence[str],
     prediction: Prediction,
     settings: RunSettings,
+    **more: Any,
 ) -> None:
+    """Write what a run says of a part's frames, by the schema of `predictions.parquet`. more: for its metadata."""
     names = np.array(classes)
     columns = {
         "frame_id": pa.array(part.frame_ids),
@@ -268,4 +270,4 @@ def _write_predictions(
     }
     embedding = None if prediction.embeddings is None else list(prediction.embeddings)
     columns["embedding"] = pa.array(embedding or [None] * len(part.labels), pa.list_(pa.float32()))
-    tables.write(path, pa.table(columns), schemas.predictions_table(classes), settings.plain())
+    tables.write(path, pa.table(columns), schemas.predictions_table(classes), settings.plain(), **more)

@@ -13,7 +13,7 @@ from norrsken.config.base import ConfigError
 from norrsken.config.config import check
 from norrsken.config.yaml_files import reject_repeated_keys
 from norrsken.errors import NorrskenError
-from norrsken.contents import FIGURES, OCCURRENCE
+from norrsken.contents import FIGURES, OCCURRENCE, YARDSTICKS
 from norrsken.nights.census import CENSUS
 from norrsken.plan import Plan
 from norrsken.targets import up_to
@@ -105,6 +105,7 @@ wildcard_constraints:
     split=r"[A-Za-z0-9-]+",
     model=r"[A-Za-z0-9-]+",
     seed=r"\d+",
+    part=r"[a-z0-9-]+",
 
 
 def more_each_time(amount):

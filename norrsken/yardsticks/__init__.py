@@ -1,0 +1,1 @@
+"""Yardsticks that others publish, by which models are judged besides their scores: a module for each."""
