@@ -1,8 +1,8 @@
 """Frames as they would be if something were wrong with camera, site or archive: ten changes of five strengths.
 
 The idea is ImageNet-C (Hendrycks & Dietterich 2019, arXiv 1903.12261): a fixed list of changes, each from what often
-happens (strength 1) to what breaks (strength 5), none of which the model was trained on. The changes here are those of
-all-sky cameras.
+happens (strength 1) to what breaks (strength 5). The changes here are those of all-sky cameras. ImageNet-C asks that no
+model is trained on them; here a network that is trained through random cameras has met weak ones of most kinds.
 
 Frames are processed ones, (128, 128, 3) uint8, of which a pixel is 2 × 2 pixels of Kiruna's archived frame after a
 3 × 3 median. What happens before the processing (JPEG, noise, hot pixels) is done to a frame of 256 × 256 pixels, which
@@ -43,7 +43,7 @@ STRENGTHS = 5
 
 _LIGHT = light_of_levels(DEFAULT_TONE)
 
-#: Electrons of a pixel's read-out (deviation); cameras for the dark have 2 to 8.
+#: Electrons of a pixel's read-out, deviation: a guess of what colour cameras have.
 _READ_NOISE = 5.0
 
 #: The light of haze, red, green and blue, in shares of the frame's mean light: it scatters that of the sky, and as much
