@@ -149,9 +149,7 @@ def test_what_cannot_be_judged_is_named(edit: Edit, message: str) -> None:
     assert message in refusal(CONFIG, edit)
 
 
-def test_the_catalogues_model_is_judged_where_none_is_chosen(
-    fresh: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_catalogues_model_is_judged_where_none_is_chosen(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(fresh)
     every = Plan(check(CONFIG, ""))
     assert every.judged == list(CONFIG["models"])

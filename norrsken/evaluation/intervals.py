@@ -82,13 +82,28 @@ def counts_by_night(
 
     The units are in the order in which the first run has frames of them.
     """
-    units = nights.loc[predictions[0].index]
-    codes, _ = pd.factorize(units if units.notna().all() else pd.Series(range(len(units))))
-    counts = np.zeros((codes.max() + 1, len(predictions), len(classes), len(classes)))
-    for run, table in enumerate(predictions):
-        same = table.loc[predictions[0].index]
-        truth, predicted = (same[name].map(classes.index).to_numpy(np.int64) for name in ("label", "predicted"))
-        np.add.at(counts, (codes, np.intp(run), truth, predicted), 1)
+    same = [table.loc[predictions[0].index] for table in predictions]
+    truth = same[0]["label"].map(classes.index).to_numpy(np.int64)
+    predicted = np.stack([table["predicted"].map(classes.index).to_numpy(np.int64) for table in same])
+    return count(units_of(nights.loc[predictions[0].index]), truth, predicted, len(classes))
+
+
+def units_of(nights: pd.Series) -> NDArray[np.int64]:
+    """The unit that each frame belongs to, numbers from 0 on: its night, or itself where nights are not known."""
+    codes, _ = pd.factorize(nights if nights.notna().all() else pd.Series(range(len(nights))))
+    return codes.astype(np.int64)
+
+
+def count(
+    units: NDArray[np.int64], truth: NDArray[np.int64], predicted: NDArray[np.int64], classes: int
+) -> NDArray[np.float64]:
+    """Confusion matrices of each unit's frames: (units, runs, classes, classes).
+
+    units, truth: of the frames, (n,). predicted: of each run, (runs, n). Both are codes in class order.
+    """
+    counts = np.zeros((units.max() + 1, len(predicted), classes, classes))
+    for run, codes in enumerate(predicted):
+        np.add.at(counts, (units, np.intp(run), truth, codes), 1)
     return counts
 
 

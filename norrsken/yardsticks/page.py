@@ -1,8 +1,8 @@
 """The page of yardsticks, and what is most important in them: a table that the report shows, too."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -11,7 +11,9 @@ from norrsken.files import AS_WRITTEN, write_csv
 from norrsken.pages import csv_records, picture, write_html
 
 #: The planted changes of which the summary tells how soon the alarm notices them: the change, its size, and its name.
-ALARMS = (("gain", 1.0, "one stop brighter"), ("focus", 2.0, "blurred by 2 pixels"))
+ALARMS = {("gain", 1.0): "one stop brighter", ("focus", 2.0): "blurred by 2 pixels"}
+
+NOTHING = float("nan")
 
 
 class Short(NamedTuple):
@@ -38,7 +40,7 @@ def write_yardsticks(
     tables: divisions, robustness, trust, drift and alarms: name → the CSV file of each model. figures, titles: of each
     yardstick, in the order of the page.
     """
-    read = {name: pd.concat([pd.read_csv(path, **AS_WRITTEN) for path in paths]) for name, paths in tables.items()}
+    read = {name: read_together(paths) for name, paths in tables.items()}
     write_csv(pd.DataFrame(in_short(read)), summary)
     page = {
         "settings": settings,
@@ -51,29 +53,31 @@ def write_yardsticks(
     write_html("yardsticks.html", page, output)
 
 
-def in_short(tables: Mapping[str, pd.DataFrame]) -> Iterable[Short]:
+def read_together(paths: Sequence[str]) -> pd.DataFrame:
+    """The CSV files of several models as one table."""
+    return pd.concat([pd.read_csv(path, **AS_WRITTEN) for path in paths], ignore_index=True)
+
+
+def in_short(tables: Mapping[str, pd.DataFrame]) -> Iterator[Short]:
     """What is most important in the tables of all models, the models in the order of the first."""
     for model in tables["divisions"]["model"].unique():
-        of = {name: table[table["model"] == model] for name, table in tables.items()}
-        yield from _divisions(model, of["divisions"])
-        every = of["robustness"].set_index("change").loc["all"]
-        yield Short(model, "robustness", "lost", *(every[f"lost{end}"] for end in ("", "_low", "_high")))
-        for row in of["trust"].itertuples():
-            if row[of["trust"].columns.get_loc("class") + 1] == "all":
-                yield Short(model, "trust", row.measure, row.value, row.low, row.high)
-        yield from _alarms(model, of["alarms"])
+        rows = {name: table[table["model"] == model].to_dict("records") for name, table in tables.items()}
+        for row in rows["divisions"]:
+            for score in ("f1", "less"):
+                if pd.notna(row[score]):
+                    yield _short(row, "divisions", f"{score} {row['part']}", score)
+        for row in rows["robustness"]:
+            if row["change"] == "all":
+                yield _short(row, "robustness", "lost", "lost")
+        for row in rows["trust"]:
+            if row["class"] == "all" and pd.notna(row["value"]):
+                yield Short(model, "trust", row["measure"], row["value"], row["low"], row["high"])
+        for row in rows["alarms"]:
+            name = ALARMS.get((row["change"], row["size"]))
+            if name and row["measure"] == BOTH:
+                yield Short(model, "drift", f"rings, {name}", row["rings"], NOTHING, NOTHING)
+                yield Short(model, "drift", f"nights, {name}", row["delay"], row["delay_least"], row["delay_most"])
 
 
-def _divisions(model: str, table: pd.DataFrame) -> Iterable[Short]:
-    for row in table[table["f1"].notna()].itertuples():
-        yield Short(model, "divisions", f"f1 {row.part}", row.f1, row.f1_low, row.f1_high)
-        if pd.notna(row.less):
-            yield Short(model, "divisions", f"less {row.part}", row.less, row.less_low, row.less_high)
-
-
-def _alarms(model: str, table: pd.DataFrame) -> Iterable[Short]:
-    nothing = float("nan")
-    for change, size, name in ALARMS:
-        for row in table[(table["change"] == change) & (table["size"] == size)].tail(1).itertuples():
-            yield Short(model, "drift", f"rings, {name}", row.rings, nothing, nothing)
-            yield Short(model, "drift", f"nights, {name}", row.delay, row.delay_least, row.delay_most)
+def _short(row: Mapping[Hashable, Any], yardstick: str, measure: str, column: str) -> Short:
+    return Short(row["model"], yardstick, measure, row[column], row[f"{column}_low"], row[f"{column}_high"])
