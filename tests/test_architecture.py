@@ -23,6 +23,7 @@ FLOORS = (
     "classify",
     "figures",
     "report", "catalogue",
+    "yardsticks",
     "exchange",
     "survey", "plan", "targets", "provenance", "remarks", "status", "commands", "cli", "__main__",
 )  # fmt: skip
