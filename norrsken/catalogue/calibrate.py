@@ -102,7 +102,7 @@ def make_classifier(
             len(common),
             common.nunique(),
         )
-    kept_out, test = _together(validated, by_night, nights, classes), _together(tested, True, nights, classes)
+    kept_out, test = together(validated, by_night, nights, classes), together(tested, True, nights, classes)
     decides = ~np.isin(kept_out.nights, aside)
     temperature, least = 1.0, 0.0
     if decides.any():
@@ -123,7 +123,7 @@ def make_classifier(
     if len(validation.labels):
         least = least_confidence(validation, precision)
         limits = class_limits(validation, least, precision, classes)
-    sets = _sets(said, labelled, kept_out, test, aside, classes) if len(aside) else None
+    sets = sets_of(said, labelled, kept_out, test, aside, classes) if len(aside) else None
     confidences = np.array([limits[name].confidence for name in classes])
     trained = clean.loc[clean[f"split_{split}"] == "train", "label"]
     aurora = fit_aurora(validation, trained, names, clear_sky, precision)
@@ -159,7 +159,7 @@ def _best(runs: Sequence[Mapping[str, Any]], validations: Sequence[str], nights:
     return best_of(scores)
 
 
-def _sets(
+def sets_of(
     said: Said,
     labelled: str,
     kept_out: Frames,
@@ -167,7 +167,7 @@ def _sets(
     aside: NDArray[np.datetime64],
     classes: Sequence[str],
 ) -> Sets:
-    """The sets, calibrated on all frames of the nights aside to which an annotator gives a class.
+    """The sets of classes, calibrated on all frames of the nights aside to which an annotator gives a class.
 
     kept_out, test: frames on which annotators agree, and what is said of them.
     """
@@ -190,7 +190,7 @@ def _checked(frames: pd.DataFrame, classes: Sequence[str], member: Path) -> pd.D
     return frames
 
 
-def _together(runs: Sequence[pd.DataFrame], same: bool, nights: pd.Series, classes: Sequence[str]) -> Frames:
+def together(runs: Sequence[pd.DataFrame], same: bool, nights: pd.Series, classes: Sequence[str]) -> Frames:
     """What the runs say of their frames. same: whether these are the same for all; then the mean over the runs counts.
 
     nights: the night of each frame id.
