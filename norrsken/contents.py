@@ -33,8 +33,10 @@ YARDSTICKS = {
     "divisions": Figure("Other nights, years and cameras", {"tables": paths.DIVISIONS}),
     "labels": Figure("Fewer labels", {"tables": paths.DIVISIONS}),
     "robustness": Figure("What may happen to a camera", {"tables": paths.ROBUSTNESS}),
-    "trust": Figure("Risk and coverage", {"tables": paths.TRUST, "curves": paths.RISK}),
-    "drift": Figure("Drift and its alarm", {"tables": paths.DRIFT, "curves": paths.ALARMS}),
+    "risk": Figure("Risk and coverage", {"tables": paths.RISK}),
+    "trust": Figure("How sure, and how often right", {"tables": paths.TRUST}),
+    "drift": Figure("By year and month", {"tables": paths.DRIFT}),
+    "alarm": Figure("An alarm", {"tables": paths.CAPITALS}),
 }
 
 #: The figures of the report that show no class.

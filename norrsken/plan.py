@@ -304,6 +304,17 @@ class Plan:
         ]
 
     @property
+    def yardsticks(self) -> dict[str, list[str]]:
+        """Their summary and its SHA-256, where they were made, so that the report shows them as they are now."""
+        found = self.survey.yardsticks
+        return {"yardsticks": [paths.YARDSTICK_SUMMARY.format(release=self.name), found]} if found else {}
+
+    @property
+    def judged_now(self) -> list[str]:
+        """The metrics of the runs that would be judged now, where the report shows yardsticks."""
+        return [path for model in self.judged if self.yardsticks for path in self.judged_runs(paths.METRICS, model)]
+
+    @property
     def other_divisions(self) -> list[str]:
         """The divisions of the data set on which a judged model is trained anew, by their names in paths."""
         years, cameras = sorted(self.release.years), []

@@ -48,7 +48,8 @@ class Survey(Settings):
     labelled_conditions: the table of labelled conditions → the months of its frames; empty where there is no table.
     unlabelled: the release's label tables that are not there. general: SHA-256 of each file of the general classifier,
     its classifier.json first, where that makes the catalogue. audit_drawn: whether the sample of the catalogue's audit
-    is there, which stays as it is. audited: whether all tables of those who label it are there, too.
+    is there, which stays as it is. audited: whether all tables of those who label it are there, too. yardsticks:
+    SHA-256 of the summary of the yardsticks; None where they were not made.
     """
 
     months: dict[str, list[str]]
@@ -67,6 +68,7 @@ class Survey(Settings):
     general: dict[str, str] = Field(default={})
     audit_drawn: bool = False
     audited: bool = False
+    yardsticks: str | None = None
 
 
 def look(config: Config) -> Survey:
@@ -137,6 +139,7 @@ def look(config: Config) -> Survey:
         general=_general() if getattr(release, "is_general", False) else {},
         audit_drawn=audit_drawn,
         audited=audit_drawn and bool(auditors) and not unaudited,
+        yardsticks=digest(paths.YARDSTICK_SUMMARY.format(release=name)),
     )
 
 

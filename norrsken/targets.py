@@ -88,7 +88,10 @@ def _yardsticks(plan: Plan) -> list[str]:
     runs = (paths.METRICS, paths.PREDICTIONS, paths.VALIDATION)
     of_models = [path for model in plan.judged for run in runs for path in plan.judged_runs(run, model)]
     others = [path for model in plan.judged for files in plan.otherwise(model).values() for path in files]
-    tables = (paths.DIVISIONS, paths.ROBUSTNESS, paths.TRUST, paths.RISK, paths.DRIFT, paths.ALARMS)
+    tables = (
+        paths.DIVISIONS, paths.ROBUSTNESS, paths.TRUST, paths.RISK, paths.RELIABILITY, paths.DRIFT, paths.ALARMS,
+        paths.CAPITALS,
+    )  # fmt: skip
     files = [
         *(path.replace("{model}", model) for model in plan.judged for path in tables),
         *(paths.YARDSTICK_FIGURE.replace("{name}", name) for name in YARDSTICKS),

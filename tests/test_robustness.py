@@ -179,7 +179,7 @@ def test_the_figure_shows_a_frame_in_all_strengths(judged: pd.DataFrame, finishe
     (unchanged,) = {shown[0].tobytes() for shown in examples.values()}
     assert unchanged in tested
     assert all(len(np.unique(shown, axis=0)) == STRENGTHS + 1 for shown in examples.values())
-    draw_robustness([judged, judged.assign(model="resnet18")], examples, tmp_path / "robustness.png")
+    draw_robustness(pd.concat([judged, judged.assign(model="resnet18")]), examples, tmp_path / "robustness.png")
     with Image.open(tmp_path / "robustness.png") as image:
         assert len(image.convert("RGB").getcolors(2**24) or ()) > 1000
     assert (tmp_path / "robustness.pdf").read_bytes().startswith(b"%PDF")

@@ -1,7 +1,7 @@
 """Figure of how models do on changed frames: a panel for each change, with a frame in all strengths above it."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -15,30 +15,31 @@ _COLUMNS = 2
 
 
 def draw_robustness(
-    tables: Sequence[pd.DataFrame], examples: Mapping[str, NDArray[np.uint8]], path: str | os.PathLike[str]
+    table: pd.DataFrame, examples: Mapping[str, NDArray[np.uint8]], path: str | os.PathLike[str]
 ) -> None:
     """Macro F1 by strength, and below it how far confidence is above accuracy, with 95 % intervals over nights.
 
-    tables: `robustness.csv` of each model on one split. examples: change → the frames over its panel, one for each
-    strength from 0 on, (6, 128, 128, 3) uint8.
+    table: `robustness.csv` of all models on one split, one below the other. examples: change → the frames over its
+    panel, one for each strength from 0 on, (6, 128, 128, 3) uint8.
     """
-    rows, styles = -(-len(examples) // _COLUMNS), model_styles(table["model"].iloc[0] for table in tables)
+    rows, styles = -(-len(examples) // _COLUMNS), model_styles(table["model"].unique())
     figure = Figure(figsize=(5.2 * _COLUMNS, 3.3 * rows + 0.4), layout="constrained")
-    beyond = [abs(table[name]).max() for table in tables for name in ("over", "over_low", "over_high")]
-    most = max(0.05, np.ceil(20 * np.nanmax(beyond)) / 20)
+    beyond = table[["over", "over_low", "over_high"]].abs().max().max()
+    most = max(0.05, np.ceil(20 * beyond) / 20)
     grid = figure.add_gridspec(rows, _COLUMNS)
     for panel, (change, frames) in enumerate(examples.items()):
         parts = grid[panel // _COLUMNS, panel % _COLUMNS].subgridspec(3, 1, height_ratios=[1.15, 2, 1])
         strip, score, over = (figure.add_subplot(parts[part]) for part in range(3))
         _draw_strip(strip, frames, change)
-        for table, style in zip(tables, styles.values(), strict=True):
-            of_change = table[(table["change"] == change) | (table["change"] == "none")].dropna(subset="strength")
+        of_panel = table[(table["change"] == change) | (table["change"] == "none")].dropna(subset="strength")
+        for model, style in styles.items():
+            of_change = of_panel[of_panel["model"] == model]
             for axes, name in ((score, "f1"), (over, "over")):
                 strength = of_change["strength"].astype(int)
                 low, high = (of_change[f"{name}_{end}"].astype(float) for end in ("low", "high"))
                 axes.fill_between(strength, low, high, color=style["color"], alpha=0.15, linewidth=0)
                 axes.plot(strength, of_change[name], markersize=4, linewidth=1.2, **style)
-        values = tables[0][tables[0]["change"] == change].dropna(subset="strength")
+        values = of_panel[of_panel["change"] == change].drop_duplicates("strength")
         score.set_ylim(0, 1)
         score.set_ylabel("macro F1", fontsize=8)
         over.set_ylim(-most, most)
@@ -52,7 +53,7 @@ def draw_robustness(
         score.set_xticks(range(len(frames)), [])
         over.set_xticks(range(len(frames)), ["none", *(f"{value:g}" for value in values["value"])])
     handles, names = score.get_legend_handles_labels()
-    figure.legend(handles, names, frameon=False, ncols=len(tables), loc="outside upper center")
+    figure.legend(handles, names, frameon=False, ncols=min(len(styles), 5), loc="outside upper center")
     save(figure, path)
 
 

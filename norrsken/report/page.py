@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Mapping, Sequence
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from norrsken.config.jobs import LabelSettings, ReportSettings
 from norrsken.config.label_set import LabelSet
 from norrsken.dataset.drift import drift
 from norrsken.dataset.splits import read_images, sample_frames
-from norrsken.evaluation.scores import SCORE_NAMES
+from norrsken.evaluation.scores import SCORE_NAMES, read_metrics
 from norrsken.evaluation.validation import SET_FRAMES, SET_NIGHTS
 from norrsken.pages import csv_records, data_url, picture, write_html
 from norrsken.report.runs import best_row
@@ -31,6 +32,8 @@ def write_report(
     summary: str,
     sources: Mapping[str, Any] | None,
     classifier: str | None,
+    yardsticks: str | None,
+    judged: Sequence[str],
     settings: ReportSettings,
     output: str,
 ) -> None:
@@ -41,6 +44,8 @@ def write_report(
     annotators said, name → path. confusions: the figures of all models. figures: title, caption and path of the others.
     summary: `summary.json`. sources: what people said (`provenance.label_sources`), read only to say how far the
     release has drifted from it. classifier: the `classifier.json` of the catalogue, if models of the release make one.
+    yardsticks: `summary.csv` of the yardsticks, if they were made. judged: the `metrics.json` of the runs that
+    `snakemake yardsticks` would judge now.
     """
     scores = pd.read_csv(tables_shown["table2"]).fillna({"note": "", "paper_note": ""})
     methods = {name: split.method for name, split in settings.splits.items()}
@@ -67,11 +72,25 @@ def write_report(
         "classifier": None if classifier is None else read_classifier(classifier),
         "classifier_file": classifier,
         "audit_file": tables_shown.get("audit"),
+        "yardsticks": [] if yardsticks is None else csv_records(yardsticks),
+        "yardsticks_file": yardsticks,
+        "yardsticks_differ": [] if yardsticks is None else _differ(yardsticks, judged),
         "enough_for_sets": (SET_FRAMES, SET_NIGHTS),
         "score_names": SCORE_NAMES,
         "folder": Path(output).parent.as_posix(),
     }
     write_html("report.html", page, output)
+
+
+def _differ(yardsticks: str, judged: Sequence[str]) -> list[str]:
+    """The models of which the yardsticks have judged other runs than there are now."""
+    scores = {(row["model"], row["measure"]): row["value"] for row in csv_records(yardsticks)}
+    runs = read_metrics(judged)
+    known: dict[str, list[bool]] = {run["model"]: [] for run in runs} | {model: [] for model, _ in scores}
+    for run in runs:
+        then = scores.get((run["model"], f"f1 of seed {run['seed']}"), -1)
+        known[run["model"]].append(isclose(then, run["f1"], abs_tol=1e-5))
+    return [model for model, same in known.items() if not same or not all(same)]
 
 
 def _by_split(scores: pd.DataFrame) -> list[dict[str, Any]]:

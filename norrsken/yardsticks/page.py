@@ -7,11 +7,15 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from norrsken.config.jobs import ReportSettings
+from norrsken.evaluation.scores import read_metrics
 from norrsken.files import AS_WRITTEN, write_csv
 from norrsken.pages import csv_records, picture, write_html
 
 #: The planted changes of which the summary tells how soon the alarm notices them: the change, its size, and its name.
 ALARMS = {("gain", 1.0): "one stop brighter", ("focus", 2.0): "blurred by 2 pixels"}
+
+#: What the alarm watches in them: familiarity and confidence, where there is both.
+WATCHED = ("both", "confidence")
 
 NOTHING = float("nan")
 
@@ -28,6 +32,7 @@ class Short(NamedTuple):
 
 
 def write_yardsticks(
+    metrics: Sequence[str],
     tables: Mapping[str, Sequence[str]],
     figures: Mapping[str, str],
     titles: Mapping[str, str],
@@ -37,11 +42,16 @@ def write_yardsticks(
 ) -> None:
     """Write `summary.csv` and the page `index.html`.
 
-    tables: divisions, robustness, trust, drift and alarms: name → the CSV file of each model. figures, titles: of each
-    yardstick, in the order of the page.
+    metrics: the `metrics.json` of all runs that are judged, whose scores tell the report whether the runs are still the
+    same. tables: divisions, robustness, trust, drift and alarms: name → the CSV file of each model. figures, titles: of
+    each yardstick, in the order of the page.
     """
     read = {name: read_together(paths) for name, paths in tables.items()}
-    write_csv(pd.DataFrame(in_short(read)), summary)
+    runs = [
+        Short(run["model"], "runs", f"f1 of seed {run['seed']}", run["f1"], NOTHING, NOTHING)
+        for run in read_metrics(metrics)
+    ]
+    write_csv(pd.DataFrame([*runs, *in_short(read)]), summary)
     page = {
         "settings": settings,
         "rows": csv_records(summary),
@@ -55,7 +65,8 @@ def write_yardsticks(
 
 def read_together(paths: Sequence[str]) -> pd.DataFrame:
     """The CSV files of several models as one table."""
-    return pd.concat([pd.read_csv(path, **AS_WRITTEN) for path in paths], ignore_index=True)
+    table: pd.DataFrame = pd.concat([pd.read_csv(path, **AS_WRITTEN) for path in paths], ignore_index=True)
+    return table
 
 
 def in_short(tables: Mapping[str, pd.DataFrame]) -> Iterator[Short]:
@@ -72,9 +83,10 @@ def in_short(tables: Mapping[str, pd.DataFrame]) -> Iterator[Short]:
         for row in rows["trust"]:
             if row["class"] == "all" and pd.notna(row["value"]):
                 yield Short(model, "trust", row["measure"], row["value"], row["low"], row["high"])
+        watched = next((name for name in WATCHED for row in rows["alarms"] if row["measure"] == name), None)
         for row in rows["alarms"]:
             name = ALARMS.get((row["change"], row["size"]))
-            if name and row["measure"] == BOTH:
+            if name and row["measure"] == watched:
                 yield Short(model, "drift", f"rings, {name}", row["rings"], NOTHING, NOTHING)
                 yield Short(model, "drift", f"nights, {name}", row["delay"], row["delay_least"], row["delay_most"])
 

@@ -274,6 +274,7 @@ rule write_report:
         confusions=plan.confusions(),
         figures=[paths.FIGURE.replace("{name}", name) for name in plan.figures],
         summary=paths.SUMMARY,
+        judged=plan.judged_now,
     output:
         report(
             paths.INDEX,
@@ -296,6 +297,8 @@ rule write_report:
         # They are no input on purpose: the report reads them as they are, to say how far a frozen release has drifted
         # from what people said and from the night tables. As inputs they would remake it and what it stands on.
         sources=provenance.label_sources(plan),
+        # The yardsticks, too, are shown as they are, since to make them takes days: `snakemake yardsticks` does.
+        **plan.yardsticks,
         figures={name: FIGURES[name].title for name in plan.figures},
         version=stages.REPORT,
     script:

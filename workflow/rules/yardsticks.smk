@@ -98,6 +98,7 @@ rule judge_trust:
     output:
         trust=paths.TRUST,
         risk=paths.RISK,
+        reliability=paths.RELIABILITY,
     log:
         "results/logs/judge_trust/{release}/{model}.log",
     benchmark:
@@ -129,6 +130,7 @@ rule judge_drift:
     output:
         drift=paths.DRIFT,
         alarms=paths.ALARMS,
+        capitals=paths.CAPITALS,
     log:
         "results/logs/judge_drift/{release}/{model}.log",
     benchmark:
@@ -149,11 +151,12 @@ rule judge_drift:
 rule draw_yardstick:
     """Draw a yardstick, of all models beside each other."""
     input:
-        lambda wildcards: [
-            path.replace("{model}", model)
-            for path in YARDSTICKS[wildcards.name].inputs.values()
+        tables=lambda wildcards: [
+            YARDSTICKS[wildcards.name].inputs["tables"].replace("{model}", model)
             for model in plan.judged
         ],
+        # The figure of changed frames shows some.
+        dataset=paths.DATASET,
     output:
         png=paths.YARDSTICK_FIGURE,
         pdf=paths.YARDSTICK_FIGURE.replace(".png", ".pdf"),
@@ -161,6 +164,8 @@ rule draw_yardstick:
         "results/logs/draw_yardstick/{release}/{name}.log",
     benchmark:
         "results/benchmarks/draw_yardstick/{release}/{name}.tsv"
+    wildcard_constraints:
+        name="|".join(YARDSTICKS),
     # Seconds of work on small files: done where Snakemake runs.
     localrule: True
     conda:
@@ -169,10 +174,9 @@ rule draw_yardstick:
     resources:
         mem_mb=more_each_time(1000),
         runtime=more_each_time(10),
-    wildcard_constraints:
-        name="|".join(YARDSTICKS),
     params:
         label_set=plan.label_set.plain(),
+        split=plan.catalogue_split,
         version=stages.YARDSTICKS,
     script:
         "../scripts/draw_yardstick.py"

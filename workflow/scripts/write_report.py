@@ -33,6 +33,8 @@ with log_to(snakemake.log[0]):
         ],
         summary=inputs.summary,
         classifier=next(iter(inputs.classifier), None),
+        yardsticks=next(iter(snakemake.params.get("yardsticks", [])), None),
+        judged=inputs.judged,
         sources=snakemake.params.sources,
         settings=ReportSettings.model_validate(snakemake.params.settings),
         output=snakemake.output[0],
