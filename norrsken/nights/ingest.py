@@ -125,9 +125,10 @@ def list_frames(
                 left_out.append((path, frame))
                 continue
             night = night_of(_datetime(frame), longitude)
-            if f"{night:%Y-%m}" not in reading:
+            its_month = f"{night:%Y-%m}"
+            if its_month not in reading:
                 left_out.append((path, "the time in the name does not belong in its folder"))
-            elif f"{night:%Y-%m}" == month:
+            elif its_month == month:
                 nights[night].append(frame)
         if month == reading[-1]:
             unrecognised += [(printable(path), reason) for path, reason in left_out if reason != GONE]
