@@ -184,7 +184,7 @@ def upright(frame: Image, camera: Camera, up: float = 0.0) -> Image:
 
 def turn(frame: Image, camera: Camera) -> Image:
     """Step 1: rotate clockwise, then flip east-west, so that north is up and east right."""
-    transposed, flip = _TURNS[camera.rotate, camera.flip]
+    transposed, flip = _TURNS[camera.rotate or 0, bool(camera.flip)]
     if transposed:
         frame = np.asarray(cv2.transpose(frame), np.uint8)
     return frame if flip is None else np.asarray(cv2.flip(frame, flip), np.uint8)

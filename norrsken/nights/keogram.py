@@ -68,7 +68,7 @@ class Keogram:
     def add(self, time: int, image: NDArray[np.uint8]) -> None:
         """Add a processed frame, in order of time (ms since 1970), at one of the times that were to come."""
         minute = (time - self._start) // MS_PER_MINUTE
-        column = image[:, CROP // 2]
+        column: NDArray[np.integer] = image[:, CROP // 2]
         if minute != self._minute:
             self._minute, self._frames = minute, 1
             self._sum[:] = column
