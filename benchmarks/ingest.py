@@ -27,9 +27,9 @@ from norrsken.simulation.night import Night, scene
 
 ROOT = Path(__file__).parent.parent
 
-#: Ingests a month in a process of its own, twice, and then decodes some of its files alone. It prints the seconds of the
-#: second time, the highest memory in MB, the frames by status, and the seconds of decoding a file: into new memory, and
-#: into memory that is reused.
+#: Ingests a month in a process of its own, twice, and then decodes some of its files alone. It prints the seconds of
+#: the second time, the highest memory in MB, the frames by status, and the seconds of decoding a file: into new memory,
+#: and into memory that is reused.
 CHILD = """
 import json, pathlib, resource, sys, time
 import numpy as np, simplejpeg
