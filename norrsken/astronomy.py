@@ -149,8 +149,8 @@ def _observed(times: NDArray[np.int64], site: Place) -> Iterator[tuple[slice, An
 def _interpolate_nutation(timescale: Any, times: Any) -> None:
     """Give Skyfield's times the Earth's nutation, where they are closer together than an hour.
 
-    Its series has 1,365 terms, and to sum them takes half the time of the Sun's and the Moon's altitudes. The shortest
-    term has a period of days, so that a cubic spline through each hour is right within 1e-11°: no altitude differs by more, or is stored differently.
+    Its series has 1,365 terms, and to sum them takes most of the time of the Sun's and the Moon's altitudes. The
+    shortest term has a period of days, so that a cubic spline through each hour is right within 1e-11°.
     """
     # Two hours more at both ends, where a spline is worse.
     hours = np.arange(np.floor(24 * times.tt.min()) - 2, np.ceil(24 * times.tt.max()) + 3)
