@@ -34,6 +34,20 @@ def test_many_times_at_once_are_the_same_as_one_by_one() -> None:
     np.testing.assert_allclose(together, np.concatenate(single, axis=1), rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize(("latitude", "longitude"), [(67.84, 20.41), (78.148, 16.043), (-90, 0)])
+def test_frames_of_a_night_have_the_altitudes_that_each_has_alone(latitude: float, longitude: float) -> None:
+    """Nights over a century and midnight; the nutation of single times is not interpolated."""
+    site = SVALBARD.model_copy(update={"latitude": latitude, "longitude": longitude})
+    for year in range(1901, 2053, 30):
+        night = milliseconds([f"{year}-12-20T13:00:00"]) + np.sort(
+            np.random.default_rng(year).integers(0, 72_000_000, 90)
+        )
+        alone = [sun_and_moon_altitude(night[i : i + 1], site) for i in range(0, 90, 9)]
+        together = np.array(sun_and_moon_altitude(night, site))[:, ::9]
+        np.testing.assert_allclose(together, np.concatenate(alone, axis=1), rtol=0, atol=1e-11)
+        assert (together.astype(np.float32) == np.concatenate(alone, axis=1).astype(np.float32)).all()
+
+
 def test_altitudes_are_computed_in_double_precision() -> None:
     sun, moon = sun_and_moon_altitude(milliseconds(["2014-01-01T06:20:52"]), SVALBARD)
     assert sun.dtype == moon.dtype == np.float64

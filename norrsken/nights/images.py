@@ -22,7 +22,18 @@ Image = NDArray[np.uint8]
 MAX_FILE_BYTES = 64 * 2**20
 MAX_PIXELS = 64 * 10**6
 
-_ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+#: (rotate, flip) of a camera → whether rows and columns change places, and then OpenCV's code of a flip: 0 upside down,
+#: 1 east-west, -1 both. A rotation and a flip one after the other take three passes where one or two will do.
+_TURNS: dict[tuple[int, bool], tuple[bool, int | None]] = {
+    (0, False): (False, None),
+    (0, True): (False, 1),
+    (90, False): (True, 1),
+    (90, True): (True, None),
+    (180, False): (False, -1),
+    (180, True): (False, 0),
+    (270, False): (True, 0),
+    (270, True): (True, -1),
+}
 _COLOURSPACES = {"YCbCr": "RGB", "RGB": "RGB", "Gray": "GRAY", "CMYK": "CMYK", "YCCK": "CMYK"}
 
 
@@ -44,6 +55,16 @@ def read_frame(path: str | os.PathLike[str], camera: Camera, buffer: Image | Non
         if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
             raise UnreadableImage("too large for a frame")
         return decode(file.readall(), camera, buffer)
+
+
+def buffer_for(camera: Camera) -> Image:
+    """Memory to decode a camera's frames into, one after the other: (height, width, 3).
+
+    It begins at an odd address. Rows that begin at a multiple of 32 bytes are written past the caches of x86 processors
+    by libjpeg-turbo (in `jdcolext-avx2.asm`), and every later step would wait for them.
+    """
+    pixels = camera.height * camera.width * 3
+    return np.empty(pixels + 1, np.uint8)[1:].reshape(camera.height, camera.width, 3)
 
 
 def decode(data: bytes, camera: Camera, buffer: Image | None = None) -> Image:
@@ -163,11 +184,10 @@ def upright(frame: Image, camera: Camera, up: float = 0.0) -> Image:
 
 def turn(frame: Image, camera: Camera) -> Image:
     """Step 1: rotate clockwise, then flip east-west, so that north is up and east right."""
-    if camera.rotate:
-        frame = cv2.rotate(frame, _ROTATIONS[camera.rotate]).astype(np.uint8, copy=False)
-    if camera.flip:
-        frame = cv2.flip(frame, 1).astype(np.uint8, copy=False)
-    return frame
+    transposed, flip = _TURNS[camera.rotate or 0, bool(camera.flip)]
+    if transposed:
+        frame = np.asarray(cv2.transpose(frame), np.uint8)
+    return frame if flip is None else np.asarray(cv2.flip(frame, flip), np.uint8)
 
 
 def first_block(pixels: int, block: int) -> int:

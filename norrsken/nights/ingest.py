@@ -32,7 +32,7 @@ from norrsken.files import directory_written_aside, write_csv
 from norrsken.nights.archive import GONE, LINK_OUT, is_inside, lasting_reason, months_of, why_no_file
 from norrsken.nights.brightness import Sample, to_measure, write_samples
 from norrsken.nights.census import count_month, write_counts
-from norrsken.nights.images import Image, UnreadableImage, WrongGeometry, outside, process, read_frame
+from norrsken.nights.images import Image, UnreadableImage, WrongGeometry, buffer_for, outside, process, read_frame
 from norrsken.nights.keogram import Keogram
 from norrsken.nights.keogram_axis import axis_of
 from norrsken.nights.kept import keep, take_back
@@ -125,9 +125,10 @@ def list_frames(
                 left_out.append((path, frame))
                 continue
             night = night_of(_datetime(frame), longitude)
-            if f"{night:%Y-%m}" not in reading:
+            its_month = f"{night:%Y-%m}"
+            if its_month not in reading:
                 left_out.append((path, "the time in the name does not belong in its folder"))
-            elif f"{night:%Y-%m}" == month:
+            elif its_month == month:
                 nights[night].append(frame)
         if month == reading[-1]:
             unrecognised += [(printable(path), reason) for path, reason in left_out if reason != GONE]
@@ -175,7 +176,7 @@ def ingest_night(
     rejected = np.select(
         [sun > settings.filter.sun_altitude_max, moon > settings.filter.moon_altitude_max], ["sun", "moon"], ""
     )
-    buffers = [np.empty((camera.height, camera.width, 3), np.uint8) for camera in settings.cameras]
+    buffers = [buffer_for(camera) for camera in settings.cameras]
     shown = {frames[i].camera for i in np.flatnonzero(in_keogram).tolist()}
     known = all(settings.cameras[camera].on_reference_grid for camera in shown)
     axis = axis_of(settings.site, settings.keogram.latitude) if known else None

@@ -51,7 +51,8 @@ class Keogram:
         axis: where the rows look, see `axis_of`; None where nobody knows: N, zenith and S.
         """
         self.start, self.axis = start, axis or PLAIN
-        self.columns = np.empty((CROP, MINUTES, 3), np.uint8)
+        # A column lies in one piece, because it is written more often than the picture.
+        self.columns = np.empty((MINUTES, CROP, 3), np.uint8).swapaxes(0, 1)
         self.columns[:] = _GAP
         self._is_dark = len(times) > 0
         self._start = round(start.timestamp() * 1000)
@@ -67,13 +68,15 @@ class Keogram:
     def add(self, time: int, image: NDArray[np.uint8]) -> None:
         """Add a processed frame, in order of time (ms since 1970), at one of the times that were to come."""
         minute = (time - self._start) // MS_PER_MINUTE
+        column: NDArray[np.integer] = image[:, CROP // 2]
         if minute != self._minute:
-            self._minute, self._frames = minute, 0
-            self._sum[:] = 0
-        self._frames += 1
-        self._sum += image[:, CROP // 2]
-        mean = (2 * self._sum + self._frames) // (2 * self._frames)  # rounded half up
-        self.columns[:, minute : self._until.get(minute, minute + 1)] = mean[:, None]
+            self._minute, self._frames = minute, 1
+            self._sum[:] = column
+        else:
+            self._frames += 1
+            self._sum += column
+            column = (2 * self._sum + self._frames) // (2 * self._frames)  # the mean, rounded half up
+        self.columns[:, minute : self._until.get(minute, minute + 1)] = column[:, None]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Draw the night with a time axis in UTC, north up, and write it as PNG. Gaps stay grey.

@@ -126,6 +126,8 @@ class NamePattern:
     def __init__(self, pattern: str) -> None:
         self.picture = _ENDING.search(pattern) is not None
         self.expression = name_expression(_ENDING.sub("", pattern))
+        #: Of each group, the code of time or the field that it holds.
+        self._keys = {group: _key(group) for group in self.expression.groupindex}
 
     def fields(self, name: str) -> dict[str, str] | str:
         """The codes of time and the fields of a name, or why it does not fit."""
@@ -135,12 +137,18 @@ class NamePattern:
             is_stem = self.picture and self.expression.fullmatch(name.rpartition(".")[0]) is not None
             return ENDING if is_stem else NO_FRAME
         fields: dict[str, str] = {}
-        for group, value in match.groupdict().items():
-            code, _, number = group.rpartition("_")
-            key = code if number.isdigit() and len(code) == 1 else group
-            if _value(fields.setdefault(key, value)) != _value(value):
+        for group, key in self._keys.items():
+            value = match[group]
+            if key in fields and _value(fields[key]) != _value(value):
                 return TWO_DATES
+            fields.setdefault(key, value)
         return fields
+
+
+def _key(group: str) -> str:
+    """What a group of `name_expression` is called in `NamePattern.fields`."""
+    code, _, number = group.rpartition("_")
+    return code if number.isdigit() and len(code) == 1 else group
 
 
 def _value(text: str) -> str:
