@@ -60,8 +60,8 @@ def read_frame(path: str | os.PathLike[str], camera: Camera, buffer: Image | Non
 def buffer_for(camera: Camera) -> Image:
     """Memory to decode a camera's frames into, one after the other: (height, width, 3).
 
-    It begins at an odd address. Rows that begin at a multiple of 32 bytes are written past the caches of x86 processors
-    by libjpeg-turbo (in `jdcolext-avx2.asm`), and every later step would wait for them.
+    It begins at an odd address. On x86 processors libjpeg-turbo seems to write rows that begin at a multiple of 32
+    bytes past the caches: decoding and all later steps were measured to be slower with them.
     """
     pixels = camera.height * camera.width * 3
     return np.empty(pixels + 1, np.uint8)[1:].reshape(camera.height, camera.width, 3)
