@@ -1,4 +1,6 @@
-"""Events, onsets and occurrence of a decade's catalogue: 2,500 nights of 240 frames, random but lasting.
+"""Events, onsets, occurrence and availability of a decade: 2,500 nights of 240 frames, random but lasting.
+
+Each is compared with reading the tables that it needs once by Arrow's own reader of data sets, in the same process.
 
 Usage: python benchmarks/occurrence.py
 """
@@ -41,6 +43,7 @@ def night_table(night: date, random: np.random.Generator) -> pa.Table:
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
     sky = gaussian_filter1d(random.normal(size=FRAMES), 60) > -0.02
+    sure = p.max(axis=1) > 0.5
     columns = {
         "frame_id": [f"KRN{minute:%Y%m%dT%H%M%S}" for minute in minutes],
         "time": minutes,
@@ -51,25 +54,50 @@ def night_table(night: date, random: np.random.Generator) -> pa.Table:
         "magnetic_latitude": 64.7,
         "mlt": (minutes.hour + minutes.minute / 60 + 2.6) % 24,
         "condition": np.where(sky, *CONDITIONS[:2]),
-        "label": np.where(p.max(axis=1) > 0.5, np.array(CLASSES)[p.argmax(axis=1)], NOT_CLASSIFIED),
-        "reason": None,
+        "label": np.where(sure, np.array(CLASSES)[p.argmax(axis=1)], NOT_CLASSIFIED),
+        "reason": np.where(sure, None, "unsure"),
         "aurora": np.where(p[:, -1] > 0.5, "no", "yes"),
         "aurora_probability": 1 - p[:, -1],
         "seen": "none",
         "confidence": p.max(axis=1),
         "entropy": -(p * np.log2(p + 1e-9)).sum(axis=1),
+        "familiarity": 0.5,
+        "possible": [np.array(CLASSES)[row] for row in p > 0.2],
         "model": "night resnet18",
         **{f"p_{name}": p[:, i] for i, name in enumerate(CLASSES)},
     }
     return pa.Table.from_pandas(pd.DataFrame(columns), preserve_index=False)
 
 
+def frames_of(night: date, image: pa.Array) -> pa.Table:
+    """The night table: as many frames of daylight and of moonlight, together, as there are frames of the catalogue."""
+    half = FRAMES // 2
+    minutes = pd.date_range(f"{night}T18:00Z", periods=2 * FRAMES, freq="min", unit="ms") - pd.Timedelta(minutes=half)
+    status = ["sun"] * half + ["kept"] * FRAMES + ["moon"] * half
+    columns: dict[str, object] = {
+        "frame_id": [f"KRN{minute:%Y%m%dT%H%M%S}" for minute in minutes],
+        "time": minutes,
+        "night": [night] * len(minutes),
+        "path": [f"{minute:%Y/%m/%d}/KRN{minute:%Y%m%dT%H%M%S}E06000Q.JPG" for minute in minutes],
+        "bytes": np.full(len(minutes), 74_000),
+        "sun_altitude": np.full(len(minutes), -20, np.float32),
+        "moon_altitude": np.full(len(minutes), -10, np.float32),
+        "status": status,
+        "image": image,
+    }
+    schema = schemas.NIGHT_TABLE
+    return pa.table({one.name: columns.get(one.name, pa.nulls(len(minutes))) for one in schema}).cast(schema)
+
+
 def write_decade(folder: Path) -> None:
-    """The catalogue, and a table of the Kp index."""
+    """The catalogue, the night tables, and a table of the Kp index."""
     random = np.random.default_rng(0)
+    black = bytes(schemas.IMAGE.byte_width)
+    image = pa.array([None] * (FRAMES // 2) + [black] * FRAMES + [None] * (FRAMES // 2), schemas.IMAGE)
     for night in decade():
-        path = folder / "catalogue" / f"{night:%Y-%m}" / f"{night}.parquet"
-        tables.write(path, night_table(night, random), schemas.catalogue_table(CLASSES), {})
+        path = Path(f"{night:%Y-%m}") / f"{night}.parquet"
+        tables.write(folder / "catalogue" / path, night_table(night, random), schemas.catalogue_table(CLASSES), {})
+        tables.write(folder / "nights" / path, frames_of(night, image), schemas.NIGHT_TABLE, {})
     labels = np.arange(700) % len(CLASSES)
     found = random.dirichlet(np.ones(len(CLASSES)) + 5 * np.eye(len(CLASSES))[0], 700)
     found = np.take_along_axis(found, (np.arange(len(CLASSES)) - labels[:, None]) % len(CLASSES), axis=1)

@@ -354,6 +354,13 @@ def milliseconds(table: pa.Table) -> NDArray[np.int64]:
     return times
 
 
+def positions(column: pa.ChunkedArray, names: Sequence[str]) -> NDArray[np.int64]:
+    """Where each value of a column of names stands among some names: (n,); -1 where it is none of them."""
+    found = pc.fill_null(pc.index_in(column.cast(pa.string()), pa.array(names, pa.string())), -1)
+    places: NDArray[np.int64] = found.cast(pa.int64()).to_numpy()
+    return places
+
+
 def images(column: pa.ChunkedArray) -> NDArray[np.uint8]:
     """An image column as an array (n, 128, 128, 3) uint8. Raises `TableError` for a null, which has no pixels."""
     if column.null_count:

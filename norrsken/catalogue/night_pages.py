@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from norrsken import schemas, tables
@@ -177,19 +175,14 @@ def _read(path: Path | None, night: str, settings: NightPageSettings) -> _Frames
         kinds=kinds,
         frame_id=table["frame_id"].to_pylist(),
         seconds=seconds,
-        kind=_positions(table["label"], kinds),
-        alone=_positions(table[schemas.ALONE_LABEL], kinds) if in_time else np.empty(0, np.int64),
-        condition=_positions(table["condition"], CONDITIONS),
+        kind=tables.positions(table["label"], kinds),
+        alone=tables.positions(table[schemas.ALONE_LABEL], kinds) if in_time else np.empty(0, np.int64),
+        condition=tables.positions(table["condition"], CONDITIONS),
         confidence=np.rint(table["confidence"].to_numpy() * 100).astype(np.int64),
         mlt=table["mlt"].to_numpy(),
         spacing=float(np.median(steps)) if len(steps) else USUAL_STEP,
         left_out=tables.left_out(path).total() if path else 0,
     )
-
-
-def _positions(column: pa.ChunkedArray, names: Sequence[str]) -> NDArray[np.int64]:
-    positions: NDArray[np.int64] = pc.index_in(column.cast("string"), pa.array(names)).cast("int64").to_numpy()
-    return positions
 
 
 def _samples(
