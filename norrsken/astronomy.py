@@ -48,11 +48,17 @@ def sun_and_moon_altitude(times: NDArray[np.int64], site: Place) -> tuple[NDArra
     times: (n,) milliseconds since 1970-01-01 UTC, in `COVERED`; Skyfield raises its `EphemerisRangeError` for others.
     Returns two (n,) arrays in degrees.
     """
-    altitudes = np.empty((2, len(times)))
-    for part, _, bodies in _observed(times, site):
-        for row, body in enumerate(bodies):
+    sun, moon = _altitudes(times, site, ("sun", "moon"))
+    return sun, moon
+
+
+def _altitudes(times: NDArray[np.int64], site: Place, bodies: tuple[str, ...]) -> NDArray[np.float64]:
+    """The altitudes of some bodies, degrees: (bodies, n)."""
+    altitudes = np.empty((len(bodies), len(times)))
+    for part, _, seen in _observed(times, site, bodies):
+        for row, body in enumerate(seen):
             altitudes[row, part] = body.altaz()[0].degrees
-    return altitudes[0], altitudes[1]
+    return altitudes
 
 
 def dark_times(start: int, end: int, altitude: float, site: Place) -> NDArray[np.float64]:
@@ -64,7 +70,7 @@ def dark_times(start: int, end: int, altitude: float, site: Place) -> NDArray[np
     """
     # Three hours more at both ends, where a spline is worse.
     hours = np.arange(start // MS_PER_HOUR - 3, -(-end // MS_PER_HOUR) + 4)
-    sun, _ = sun_and_moon_altitude(hours * MS_PER_HOUR, site)
+    (sun,) = _altitudes(hours * MS_PER_HOUR, site, ("sun",))
     above = CubicSpline(hours, np.sin(np.radians(sun)) - np.sin(np.radians(altitude)))
     crossings = MS_PER_HOUR * above.roots(extrapolate=False)
     edges = np.concatenate([[start], crossings[(crossings > start) & (crossings < end)], [end]])
@@ -132,8 +138,10 @@ def planets(first: datetime, last: datetime, site: Place) -> Planets:
     return Planets(first=vectors[0], last=vectors[1], magnitude=np.mean(magnitudes, axis=0))
 
 
-def _observed(times: NDArray[np.int64], site: Place) -> Iterator[tuple[slice, Any, tuple[Any, Any]]]:
-    """For each part of the times: its slice, the observer at them, the apparent positions of the Sun and the Moon."""
+def _observed(
+    times: NDArray[np.int64], site: Place, bodies: tuple[str, ...] = ("sun", "moon")
+) -> Iterator[tuple[slice, Any, list[Any]]]:
+    """For each part of the times: its slice, the observer at them, the apparent positions of the bodies."""
     timescale, ephemeris = _ephemeris()
     place = ephemeris["earth"] + wgs84.latlon(site.latitude, site.longitude, site.elevation)
     for start in range(0, len(times), TIMES_AT_ONCE):
@@ -142,8 +150,7 @@ def _observed(times: NDArray[np.int64], site: Place) -> Iterator[tuple[slice, An
         moments = timescale.utc(1970, 1, 1 + days, 0, 0, milliseconds / 1000)
         _interpolate_nutation(timescale, moments)
         observer = place.at(moments)
-        sun, moon = (observer.observe(ephemeris[body]).apparent() for body in ("sun", "moon"))
-        yield part, observer, (sun, moon)
+        yield part, observer, [observer.observe(ephemeris[body]).apparent() for body in bodies]
 
 
 def _interpolate_nutation(timescale: Any, times: Any) -> None:

@@ -3,6 +3,7 @@
 import base64
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,14 @@ class Picture(NamedTuple):
 
 def write_html(template: str, values: Mapping[str, Any], output: str | os.PathLike[str]) -> None:
     """Write a page; everything in it is escaped. It is an error when the template needs a value that is not there."""
+    text = _environment().get_template(template).render(version=__version__, **values)
+    with written_aside(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """Where the templates are found. It is kept, since it keeps what it has compiled: pages are many."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("norrsken"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
@@ -40,9 +49,7 @@ def write_html(template: str, values: Mapping[str, Any], output: str | os.PathLi
         "title": model_title,
         "in_words": in_words,
     }
-    text = environment.get_template(template).render(version=__version__, **values)
-    with written_aside(output) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    return environment
 
 
 def picture(path: str | os.PathLike[str]) -> Picture:

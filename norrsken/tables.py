@@ -203,7 +203,7 @@ def image_batches(
         rows = rows_of(file.read(columns=columns), frame_ids, path)
         for start in range(0, len(rows), size):
             here = slice(start, min(start + size, len(rows)))
-            yield here, _images_at(file, rows[here])
+            yield here, images_at(file, rows[here])
 
 
 def images_of(path: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray[np.uint8]:
@@ -213,7 +213,7 @@ def images_of(path: str | os.PathLike[str], frame_ids: Sequence[str]) -> NDArray
     return np.empty((0, *IMAGE_SHAPE), np.uint8)
 
 
-def _images_at(file: pq.ParquetFile, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+def images_at(file: pq.ParquetFile, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
     """The images in these rows of a table, (n, 128, 128, 3), in the order asked for; each row group is read once."""
     wanted = np.asarray(rows, np.int64)
     sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
@@ -235,7 +235,7 @@ def image_parts(path: str | os.PathLike[str], size: int) -> Iterator[NDArray[np.
         _check(path, file.schema_arrow, NIGHT_TABLE, ["image"])
         rows = file.metadata.num_rows
         for start in range(0, rows, size):
-            yield _images_at(file, np.arange(start, min(start + size, rows)))
+            yield images_at(file, np.arange(start, min(start + size, rows)))
 
 
 def kept_frames(path: str | os.PathLike[str], columns: Sequence[str], step: int) -> Iterator[pa.Table]:
@@ -341,17 +341,29 @@ def count(path: str | os.PathLike[str]) -> int:
 
 def left_out(*paths: str | os.PathLike[str]) -> Counter[str]:
     """How many labelled frames did not enter `labelled.parquet`, or how many kept ones the catalogue, by reason."""
-    counts = Counter[str]()
-    for path in paths:
-        metadata: dict[bytes, bytes] = pq.read_metadata(path).metadata or {}
-        counts.update(json.loads(metadata.get(LEFT_OUT_KEY, b"{}")))
-    return counts
+    return sum((_left_out(pq.read_metadata(path).metadata) for path in paths), Counter[str]())
+
+
+def left_out_of(table: pa.Table) -> Counter[str]:
+    """The same of what was read from one file."""
+    return _left_out(table.schema.metadata)
+
+
+def _left_out(metadata: Mapping[bytes, bytes] | None) -> Counter[str]:
+    return Counter(json.loads((metadata or {}).get(LEFT_OUT_KEY, b"{}")))
 
 
 def milliseconds(table: pa.Table) -> NDArray[np.int64]:
     """The column `time` of a table as milliseconds since 1970: (n,)."""
     times: NDArray[np.int64] = table["time"].cast(pa.int64()).to_numpy()
     return times
+
+
+def positions(column: pa.ChunkedArray, names: Sequence[str]) -> NDArray[np.int64]:
+    """Where each value of a column of names stands among some names: (n,); -1 where it is none of them."""
+    found = pc.fill_null(pc.index_in(column.cast(pa.string()), pa.array(names, pa.string())), -1)
+    places: NDArray[np.int64] = found.cast(pa.int64()).to_numpy()
+    return places
 
 
 def images(column: pa.ChunkedArray) -> NDArray[np.uint8]:

@@ -16,15 +16,23 @@ from norrsken.catalogue.occurrence import LONGEST_STEP, USUAL_STEP
 from norrsken.classes import AVAILABILITY, CONDITIONS
 from norrsken.config.site import Place
 from norrsken.nights.keogram import standing
+from norrsken.schemas import STATUSES
 
 #: What became of the hours, as positions; the last one has no frames.
 PARTS = tuple(AVAILABILITY)
 _PLACE = {name: place for place, name in enumerate(PARTS)}
 
 #: What the frames of each status are; of those kept the catalogue tells more. Frames of daylight take part in what
-#: follows them, and of several frames of a second only the first one counts.
+#: follows them. Duplicates are nothing: of several frames of a second only the first one counts.
 _OF_STATUS = {"kept": "other_camera", "moon": "moon", "unreadable": "unusable", "geometry": "unusable"}
-_DAYLIGHT = -1
+_DAYLIGHT, _NOTHING = -1, -2
+
+#: The same by the positions of `STATUSES` and `CONDITIONS`.
+_PART_OF_STATUS = np.array(
+    [_PLACE[_OF_STATUS[name]] if name in _OF_STATUS else _DAYLIGHT if name == "sun" else _NOTHING for name in STATUSES]
+)
+_PART_OF_CONDITION = np.array([_PLACE["observed" if name == "clear" else name] for name in CONDITIONS])
+_KEPT, _CLEAR = STATUSES.index("kept"), CONDITIONS.index("clear")
 
 #: Decimal places of hours, less than a second.
 _DECIMALS = 4
@@ -109,27 +117,32 @@ def _frames(
     path: the table of the night. classified: its table in the catalogue.
     """
     night = tables.read(path, schemas.NIGHT_TABLE, ["time", "status"])
-    times, status = tables.milliseconds(night), night["status"].to_pandas().astype(str)
-    parts = status.map({name: _PLACE[part] for name, part in _OF_STATUS.items()} | {"sun": _DAYLIGHT})
-    said = pd.Series(dtype="int64") if classified is None else _said(classified, hidden_sky)
-    of_catalogue = pd.Series(times).where(status == "kept").map(said)
-    parts = of_catalogue.fillna(parts)
-    # Duplicates have no part. Of others of the same second, one that was kept goes first, then the Moon.
-    order = np.lexsort((parts, times // 1000))
-    order = order[parts.notna().to_numpy()[order]]
+    times, status = tables.milliseconds(night), tables.positions(night["status"], STATUSES)
+    parts = _PART_OF_STATUS[status]
+    if classified is not None:
+        known, said = _said(classified, hidden_sky)
+        at = np.searchsorted(known, times)
+        of_catalogue = (status == _KEPT) & (np.append(known, _NOTHING)[at] == times)
+        parts = np.where(of_catalogue, np.append(said, _NOTHING)[at], parts)
+    # Of others of the same second, one that was kept goes first, then the Moon.
+    order = np.flatnonzero(parts != _NOTHING)
+    order = order[np.lexsort((parts[order], times[order] // 1000))]
     order = order[np.diff(times[order] // 1000, prepend=-1) > 0]
     # The frame before nightfall stands until the next one.
-    followed = parts.iloc[order].replace(_DAYLIGHT, np.nan).bfill().fillna(_DAYLIGHT)
-    return times[order], followed.to_numpy(np.int64)
+    parts = parts[order]
+    dark = np.flatnonzero(parts != _DAYLIGHT)
+    next_dark = np.searchsorted(dark, np.arange(len(parts)))
+    return times[order], np.append(parts[dark], _DAYLIGHT)[next_dark]
 
 
-def _said(path: Path, hidden_sky: frozenset[str]) -> "pd.Series[int]":
-    """What the time of each classified frame of a night counts for, by its time in milliseconds."""
+def _said(path: Path, hidden_sky: frozenset[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The times of the classified frames of a night, milliseconds, in order, and what their time counts for: (n,)."""
     table = tables.read(path, schemas.catalogue_table(), ["time", "condition", "label"])
-    condition, label = (table[name].to_pandas().astype(str) for name in ("condition", "label"))
-    parts = condition.map({name: _PLACE["observed" if name == "clear" else name] for name in CONDITIONS})
-    parts = parts.mask((condition == "clear") & label.isin(hidden_sky), _PLACE["hidden_sky"])
-    return pd.Series(parts.to_numpy(np.int64), tables.milliseconds(table))
+    condition, times = tables.positions(table["condition"], CONDITIONS), tables.milliseconds(table)
+    hidden = tables.positions(table["label"], sorted(hidden_sky)) >= 0
+    parts = np.where(hidden & (condition == _CLEAR), _PLACE["hidden_sky"], _PART_OF_CONDITION[condition])
+    order = np.argsort(times, kind="stable")
+    return times[order], parts[order]
 
 
 def summed(table: pd.DataFrame) -> Mapping[str, float]:

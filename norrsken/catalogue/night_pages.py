@@ -13,15 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from norrsken import schemas, tables
 from norrsken.astronomy import sun_and_moon_altitude
 from norrsken.calendar import night_start
 from norrsken.catalogue.occurrence import LONGEST_STEP, NIGHT_SECONDS, USUAL_STEP
-from norrsken.catalogue.reasons import count_reasons
 from norrsken.classes import CONDITIONS, NOT_CLASSIFIED
 from norrsken.config.jobs import NightPageSettings
 from norrsken.config.label_set import LabelSet
@@ -40,7 +37,7 @@ class _Frames:
     """The n kept frames of a night, by time. kind, alone, condition: positions in `kinds` and `CONDITIONS`.
 
     kinds: the labels of the catalogue. alone: that each frame would get by itself, where its classifier looks at those
-    before and after, too; empty elsewhere.
+    before and after, too; empty elsewhere. strange: whether some frames are unfamiliar to the classifier.
     """
 
     kinds: tuple[str, ...]
@@ -53,6 +50,7 @@ class _Frames:
     mlt: NDArray[np.float32]
     spacing: float  # seconds that a frame stands for
     left_out: int  # kept frames that are not in the catalogue
+    strange: bool
 
     @property
     def hours(self) -> NDArray[np.float64]:
@@ -81,30 +79,42 @@ def write_night_pages(
     longest = _longest_events(events)
     months = {month: list(paths) for month, paths in groupby(tables.night_tables(nights), lambda path: path.stem[:7])}
     label_set, lost_of = settings.label_set, lost_nights(nights)
-    strange = count_reasons(catalogue)["unfamiliar"] > 0
     in_time = ""
     if tables.judged_in_time(catalogue):
         settings_of_first = tables.about(min(classified.values()))["settings"]
         in_time = "smoothed" if "smoothing" in settings_of_first else "sequence"
-    common = {"site": settings.site.name, "kinds": _kinds_shown(label_set, strange), "clear_sky": label_set.clear_sky}
-    years: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    strange = False
+    rows_of: dict[str, list[dict[str, Any]]] = {month: [] for month in months}
+    drawn_of: dict[str, list[dict[str, Any]]] = {month: [] for month in months}
     with directory_written_aside(output) as folder:
         (folder / "frames").mkdir()
         (folder / "keograms").mkdir()
-        for month, before, after in zip(months, [None, *months], [*list(months)[1:], None], strict=False):
-            rows, drawn = [], []
-            for path in months[month]:
+        for month, paths in months.items():
+            for path in paths:
                 frames = _read(classified.get(path.stem), path.stem, settings)
-                samples = _samples(frames, longest.get(path.stem, []), path, folder / "frames", label_set)
+                strange |= frames.strange
+                events_of = longest.get(path.stem, [])
+                status, images = _status(path, [event["peak_frame"] for event in events_of])
+                samples = _samples(frames, events_of, images, path, folder / "frames", label_set)
                 picture = pictures.get(path.stem)
                 if picture:
                     shutil.copyfile(picture, folder / "keograms" / picture.name)
                 gone = _gone(path.stem, lost, lost_of)
-                rows.append(
-                    _night(path, frames, label_set)
+                rows_of[month].append(
+                    _night(path, status, frames, label_set)
                     | {"gone": gone, "samples": samples, "keogram": picture and picture.name}
                 )
-                drawn.append(_drawn(frames, samples) | {"axis": picture and axis_in(picture)})
+                drawn_of[month].append(_drawn(frames, samples) | {"axis": picture and axis_in(picture)})
+        # The legend of every page says whether any frame of all nights is strange, so the pages come last.
+        common = {
+            "site": settings.site.name,
+            "kinds": _kinds_shown(label_set, strange),
+            "clear_sky": label_set.clear_sky,
+        }
+        years: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        for month, before, after in zip(months, [None, *months], [*list(months)[1:], None], strict=False):
+            rows = rows_of[month]
+            nights_of_month = [path.stem for path in months[month]]
             page = {
                 **common,
                 **_summary(rows, label_set),
@@ -113,7 +123,7 @@ def write_night_pages(
                 "after": after and {"month": after, "title": _title(after)},
                 "layout": LAYOUT,
                 "nights": rows,
-                "script": _script([path.stem for path in months[month]], drawn, settings) | {"in_time": in_time},
+                "script": _script(nights_of_month, drawn_of.pop(month), settings) | {"in_time": in_time},
             }
             write_page("nights-month", page, folder / f"{month}.html")
             years[month[:4]][month] = [row | {"samples": None} for row in rows]
@@ -164,11 +174,13 @@ def _chosen(events: Iterable[dict[str, str]]) -> list[dict[str, str]]:
 def _read(path: Path | None, night: str, settings: NightPageSettings) -> _Frames:
     """The frames of a night's catalogue; none where it has no catalogue, since no frame was kept."""
     kinds = settings.label_set.catalogue_labels
-    names = ["frame_id", "time", "mlt", "condition", "label", "confidence"]
-    in_time = path is not None and schemas.ALONE_LABEL in tables.columns(path)
-    schema = schemas.catalogue_table(in_time=in_time)
-    names += [schemas.ALONE_LABEL] * in_time
-    table = tables.read(path, schema, names) if path else schema.empty_table()
+    names = ["frame_id", "time", "mlt", "condition", "label", "reason", "confidence"]
+    table = schemas.catalogue_table().empty_table()
+    if path:
+        with tables.opened(path, table.schema, names) as file:
+            more = {schemas.ALONE_LABEL} & set(file.schema_arrow.names)
+            table = file.read([*names, *more], use_threads=False)
+    in_time = schemas.ALONE_LABEL in table.column_names
     start = round(night_start(date.fromisoformat(night), settings.site.longitude).timestamp())
     seconds = table["time"].cast("int64").to_numpy() // 1000 - start
     steps = np.diff(seconds)
@@ -177,30 +189,38 @@ def _read(path: Path | None, night: str, settings: NightPageSettings) -> _Frames
         kinds=kinds,
         frame_id=table["frame_id"].to_pylist(),
         seconds=seconds,
-        kind=_positions(table["label"], kinds),
-        alone=_positions(table[schemas.ALONE_LABEL], kinds) if in_time else np.empty(0, np.int64),
-        condition=_positions(table["condition"], CONDITIONS),
+        kind=tables.positions(table["label"], kinds),
+        alone=tables.positions(table[schemas.ALONE_LABEL], kinds) if in_time else np.empty(0, np.int64),
+        condition=tables.positions(table["condition"], CONDITIONS),
         confidence=np.rint(table["confidence"].to_numpy() * 100).astype(np.int64),
         mlt=table["mlt"].to_numpy(),
         spacing=float(np.median(steps)) if len(steps) else USUAL_STEP,
-        left_out=tables.left_out(path).total() if path else 0,
+        left_out=tables.left_out_of(table).total(),
+        strange=bool((tables.positions(table["reason"], ["unfamiliar"]) == 0).any()),
     )
 
 
-def _positions(column: pa.ChunkedArray, names: Sequence[str]) -> NDArray[np.int64]:
-    positions: NDArray[np.int64] = pc.index_in(column.cast("string"), pa.array(names)).cast("int64").to_numpy()
-    return positions
+def _status(path: Path, shown: Sequence[str]) -> tuple[dict[str, int], NDArray[np.uint8]]:
+    """How many frames of a night have each status, and the images of those that are shown. path: the night's table."""
+    names = ["frame_id", "status"]
+    with tables.opened(path, schemas.NIGHT_TABLE, [*names, "image"]) as file:
+        table = file.read(names, use_threads=False)
+        images = tables.images_at(file, tables.rows_of(table, shown, path) if shown else [])
+    counts = table["status"].cast("string").value_counts().to_pylist()
+    return {count["values"]: count["counts"] for count in counts}, images
 
 
 def _samples(
-    frames: _Frames, events: Sequence[Mapping[str, str]], night: Path, folder: Path, label_set: LabelSet
+    frames: _Frames,
+    events: Sequence[Mapping[str, str]],
+    images: NDArray[np.uint8],
+    night: Path,
+    folder: Path,
+    label_set: LabelSet,
 ) -> list[dict[str, Any]]:
-    """What the page says of the frames at the events' peaks, which go to the folder. night: the table of the night."""
-    if not events:
-        return []
-    ids = [event["peak_frame"] for event in events]
+    """What the page says of the frames at the events' peaks, whose images go to the folder. night: its table."""
     samples = []
-    for event, image in zip(events, tables.images_of(night, ids), strict=True):
+    for event, image in zip(events, images, strict=True):
         name = event["peak_frame"]
         if name not in frames.frame_id:
             raise tables.TableError(f"{night}: the catalogue of this night lacks {name}, the peak of an event")
@@ -222,18 +242,15 @@ def _samples(
     return samples
 
 
-def _night(path: Path, frames: _Frames, label_set: LabelSet) -> dict[str, Any]:
-    """What the pages say of a night. path: its table, with all frames."""
-    with tables.opened(path, schemas.NIGHT_TABLE, ["status"]) as file:
-        status = file.read(["status"])["status"].cast("string")
-    counts = {count["values"]: count["counts"] for count in status.value_counts().to_pylist()}
+def _night(path: Path, status: Mapping[str, int], frames: _Frames, label_set: LabelSet) -> dict[str, Any]:
+    """What the pages say of a night. path: its table. status: how many of its frames have each."""
     return {
         "night": path.stem,
         "day": int(path.stem[-2:]),
-        "frames": len(status),
-        "kept": counts.get("kept", 0),
+        "frames": sum(status.values()),
+        "kept": status.get("kept", 0),
         "other_camera": frames.left_out,
-        "left_out": ", ".join(f"{name} {counts[name]}" for name in schemas.STATUSES[1:] if name in counts),
+        "left_out": ", ".join(f"{name} {status[name]}" for name in schemas.STATUSES[1:] if name in status),
         "hours": frames.hours,
         **_shares(frames.hours, label_set),
     }
@@ -263,14 +280,17 @@ def _shares(hours: NDArray[np.float64], label_set: LabelSet) -> dict[str, Any]:
 
 
 def _drawn(frames: _Frames, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the script draws of a night. steps: seconds from noon to the first frame, and from each to the next."""
+    """What the script draws of a night, numbers as arrays: a decade of lists would fill the memory.
+
+    steps: seconds from noon to the first frame, and from each to the next.
+    """
     return {
         "spacing": frames.spacing,
-        "steps": np.diff(frames.seconds, prepend=0).tolist(),
-        "kinds": "".join(f"{kind:x}" for kind in frames.kind),
-        "alone": "".join(f"{kind:x}" for kind in frames.alone),
-        "conditions": "".join(map(str, frames.condition)),
-        "confidence": frames.confidence.tolist(),
+        "steps": np.diff(frames.seconds, prepend=0),
+        "kinds": "".join(f"{kind:x}" for kind in frames.kind.tolist()),
+        "alone": "".join(f"{kind:x}" for kind in frames.alone.tolist()),
+        "conditions": "".join(map(str, frames.condition.tolist())),
+        "confidence": frames.confidence,
         "peaks": [sample["second"] for sample in samples],
     }
 
@@ -290,7 +310,8 @@ def _script(nights: Sequence[str], drawn: Sequence[dict[str, Any]], settings: Ni
         "step_minutes": STEP,
         "sun_altitude_max": settings.filter.sun_altitude_max,
         "nights": [
-            {"night": night, "start": start, "sun": sun[i].tolist(), "moon": moon[i].tolist(), **drawn[i]}
+            {"night": night, "start": start, "sun": sun[i].tolist(), "moon": moon[i].tolist()}
+            | {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in drawn[i].items()}
             for i, (night, start) in enumerate(zip(nights, starts, strict=True))
         ],
     }

@@ -1,11 +1,13 @@
 """Occurrence: how much of the observed time each class was seen, by hour, season, year and magnetic activity."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from norrsken import schemas
 from norrsken.catalogue.correction import Correction, corrected
@@ -13,7 +15,7 @@ from norrsken.catalogue.events import cadence, monthly_frames
 from norrsken.catalogue.kp import kp_bins, read_kp
 from norrsken.classes import AURORA, DECISIONS, NOT_CLASSIFIED, UNDECIDED
 from norrsken.config.label_set import LabelSet
-from norrsken.evaluation.bootstrap import DRAWS, MIN_UNITS, NORMAL, redrawn, share_intervals, wilson
+from norrsken.evaluation.bootstrap import DRAWS, MIN_UNITS, NORMAL, share_intervals, times_drawn, wilson
 
 #: A night counts as observed from so many seconds on, and a label as seen on it from so many frames on.
 NIGHT_SECONDS = 1800
@@ -35,13 +37,35 @@ class Nights(NamedTuple):
 
     dates: (n,). seconds: for which a frame of each stands, (n,). labelled: its observed frames by label, and by the
     decision on aurora, (n, bins, `_columns`). estimated: its observed frames by class that can be observed, as the
-    first fit of the correction estimates them, and as the other fits do, (fits, n, bins, classes).
+    first fit of the correction estimates them, and as the other fits do; of each month (fits, n, bins, classes).
     """
 
     dates: NDArray[np.datetime64]
     seconds: NDArray[np.float64]
     labelled: NDArray[np.float64]
-    estimated: NDArray[np.float32]
+    estimated: Sequence[NDArray[np.float32]]
+
+
+class Bin(NamedTuple):
+    """A bin of the table. place: of its frames among the bins of `Nights`. nights: those that were observed in it."""
+
+    by: str
+    value: int | None
+    place: int
+    nights: NDArray[np.intp]
+
+
+class Seen(NamedTuple):
+    """The labels of the table, and the frames of all nights by them.
+
+    frames: of each label, (nights, bins of `Nights`, labels). observed: of any label, and those that are decided where
+    the labels hold such decisions, (nights, bins, 1 or 2). beside: which of these belong to each label, (labels,).
+    """
+
+    labels: list[str]
+    frames: NDArray[np.float64]
+    observed: NDArray[np.float64]
+    beside: NDArray[np.intp]
 
 
 def tabulate_occurrence(
@@ -70,30 +94,28 @@ def tabulate_occurrence(
     frames_by_month = monthly_frames(months, columns, label_set.class_names)
     monthly = [_count(frames, index, correction, label_set) for frames in frames_by_month]
     nights = _all_nights(monthly, correction, label_set)
-    dates = pd.DatetimeIndex(nights.dates)
-    values: dict[str, range] = {**BINS, "month": range(1, 13), "year": range(0)}
-    if len(dates):
-        values["year"] = range(dates.year.min(), dates.year.max() + 1)
+    seen = _seen(nights.labelled, label_set)
     order = [by for by in ("all", "hour", "mlt", "month", "year", "kp") if by != "kp" or index is not None]
-    parts = []
-    for by in order:
-        within = None
-        if by not in BINS:
-            within = getattr(dates, by).to_numpy()[:, None] == np.arange(values[by].start, values[by].stop)
-        part = nights._replace(
-            labelled=_bins(nights.labelled, by, within), estimated=_bins(nights.estimated, by, within)
-        )
-        bins = pd.DataFrame({"by": by, "value": pd.array([pd.NA] if by == "all" else values[by], "Int64")})
-        parts.append(_table(bins, part, correction, label_set))
-    return pd.concat(parts, ignore_index=True)
+    bins = [one for by in order for one in _bins(by, nights.dates, seen.observed[..., 0] > 0)]
+    return _table(bins, seen, nights, correction, label_set)
 
 
-def _bins(counts: NDArray[Any], by: str, within: NDArray[np.bool_] | None) -> NDArray[Any]:
-    """The bins of one kind: (…, nights, bins, k). within: which nights a bin has, where a night has but one."""
-    if within is not None:
-        return counts[..., :1, :] * within[..., None]
-    start = _OFFSETS[list(BINS).index(by)]
-    return counts[..., start : start + len(BINS[by]), :]
+def _bins(by: str, dates: NDArray[np.datetime64], observed: NDArray[np.bool_]) -> list[Bin]:
+    """The bins of one kind. observed: whether each night was, in each of the bins of `Nights`, (nights, bins)."""
+    if by in BINS:
+        places, values = _OFFSETS[list(BINS).index(by)] + np.arange(len(BINS[by])), BINS[by]
+        within = observed[:, places]
+    else:
+        of_night = getattr(pd.DatetimeIndex(dates), by).to_numpy()
+        values = range(1, 13)
+        if by == "year":
+            values = range(of_night.min(), of_night.max() + 1) if len(dates) else range(0)
+        places = np.zeros(len(values), np.intp)
+        within = observed[:, :1] & (of_night[:, None] == np.arange(values.start, values.stop))
+    return [
+        Bin(by, None if by == "all" else value, int(place), np.flatnonzero(of_bin))
+        for value, place, of_bin in zip(values, places, within.T, strict=True)
+    ]
 
 
 def _columns(label_set: LabelSet) -> list[str]:
@@ -106,11 +128,14 @@ def _all_nights(monthly: Sequence[Nights], correction: Correction, label_set: La
         np.empty(0, "datetime64[s]"),
         np.empty(0),
         np.empty((0, _OFFSETS[-1], len(_columns(label_set)))),
-        np.empty((len(correction.fits), 0, _OFFSETS[-1], len(correction.classes)), np.float32),
+        [np.empty((len(correction.fits), 0, _OFFSETS[-1], len(correction.classes)), np.float32)],
     )
     dates, seconds, labelled, estimated = zip(none, *monthly, strict=True)
     return Nights(
-        np.concatenate(dates), np.concatenate(seconds), np.concatenate(labelled), np.concatenate(estimated, axis=1)
+        np.concatenate(dates),
+        np.concatenate(seconds),
+        np.concatenate(labelled),
+        [of_month for of_months in estimated for of_month in of_months],
     )
 
 
@@ -125,15 +150,15 @@ def _count(frames: pd.DataFrame, kp: pd.Series | None, correction: Correction, l
     places = np.stack([np.zeros_like(mlt), hour, mlt, kp_bins(frames["time"], kp)])
     # Frames that follow each other are mostly of the same bins, so they are summed before they are put into these.
     runs = np.flatnonzero(np.diff(np.stack([night, *places]), prepend=-2).any(axis=0))
-    night_of_run, places_of_run = night[runs], places[:, runs]
+    into = _OFFSETS[-1] * night[runs] + _OFFSETS[:-1, None] + places[:, runs]
+    known = places[:, runs] >= 0
+    run = np.broadcast_to(np.arange(len(runs)), into.shape)
+    falls = csr_array((np.ones(known.sum()), (into[known], run[known])), (len(nights) * _OFFSETS[-1], len(runs)))
 
     def put(values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums over the frames of each night and bin: (frames, k) → (nights, bins, k)."""
-        sums = np.zeros((len(nights), _OFFSETS[-1], values.shape[1]))
         of_run = np.add.reduceat(values, runs) if len(runs) else values
-        for offset, place in zip(_OFFSETS, places_of_run, strict=False):
-            known = place >= 0
-            np.add.at(sums, (night_of_run[known], offset + place[known]), of_run[known])
+        sums: NDArray[np.float64] = (falls @ of_run).reshape(len(nights), _OFFSETS[-1], -1)
         return sums
 
     label = frames["label"].cat.set_categories(label_set.catalogue_labels)
@@ -142,7 +167,7 @@ def _count(frames: pd.DataFrame, kp: pd.Series | None, correction: Correction, l
     estimated = np.empty((len(correction.fits), *labelled.shape[:2], len(correction.classes)), np.float32)
     for fit, chances in enumerate(_chances(frames, night, hour, seconds, correction)):
         estimated[fit] = put(chances)
-    return Nights(nights.to_numpy("datetime64[s]"), seconds, labelled, estimated)
+    return Nights(nights.to_numpy("datetime64[s]"), seconds, labelled, [estimated])
 
 
 def _chances(
@@ -159,97 +184,157 @@ def _chances(
         yield corrected(found, starts, seconds[night[starts]], fit) if len(found) else found
 
 
-def _table(bins: pd.DataFrame, nights: Nights, correction: Correction, label_set: LabelSet) -> pd.DataFrame:
-    """The columns of `tabulate_occurrence`, for the bins of one kind."""
+def _seen(labelled: NDArray[np.float64], label_set: LabelSet) -> Seen:
+    """The labels of the table, and the frames by them. labelled: of `Nights`."""
     columns = _columns(label_set)
-    of = {name: nights.labelled[..., [columns.index(name)]] for name in columns}
+    of = {name: labelled[..., [columns.index(name)]] for name in columns}
     labels = list(label_set.catalogue_labels)
-    observed = nights.labelled[..., : len(labels)].sum(axis=-1, keepdims=True)
-    counts, beside = [of[name] for name in labels], [observed] * len(labels)
+    counts = [of[name] for name in labels]
+    observed, beside = [np.sum(counts, axis=0)], [0] * len(labels)
     if label_set.pooled and label_set.clear_sky:
         labels += [AURORA, UNDECIDED]
         counts += [of["yes"], of[UNDECIDED]]
-        beside += [of["yes"] + of["no"], observed]
+        observed.append(of["yes"] + of["no"])
+        beside += [1, 0]
     elif label_set.pooled:
         labels.append(AURORA)
         counts.append(np.sum([of[name] for name in label_set.aurora], axis=0))
-        beside.append(observed)
-    seen, watched = np.concatenate(counts, axis=-1), np.concatenate(beside, axis=-1)
-    hours, hours_observed = (frames * (nights.seconds / 3600)[:, None, None] for frames in (seen, watched))
-    enough = watched * nights.seconds[:, None, None] >= NIGHT_SECONDS
-    on_nights, nights_observed = (enough & (seen >= NIGHT_FRAMES)).sum(axis=0), enough.sum(axis=0)
-    share, low, high = _shares(hours[None], hours_observed[None])
-    estimates = _estimates((share, low, high), hours_observed[..., :1], labels, nights, correction, label_set)
-    nights_share = _divide(on_nights, nights_observed)
+        beside.append(0)
+    return Seen(labels, np.concatenate(counts, axis=-1), np.concatenate(observed, axis=-1), np.array(beside))
+
+
+def _table(
+    bins: Sequence[Bin], seen: Seen, nights: Nights, correction: Correction, label_set: LabelSet
+) -> pd.DataFrame:
+    """The columns of `tabulate_occurrence`."""
+    rows = [_sums(one, seen, nights.seconds) for one in bins]
+    sums = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    units, nights_observed = sums.pop("units"), sums["nights_observed"]
+    in_hours = (nights.seconds / 3600)[:, None, None]
+    share = _divide(sums["hours"], sums["hours_observed"])
+    ends = _intervals(bins, share, units, [(0, seen.frames * in_hours)], seen.observed * in_hours, seen.beside)
+    estimates = _estimates((share, *ends), bins, seen, nights, correction, label_set)
+    nights_share = _divide(sums["nights"], nights_observed)
     nights_low, nights_high = wilson(nights_share, np.where(nights_observed > 0, nights_observed, np.nan), NORMAL)
     values: dict[str, NDArray[Any]] = {
-        "frames_observed": watched.sum(axis=0).astype(np.int64),
-        "hours_observed": hours_observed.sum(axis=0),
-        "frames": seen.sum(axis=0).astype(np.int64),
-        "hours": hours.sum(axis=0),
-        "share": share,
-        "low": low,
-        "high": high,
+        **{name: sums[name] for name in ("frames_observed", "hours_observed", "frames", "hours")},
+        **dict(zip(("share", "low", "high"), (share, *ends), strict=True)),
         **dict(zip(("estimate", "estimate_low", "estimate_high"), estimates, strict=True)),
-        "nights_observed": nights_observed,
-        "nights": on_nights,
+        **{name: sums[name] for name in ("nights_observed", "nights")},
         "nights_share": nights_share,
         "nights_low": nights_low,
         "nights_high": nights_high,
     }
-    table = bins.loc[bins.index.repeat(len(labels))].reset_index(drop=True)
-    table["label"] = labels * len(bins)
-    table = table.assign(**{name: value.ravel() for name, value in values.items()})
+    of_label = range(len(seen.labels))
+    table = pd.DataFrame(
+        {
+            "by": [one.by for one in bins for _ in of_label],
+            "value": pd.array([one.value for one in bins for _ in of_label], "Int64"),
+            "label": seen.labels * len(bins),
+            **{name: value.ravel() for name, value in values.items()},
+        }
+    )
     method = np.where(table["estimate"].notna(), "corrected" if correction.fits else "counted", "")
     table.insert(list(table).index("nights_observed"), "method", method)
     return table
 
 
+def _sums(one: Bin, seen: Seen, seconds: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    """Columns of the table in a bin, (labels,), and `units`: the nights on which frames were observed beside each."""
+    here = one.nights, one.place
+    frames, observed, stands = seen.frames[here], seen.observed[here][:, seen.beside], seconds[one.nights, None]
+    hours_observed, enough = observed * (stands / 3600), observed * stands >= NIGHT_SECONDS
+    return {
+        "frames_observed": observed.sum(axis=0).astype(np.int64),
+        "hours_observed": hours_observed.sum(axis=0),
+        "frames": frames.sum(axis=0).astype(np.int64),
+        "hours": (frames * (stands / 3600)).sum(axis=0),
+        "nights_observed": enough.sum(axis=0),
+        "nights": (enough & (frames >= NIGHT_FRAMES)).sum(axis=0),
+        "units": (hours_observed > 0).sum(axis=0),
+    }
+
+
 def _estimates(
     counted: Sequence[NDArray[np.float64]],
-    observed: NDArray[np.float64],
-    labels: Sequence[str],
+    bins: Sequence[Bin],
+    seen: Seen,
     nights: Nights,
     correction: Correction,
     label_set: LabelSet,
 ) -> NDArray[np.float64]:
     """The estimated share of each label with the ends of its interval, (3, bins, labels); nan where there is none.
 
-    counted: the same of the counted shares. observed: hours, (nights, bins, 1).
+    counted: the same of the counted shares.
     """
+    labels = seen.labels
     estimates = np.full((3, *counted[0].shape), np.nan)
     if not correction.fits:
         known = [place for place, name in enumerate(labels) if name not in (NOT_CLASSIFIED, UNDECIDED)]
         estimates[..., known] = np.stack(counted)[..., known]
         return estimates
-    hours = nights.estimated * (nights.seconds / 3600)[:, None, None]
-    named = {name: hours[..., [place]] for place, name in enumerate(correction.classes)}
-    if AURORA in labels:
-        named.setdefault(AURORA, np.sum([named[name] for name in label_set.aurora], axis=0))
-    places = [place for place, name in enumerate(labels) if name in named]
-    estimated = np.concatenate([named[labels[place]] for place in places], axis=-1)
-    estimates[..., places] = _shares(estimated, np.broadcast_to(observed, (len(estimated), *observed.shape)))
+    places = [place for place, name in enumerate(labels) if name in correction.classes or name == AURORA]
+    in_hours = (nights.seconds / 3600)[:, None, None]
+
+    def hours_by(fit: int) -> NDArray[np.float64]:
+        """The hours of each label, as this fit estimates them: (nights, bins of `Nights`, places)."""
+        hours = np.concatenate([of_month[fit] for of_month in nights.estimated]) * in_hours
+        named = {name: hours[..., [place]] for place, name in enumerate(correction.classes)}
+        if AURORA in labels:
+            named.setdefault(AURORA, np.sum([named[name] for name in label_set.aurora], axis=0))
+        return np.concatenate([named[labels[place]] for place in places], axis=-1)
+
+    first, observed = hours_by(0), seen.observed[..., :1] * in_hours
+    hours, hours_observed = (
+        np.stack([of[one.nights, one.place].sum(axis=0) for one in bins]) for of in (first, observed)
+    )
+    shares = _divide(hours, hours_observed)
+    units = np.stack([(observed[one.nights, one.place] > 0).sum(axis=0) for one in bins])
+    others = range(len(correction.fits))[-max(1, len(correction.fits) - 1) :]
+    ends = _intervals(
+        bins,
+        shares,
+        np.broadcast_to(units, shares.shape),
+        ((fit, hours_by(fit)) for fit in others),
+        observed,
+        np.zeros(len(places), np.intp),
+        len(others),
+    )
+    estimates[..., places] = np.stack([shares, *ends])
     return estimates
 
 
-def _shares(hours: NDArray[np.float64], observed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shares with the ends of their 95 % intervals, (3, bins, labels).
+def _intervals(
+    bins: Sequence[Bin],
+    shares: NDArray[np.float64],
+    units: NDArray[np.int64],
+    hours_by: Iterable[tuple[int, NDArray[np.float64]]],
+    observed: NDArray[np.float64],
+    beside: NDArray[np.intp],
+    fits: int = 1,
+) -> NDArray[np.float64]:
+    """The ends of the 95 % intervals of shares in bins: low and high, (2, bins, labels); see `share_intervals`.
 
-    hours: (fits, nights, bins, labels) of those observed, (fits, nights, bins, labels or 1). The first fit gives the
-    share; all others, or the only one, how much it varies over nights and fits.
+    shares, units: (bins, labels). hours_by: as each of the fits has them, with what its nights are drawn by: seed, and
+    the hours of each label, (nights, bins of `Nights`, labels). observed: hours, (nights, bins, k); beside: which of
+    them belong to each label, (labels,).
     """
-    shares = _divide(hours[0].sum(axis=0), observed[0].sum(axis=0))
-    units = np.broadcast_to((observed[0] > 0).sum(axis=0), shares.shape)
+    ends = np.full((2, *shares.shape), np.nan)
     if units.max(initial=0) < MIN_UNITS:
-        return np.stack([shares, *np.full((2, *shares.shape), np.nan)])
-    others = range(len(hours))[-max(1, len(hours) - 1) :]
+        return ends
     drawn = []
-    for fit in others:
-        both = np.concatenate(np.broadcast_arrays(hours[fit], observed[fit]), axis=-1)
-        drawn.append(_divide(*np.split(redrawn(both, DRAWS // len(others), fit), 2, axis=-1)))
+    for seed, hours in hours_by:
+        # The draws of a night lie side by side: each bin takes those of the nights that were observed in it.
+        times, both = times_drawn(len(hours), DRAWS // fits, seed).T.copy(), np.concatenate([hours, observed], axis=-1)
+        sums = np.stack([times[one.nights].T @ both[one.nights, one.place] for one in bins], axis=1)
+        drawn.append(_divide(sums[..., : len(beside)], sums[..., len(beside) :][..., beside]))
     together = np.concatenate(drawn)
     variances = np.nanvar(np.where(np.isnan(together).all(axis=0), 0, together), axis=0, ddof=1)
-    return np.stack([shares, *share_intervals(shares, variances, units)])
+    for _, places in groupby(range(len(bins)), lambda place: bins[place].by):
+        here = list(places)
+        if units[here].max() >= MIN_UNITS:
+            ends[:, here] = share_intervals(shares[here], variances[here], units[here])
+    return ends
 
 
 def _divide(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:

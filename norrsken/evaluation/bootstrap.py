@@ -23,7 +23,12 @@ def redrawn(counts: NDArray[np.float64], draws: int = DRAWS, seed: int = 0) -> N
 
 @lru_cache(maxsize=32)
 def _times(units: int, draws: int, seed: int) -> NDArray[np.float64]:
-    """How often each unit is drawn: (draws, units). Tables have many parts of the same units, so some are kept."""
+    """What `times_drawn` says. Tables have many parts of the same units, so some are kept."""
+    return times_drawn(units, draws, seed)
+
+
+def times_drawn(units: int, draws: int = DRAWS, seed: int = 0) -> NDArray[np.float64]:
+    """How often each unit is drawn, as for `redrawn`: (draws, units); equal at each call."""
     times = np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), draws)
     return times.astype(np.float64)
 
