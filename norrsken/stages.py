@@ -13,7 +13,7 @@ FEATURES = 2
 TRAINING = 3
 REPORT = 8
 CURATION = 3
-CATALOGUE = 7
+CATALOGUE = 8
 YARDSTICKS = 1
 
 #: This number is raised when a camera's frame gives other pixels than before. Models refuse frames that were processed

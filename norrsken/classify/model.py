@@ -41,7 +41,7 @@ class FrameClassifier:
     def __init__(self, model: str | Path) -> None:
         """Raises `ModelError` for what is not a model's file, `ClassifyError` where its features cannot be computed."""
         self.path = model
-        self.classifier, self.card = classifiers.load(model)
+        self.classifier, self.card = classifiers.load_to_predict(model)
         self.digest = str(digest(model))
         self.source, self.classes = self.card.frames, tuple(self.card.classes)
         require_processing(model, self.source)

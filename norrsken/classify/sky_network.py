@@ -15,6 +15,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from norrsken.classify.sky_measures import LEVELS, WIDTH
+from norrsken.models.device import keep_memory
+from norrsken.models.folded import fold, some_frame
 
 #: timm's name of the network whose last layer is left out.
 ARCHITECTURE = "tf_efficientnet_lite0"
@@ -63,8 +65,10 @@ def seen(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 @cache
 def shipped() -> SkyNetwork:
-    """The network with the weights that come with norrsken."""
+    """The network with the weights that come with norrsken, for prediction alone."""
+    keep_memory()
     network = SkyNetwork()
     with as_file(WEIGHTS) as path:
         network.load_state_dict(load_file(path))
-    return network.to(memory_format=torch.channels_last).eval()
+    fold(network, some_frame())
+    return network.to(memory_format=torch.channels_last)

@@ -125,6 +125,11 @@ class SequenceClassifier(Trained):
         self._random = torch.Generator(self._device).manual_seed(seed)
         model.network.requires_grad_(settings.tuned)
 
+    @property
+    def model(self) -> InTime:
+        """The network and what reads its embeddings, with their weights."""
+        return self._in_time
+
     def see_as(self, seeing: TorchClassifier) -> None:
         """Take the weights of a trained network, but for those of its last layer."""
         last = f"network.{_last_linear(seeing.model.network)}."
