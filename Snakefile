@@ -38,21 +38,19 @@ if plan.classifies:
 rule all:
     """Everything that the configuration asks for."""
     input:
-        up_to(plan, "nights"),
-        up_to(plan, "report"),
-        up_to(plan, "catalogue"),
+        lambda wildcards: everything(plan),
 
 
 rule nights:
     """Night tables and keograms of the whole archive, and the page of all keograms."""
     input:
-        up_to(plan, "nights"),
+        lambda wildcards: up_to(plan, "nights"),
 
 
 rule conditions:
     """The page on which the condition of the sky is labelled, of frames of the whole archive."""
     input:
-        up_to(plan, "conditions"),
+        lambda wildcards: up_to(plan, "conditions"),
 
 
 if not plan.sources:
@@ -68,7 +66,7 @@ if plan.has_labels:
     rule labels:
         """The release's labelled frames, and the months that they stand on."""
         input:
-            up_to(plan, "labels"),
+            lambda wildcards: up_to(plan, "labels"),
 
 
 if plan.trains:
@@ -76,17 +74,17 @@ if plan.trains:
     rule dataset:
         """The release's clean data set."""
         input:
-            up_to(plan, "dataset"),
+            lambda wildcards: up_to(plan, "dataset"),
 
     rule train:
         """All runs of all models, and their scores."""
         input:
-            up_to(plan, "train"),
+            lambda wildcards: up_to(plan, "train"),
 
     rule report:
         """The report, and all that it stands on."""
         input:
-            up_to(plan, "report"),
+            lambda wildcards: up_to(plan, "report"),
 
     rule yardsticks:
         """How models do on other divisions of the frames, on changed ones and over the years, and when they are sure."""
@@ -100,7 +98,7 @@ if plan.trains:
             name:
                 f"train_{model}"
             input:
-                up_to(plan, "train", model),
+                lambda wildcards, model=model: up_to(plan, "train", model),
 
 
 if plan.classifies:
@@ -108,8 +106,10 @@ if plan.classifies:
     rule catalogue:
         """Every kept frame of the archive classified, and all that is made of it."""
         input:
-            up_to(plan, "nights"),
-            up_to(plan, "catalogue"),
+            lambda wildcards: [
+                *up_to(plan, "nights"),
+                *up_to(plan, "catalogue"),
+            ],
 
     rule audit:
         """A sample of the catalogue to judge it by, with the pages to label it on, and what its labels say."""

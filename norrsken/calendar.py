@@ -3,8 +3,10 @@
 import math
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 
 
+@cache
 def night_offset(longitude: float) -> timedelta:
     """What to add to UTC so that the date of the sum is the night's name: local mean solar time less half a day.
 

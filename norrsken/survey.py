@@ -103,7 +103,9 @@ def look(config: Config) -> Survey:
         )
     if made and leaves:
         warnings.append(f"The archive has nothing more of {', '.join(made)}: what was made of it stays.")
-    ahead = [leaf.path for leaf in leaves if _time(archive.root, leaf.path) > time.time_ns() + 10**9 * 60]
+    times = {leaf.path: _time(archive.root, leaf.path) for leaf in leaves}
+    latest = time.time_ns() + 10**9 * 60
+    ahead = [path for path, changed in times.items() if changed > latest]
     if ahead:
         warnings.append(
             f"The time of {ahead[0]} in the archive lies ahead{_and_more(ahead)}: the clock of a computer is wrong. "
@@ -124,7 +126,7 @@ def look(config: Config) -> Survey:
         warnings.append(f"The catalogue is not audited before all of its auditors' tables are there: {unaudited[0]!r}.")
     return Survey(
         months=months,
-        listings={month: _listing(archive.root, directories) for month, directories in months.items()},
+        listings={month: _listing(times, directories) for month, directories in months.items()},
         lost=made,
         frozen=frozen,
         counted=[key for key, path in paths.COUNTS.items() if os.path.exists(path.format(release=name))],
@@ -197,12 +199,12 @@ def _names(folder: Path) -> set[str]:
     return {path.name for path in folder.glob("????-??") if path.is_dir()}
 
 
-def _listing(root: str, directories: Iterable[str]) -> str:
+def _listing(times: Mapping[str, int], directories: Iterable[str]) -> str:
     """A digest of the directories' names and of the times at which something in them last came, went or was renamed.
 
     The archive's root does not enter, so that an archive can be moved.
     """
-    text = "".join(f"{path}\0{_time(root, path)}\n" for path in directories)
+    text = "".join(f"{path}\0{times[path]}\n" for path in directories)
     return hashlib.sha256(os.fsencode(text)).hexdigest()[:32]
 
 

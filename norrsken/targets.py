@@ -6,6 +6,12 @@ from norrsken.contents import YARDSTICKS
 from norrsken.plan import Plan
 
 
+def everything(plan: Plan) -> list[str]:
+    """All files that the configuration asks for, each once."""
+    stages = ("nights", "report", "catalogue")
+    return list(dict.fromkeys(path for stage in stages for path in up_to(plan, stage)))
+
+
 def up_to(plan: Plan, stage: str, model: str | None = None) -> list[str]:
     """All files that a target stands on, its own included: for all models, or for one.
 

@@ -43,7 +43,9 @@ class ClusterProject(Project):
 
     def command(self, *arguments: str, root: Path = ROOT) -> list[str]:
         snakemake = [sys.executable, "-c", SNAKEMAKE, "--profile", "slurm", "--directory", str(self.folder)]
+        # Snakemake ends only when the span has passed in which it may send no more than so many jobs.
         quick = ["--latency-wait", "10", "--slurm-init-seconds-before-status-checks", "1"]
+        quick += ["--max-jobs-per-timespan", "20/2s"]
         return [*snakemake, *quick, *arguments]
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:

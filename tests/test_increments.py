@@ -177,8 +177,9 @@ def test_a_failed_month_is_repeated_from_the_labels_target(project: Project) -> 
 
 
 def test_a_killed_run_leaves_no_half_written_file_and_goes_on(new_project: Project, finished: Path) -> None:
-    for moment in ("results/nights/.part-*", "results/logs/train_run/small/random/*/0.log"):
-        process = new_project.start("train_shufflenet")
+    moments = {"nights": "results/nights/.part-*", "train_shufflenet": "results/logs/train_run/small/random/*/0.log"}
+    for target, moment in moments.items():
+        process = new_project.start(target)
         while process.poll() is None and not list(new_project.folder.glob(moment)):
             time.sleep(0.01)
         assert process.poll() is None, new_project.path("killed.log").read_text()
@@ -187,6 +188,7 @@ def test_a_killed_run_leaves_no_half_written_file_and_goes_on(new_project: Proje
         for path in new_project.folder.glob("results/**/*.parquet"):
             if not any(part.startswith(".part-") for part in path.parts):
                 pq.read_table(path)
+        new_project.run("dataset")
     new_project.run("train")
     assert new_project.run("train") == {}
     assert not list(new_project.folder.glob("results/**/.part-*"))

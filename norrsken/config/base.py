@@ -20,7 +20,8 @@ def is_none(value: object) -> bool:
 class Settings(BaseModel):
     """Base of all parts of the configuration: unknown keys are errors, values do not change after the check."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # What checks a part is built when it is first needed: most processes need few of them, and all start with them.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     def plain(self) -> dict[str, Any]:
         """The settings as plain dicts, lists, strings and numbers with sorted keys: for Snakemake's params and JSON."""

@@ -51,6 +51,12 @@ class DirectoryPattern:
         whole = [piece for part in parts for piece in (*tokens(part), Token("text", "/"))][:-1]
         self.whole = re.compile(expression(whole))
         self._levels_of_codes = [i for i, part in enumerate(parts) for _ in re.findall(r"%(.)", part)]
+        numbered = list(enumerate(zip(self._levels_of_codes, self.codes, strict=True)))
+        #: For each level, which of all codes name its date, and these codes.
+        self._dates = [
+            [(n, code) for n, (at, code) in numbered if at == level and code in DATE_CODES]
+            for level in range(len(parts))
+        ]
         #: The level that completes the date; above and on it, codes that come again must agree.
         self._complete = next((i for i in range(len(parts)) if self._tells_day(i)), len(parts))
 
@@ -98,14 +104,9 @@ class DirectoryPattern:
         values: of all codes; None where they agree with neither day.
         """
         day, next_day = named, named + _ONE_DAY
-        for level in range(len(self.levels)):
-            codes = [
-                (code, value)
-                for at, code, value in zip(self._levels_of_codes, self.codes, values, strict=True)
-                if at == level and code in DATE_CODES
-            ]
-            if not all(agrees(day, code, value) for code, value in codes):
-                if level <= self._complete or not all(agrees(next_day, code, value) for code, value in codes):
+        for level, codes in enumerate(self._dates):
+            if not all(agrees(day, code, values[n]) for n, code in codes):
+                if level <= self._complete or not all(agrees(next_day, code, values[n]) for n, code in codes):
                     return None
                 day = next_day
         return day

@@ -1,5 +1,6 @@
 """The configuration, checked, and the plan that the rules follow."""
 
+import gc
 import sys
 import time
 from pathlib import Path
@@ -16,9 +17,12 @@ from norrsken.errors import NorrskenError
 from norrsken.contents import FIGURES, OCCURRENCE, YARDSTICKS
 from norrsken.nights.census import CENSUS
 from norrsken.plan import Plan
-from norrsken.targets import up_to
+from norrsken.targets import everything, up_to
 
 STARTED = time.time()
+
+# What Snakemake has imported stays until its end. The collector of garbage need not look through it again and again.
+gc.freeze()
 
 # In another workflow these files are read once for each `use rule`. All of its rules follow the first plan.
 plans = (one.module_globals.get("plan") for one in workflow.rules)
