@@ -112,7 +112,9 @@ def draw_alarm(table: pd.DataFrame, path: str | os.PathLike[str], threshold: flo
                         course["number"], course["low"], course["high"], color=colour, alpha=0.15, linewidth=0
                     )
             handles["alarm"] = axes.axhline(np.log10(threshold), color="#D55E00", linewidth=1.2, linestyle="--")
-            axes.axvline(drawn["number"].max() // 2 + 0.5, color="#888", linewidth=1, linestyle=":")
+            axes.axvline(
+                drawn.loc[drawn["model"] == model, "number"].max() // 2 + 0.5, color="#888", linewidth=1, linestyle=":"
+            )
             axes.set_title(f"{model_title(model)}, {_WATCHED[measure]}", fontsize=9)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             without_frame(axes)

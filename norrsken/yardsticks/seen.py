@@ -23,6 +23,10 @@ AT_A_TIME = 256
 MOST_MAPS = 512
 
 
+#: Of fewer training frames nothing can be told of what is familiar.
+LEAST_FRAMES = 10
+
+
 class Seen(NamedTuple):
     """What is seen in n frames.
 
@@ -108,7 +112,10 @@ def stage_outputs(classifier: TorchClassifier, frames: Images) -> list[str]:
 
 
 def fit_familiarity(trained: Seen, familiar: Seen) -> Familiarity | None:
-    """What is familiar to the runs: of training frames and of frames kept out of the training; None without maps."""
-    if trained.maps is None or familiar.maps is None:
+    """What is familiar to the runs, by training frames and by frames kept out of the training.
+
+    None without maps, and for fewer than `LEAST_FRAMES` training frames.
+    """
+    if trained.maps is None or familiar.maps is None or len(trained.maps) < LEAST_FRAMES:
         return None
     return Familiarity.fit(trained.maps, familiar.maps)
