@@ -20,8 +20,8 @@ from torch import nn
 from training import CONFIG, DEVICE, ON_GPU, THREADS, seconds, write_model, write_night
 
 from norrsken.catalogue.frames import classify_month
-from norrsken.classify.classifier_file import Classifier, Judgement, Limit, Member, Seen, Share
 from norrsken.classify import sky_network
+from norrsken.classify.classifier_file import Classifier, Judgement, Limit, Member, Seen, Share
 from norrsken.classify.condition import shipped, write_condition
 from norrsken.files import digest
 from norrsken.models import architectures, device

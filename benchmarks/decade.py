@@ -12,7 +12,7 @@ and those of the export follow from here. The frames lie in the page cache, so t
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -44,12 +44,6 @@ def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def write_night(root: Path, night: Night) -> Iterator[Path]:
     """All frames of a night, as a camera would leave them; yields their folders."""
     minutes = night.minutes()
@@ -74,37 +68,49 @@ def main() -> None:
     nights = [Night.of(day, CONFIG.site, seed=0) for day in days[::10]]
     taken = len(days) * float(np.mean([len(night.minutes()) for night in nights]))
     dark = len(days) * float(np.mean([night.dark(CONFIG.filter)[night.minutes()].sum() for night in nights]))
-    print(f"{len(days)} nights: {taken:,.0f} frames, {dark:,.0f} of them kept by Sun and Moon; torch {torch.__version__},")
-    print(f"{THREADS} threads for networks, one for the rest\n\n| stage | hours | GB | |\n|---|---|---|---|")
+    print(f"{len(days)} nights: {taken:,.0f} frames, {dark:,.0f} of them kept by Sun and Moon")
+    print(
+        f"torch {torch.__version__}, {THREADS} threads for networks, one for the rest\n\n| stage | hours | GB | |\n|---|---|---|---|"
+    )
     with tempfile.TemporaryDirectory() as temporary:
         here, spent, kept, read = Path(temporary), 0.0, 0, 0
         months = []
         for place in SAMPLE:
             day = days[place]
-            folders = sorted({str(path) for path in write_night(here / f"archive{place}", Night.of(day, CONFIG.site, 0))})
+            night = Night.of(day, CONFIG.site, 0)
+            folders = sorted({str(path) for path in write_night(here / f"archive{place}", night)})
             month = f"{day:%Y-%m}"
-            output = [str(here / kind / month) for kind in ("nights", "keograms")]
+            made = [str(here / kind / month) for kind in ("nights", "keograms")]
             settings = night_settings().model_copy(update={"filter": CONFIG.filter})
             start = time.perf_counter()
-            counts = ingest_month(str(here / f"archive{place}"), folders, month, settings, *output, 1)
+            counts = ingest_month(str(here / f"archive{place}"), folders, month, settings, made[0], made[1], 1)
             spent, kept, read = spent + time.perf_counter() - start, kept + counts["kept"], read + counts.total()
             months.append((counts["kept"], month))
         archived = sum(size(here / f"archive{place}") for place in SAMPLE)
         row("archive", 0, archived / read * taken / 1e9, f"{archived / read / 1e3:.0f} kB a frame")
-        made = size(here / "nights") + size(here / "keograms")
+        written = size(here / "nights") + size(here / "keograms")
         # What is rejected costs next to nothing, so the time follows the frames that are kept.
-        row("ingest", spent / kept * dark / HOUR, made / kept * dark / 1e9, f"{1e3 * spent / kept:.2f} ms a kept frame")
+        row(
+            "ingest",
+            spent / kept * dark / HOUR,
+            written / kept * dark / 1e9,
+            f"{1e3 * spent / kept:.2f} ms a kept frame",
+        )
         frames, month = max(months)
         for name in sys.argv[1:] or ("resnet18", "tf_efficientnet_lite0"):
             write_classifier(name, here, RUNS)
-            files = [str(here / "nights" / month), str(here / "classifier.json"), str(here / "condition.json")]
             target = here / f"catalogue-{name}" / month
             target.parent.mkdir()
-            spent = seconds(lambda: classify_month(*files, CONFIG.site, str(target)))
+            start = time.perf_counter()
+            tables, classifier, condition = here / "nights" / month, here / "classifier.json", here / "condition.json"
+            classify_month(str(tables), str(classifier), str(condition), CONFIG.site, str(target))
+            spent = time.perf_counter() - start
             each = f"{1e3 * spent / frames:.1f} ms a frame, {RUNS} runs and the sky's condition"
             row(f"classify, {name}", spent / frames * dark / HOUR, size(target) / frames * dark / 1e9, each)
         export = CONFIG.export_settings(CONFIG.release)
-        spent = seconds(lambda: write_export([str(target)], files[1], [], export, str(here / "export")))
+        start = time.perf_counter()
+        write_export([str(target)], str(classifier), [], export, str(here / "export"))
+        spent = time.perf_counter() - start
         row("export", spent / frames * dark / HOUR, size(here / "export") / frames * dark / 1e9, "")
 
 

@@ -1,4 +1,4 @@
-"""`snakemake yardsticks`: its page, and what the report says of it, also when the models have been trained anew since."""
+"""`snakemake yardsticks`: its page, and what the report says of it, also after models have been trained anew."""
 
 import pandas as pd
 from conftest import Project
