@@ -69,9 +69,8 @@ def main() -> None:
     taken = len(days) * float(np.mean([len(night.minutes()) for night in nights]))
     dark = len(days) * float(np.mean([night.dark(CONFIG.filter)[night.minutes()].sum() for night in nights]))
     print(f"{len(days)} nights: {taken:,.0f} frames, {dark:,.0f} of them kept by Sun and Moon")
-    print(
-        f"torch {torch.__version__}, {THREADS} threads for networks, one for the rest\n\n| stage | hours | GB | |\n|---|---|---|---|"
-    )
+    print(f"torch {torch.__version__}, {THREADS} threads for networks, one for the rest")
+    print("\n| stage | hours | GB | |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as temporary:
         here, spent, kept, read = Path(temporary), 0.0, 0, 0
         months = []
