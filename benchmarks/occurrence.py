@@ -60,7 +60,7 @@ def night_table(night: date, random: np.random.Generator) -> pa.Table:
         "mlt": (minutes.hour + minutes.minute / 60 + 2.6) % 24,
         "condition": np.where(sky, *CONDITIONS[:2]),
         "label": np.where(sure, np.array(CLASSES)[p.argmax(axis=1)], NOT_CLASSIFIED),
-        "reason": np.where(sure, None, "unsure"),
+        "reason": pd.Series(sure).map({True: None, False: "unsure"}),
         "aurora": np.where(p[:, -1] > 0.5, "no", "yes"),
         "aurora_probability": 1 - p[:, -1],
         "seen": "none",
@@ -125,14 +125,16 @@ def measure(folder: Path) -> None:
         "occurrence": lambda: tabulate_occurrence(months, kp, correction, PAPER),
     }
     site, sun = CONFIG.site.place, CONFIG.filter.sun_altitude_max
-    availability = {"availability": lambda: tabulate_availability(nights, months, site, sun, PAPER.hidden_sky)}
-    needed = {"reading their columns": lambda: read(catalogue, shared)}
-    whole = {"reading all columns": lambda: read(catalogue, None)}
-    both = {
+    availability: dict[str, Callable[[], object]] = {
+        "availability": lambda: tabulate_availability(nights, months, site, sun, PAPER.hidden_sky)
+    }
+    readings: dict[str, Callable[[], object]] = {
+        "reading their columns": lambda: read(catalogue, shared),
+        "reading all columns": lambda: read(catalogue, None),
         "reading the columns of availability": lambda: (
             read(catalogue, ["time", "condition", "label"]),
             read(frames, ["time", "status"]),
-        )
+        ),
     }
     taken: dict[str, list[NDArray[np.float64]]] = {}
     for turn in range(TURNS):
@@ -140,18 +142,19 @@ def measure(folder: Path) -> None:
             taken.setdefault(name, []).append(timed(work))
         if not turn:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        for name, work in (needed | whole | both).items():
+        for name, work in readings.items():
             taken.setdefault(name, []).append(timed(work))
     median = {name: np.median(of, axis=0) for name, of in taken.items()}
     for name, (seconds, cpu) in median.items():
         print(f"{name}: {seconds:.1f} s, on a core {cpu:.1f} s")
+    together = np.sum([median[name] for name in works], axis=0)
     ratios = [
-        ("events, onsets and occurrence", sum(median[name] for name in works), median["reading their columns"]),
-        ("the same", sum(median[name] for name in works), median["reading all columns"]),
+        ("events, onsets and occurrence", together, median["reading their columns"]),
+        ("the same", together, median["reading all columns"]),
         ("availability", median["availability"], median["reading the columns of availability"]),
     ]
-    for (name, work, reading), beside in zip(ratios, ("their columns", "all columns", "its columns"), strict=True):
-        seconds, cpu = work / reading
+    for (name, needed, reading), beside in zip(ratios, ("their columns", "all columns", "its columns"), strict=True):
+        seconds, cpu = needed / reading
         print(f"{name} / reading {beside}: {seconds:.1f}, on a core {cpu:.1f} (at most 3)")
     print(f"peak memory before anything was read by the other reader {peak:.2f} GB (under 0.6 GB)")
 
