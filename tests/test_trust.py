@@ -112,7 +112,7 @@ def test_the_error_of_a_calibrated_class_is_told_from_chance_as_often_as_promise
 
 
 def test_few_nights_have_no_intervals_and_unknown_ones_a_sentence(tmp_path: Path) -> None:
-    few, said = judged_frames(20)
+    few, said = judged_frames(15)
     for name in ("few", "unknown"):
         (tmp_path / name).mkdir()
     trust, risk, _ = judge(tmp_path / "few", few, said)
