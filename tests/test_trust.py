@@ -112,7 +112,7 @@ def test_the_error_of_a_calibrated_class_is_told_from_chance_as_often_as_promise
 
 
 def test_few_nights_have_no_intervals_and_unknown_ones_a_sentence(tmp_path: Path) -> None:
-    few, said = judged_frames(20)
+    few, said = judged_frames(15)
     for name in ("few", "unknown"):
         (tmp_path / name).mkdir()
     trust, risk, _ = judge(tmp_path / "few", few, said)
@@ -120,6 +120,7 @@ def test_few_nights_have_no_intervals_and_unknown_ones_a_sentence(tmp_path: Path
     assert trust["low"].isna().all()
     assert risk["low"].isna().all()
     assert "are needed" in trust["note"]["set_coverage", ALL]
+    assert "fewer than" in trust["note"]["temperature", ALL]
     unknown = few._replace(nights=np.full(len(few.labels), "NaT", "datetime64[D]"))
     trust, risk, _ = judge(tmp_path / "unknown", unknown, said, "random")
     assert "not by night" in trust["note"]["set_coverage", ALL]

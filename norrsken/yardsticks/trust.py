@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from norrsken import tables
 from norrsken.catalogue.calibrate import sets_of, together
-from norrsken.catalogue.judge import Frames, number_of_nights
+from norrsken.catalogue.judge import LIMIT_FRAMES, LIMIT_NIGHTS, Frames, enough, number_of_nights
 from norrsken.catalogue.sets import make_sets
 from norrsken.catalogue.smoothing import said_alone
 from norrsken.classify.classifier_file import SetJudgement, Sets
@@ -95,6 +95,10 @@ def judge_trust(
     temperature, note = 1.0, "no validation frames: the temperature is 1"
     if len(decides.labels):
         temperature, note = fit_temperature(decides.probabilities, decides.labels), ""
+        if not enough(decides):
+            note = (
+                f"fitted to fewer than {LIMIT_FRAMES} frames of {LIMIT_NIGHTS} nights: it may harm more than it helps"
+            )
     after, units = test.tempered(temperature), units_of(test.nights)
     counts = len(decides.labels), number_of_nights(decides.nights)
     rows = [_row("temperature", ALL, Value(temperature, np.nan, np.nan), *counts, note)]
