@@ -36,6 +36,7 @@ LONG: dict[str, str] = {}
 NOT_HANDED_ON = {
     ("classify_month", "others"): "classifier.json names them, beside which they lie",
     ("train_run", "weights"): "the settings name the file; as an input it repeats the runs when it changes",
+    ("train_otherwise", "weights"): "the settings name the file; as an input it repeats the runs when it changes",
     ("extract_features", "weights"): "the settings name the file; as an input it repeats the features when it changes",
 }
 

@@ -161,7 +161,7 @@ def answer(connection: socket.socket, server: Warm) -> None:
 
 def run_snakemake(arguments: list[str], server: Warm, output: str) -> None:
     """Snakemake's own entry; the scripts of its jobs go back to the server."""
-    import psutil
+    import psutil  # type: ignore[import-untyped]
     from snakemake.benchmark import benchmarked
     from snakemake.cli import main
     from snakemake.script import PythonScript
@@ -203,7 +203,7 @@ def run_script(path: str) -> None:
         self.set_layout_engine("none")
         save(self, *arguments, **options)
 
-    Figure.savefig = savefig
+    Figure.savefig = savefig  # type: ignore[method-assign]
 
     sys.argv, sys.path[0] = [path], str(Path(path).parent)
     with threadpool_limits(int(os.environ["OMP_NUM_THREADS"])):

@@ -1,6 +1,7 @@
 """Figures of whether models still see what they were trained on: scores by year and month, and the alarm."""
 
 import os
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from norrsken.figures.occurrence import MONTHS, ORDERS
-from norrsken.figures.style import save, say, without_frame
-from norrsken.figures.trust import line_of
+from norrsken.figures.style import model_styles, save, say, without_frame
 from norrsken.paper import model_title
 
 #: The panels of the scores, from above, and what they say at their axis.
@@ -51,13 +51,13 @@ def draw_drift(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     panels = figure.subplots(
         len(measures), 2, sharey="row", sharex="col", squeeze=False, width_ratios=[len(years) + 1, len(months) + 1]
     )
-    models = list(dict.fromkeys(known["model"]))
+    styles = model_styles(known["model"].unique())
     for column, (by, order) in enumerate((("year", years), ("month", months))):
         for axes, measure in zip(panels[:, column], measures, strict=True):
             rows = known[(known["by"] == by) & (known["measure"] == measure)]
-            for place, model in enumerate(models):
-                aside = (place - (len(models) - 1) / 2) * min(0.15, 0.7 / len(models))
-                _draw_points(axes, rows[rows["model"] == model].set_index("bin").reindex(order), place, aside, measure)
+            for place, (model, style) in enumerate(styles.items()):
+                aside = (place - (len(styles) - 1) / 2) * min(0.15, 0.7 / len(styles))
+                _draw_points(axes, rows[rows["model"] == model].set_index("bin").reindex(order), style, aside, measure)
             if column == 0:
                 axes.set_ylabel(_MEASURES[measure])
             axes.grid(axis="y", color="#ddd", linewidth=0.6)
@@ -66,19 +66,20 @@ def draw_drift(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         panels[-1, column].set_xticks(range(len(order)), names, fontsize=9, rotation=45 if len(order) > 8 else 0)
         panels[-1, column].set_xlim(-0.6, len(order) - 0.4)
         panels[-1, column].set_xlabel("year of the night" if by == "year" else "month of the night")
-    handles = [panels[0, 0].plot([], [], marker="o", color=line_of(place)["color"])[0] for place in range(len(models))]
-    figure.legend(handles, [*map(model_title, models)], frameon=False, fontsize=9, ncols=4, loc="outside upper center")
+    handles = [panels[0, 0].plot([], [], linestyle="", **style)[0] for style in styles.values()]
+    figure.legend(handles=handles, frameon=False, fontsize=9, ncols=4, loc="outside upper center")
     save(figure, path)
 
 
-def _draw_points(axes: Axes, rows: pd.DataFrame, place: int, aside: float, measure: str) -> None:
+def _draw_points(axes: Axes, rows: pd.DataFrame, style: dict[str, Any], aside: float, measure: str) -> None:
     """The values of a model in their bins; those without an interval, of few nights, are hollow."""
     scale = 1 if measure == "f1" else 100
-    at, colour = np.arange(len(rows)) + aside, line_of(place)["color"]
+    at, colour = np.arange(len(rows)) + aside, style["color"]
     axes.vlines(at, scale * rows["low"], scale * rows["high"], color=colour, linewidth=1.5)
     sure = rows["low"].notna().to_numpy()
     for which, filling in ((sure, colour), (~sure, "white")):
-        axes.plot(at[which], scale * rows["value"].to_numpy()[which], "o", markersize=4, color=colour, mfc=filling)
+        values = scale * rows["value"].to_numpy()[which]
+        axes.plot(at[which], values, style["marker"], markersize=4, color=colour, mfc=filling)
 
 
 def draw_alarm(table: pd.DataFrame, path: str | os.PathLike[str], threshold: float = 100.0) -> None:

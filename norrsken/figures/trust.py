@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,24 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from norrsken.config.label_set import LabelSet
-from norrsken.figures.style import save, say, without_frame
+from norrsken.figures.style import model_styles, save, say, without_frame
 from norrsken.paper import model_title
-
-#: Colours of models (Okabe & Ito 2008), and their lines where there are more models than colours.
-MODEL_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
-MODEL_LINES = ("-", "--", ":")
 
 #: The smallest share of the frames that is drawn: the risk of fewer is that of a few frames.
 _LEAST_COVERAGE = 0.1
 
 #: Panels in a line.
 _COLUMNS = 4
-
-
-def line_of(place: int) -> dict[str, Any]:
-    """Colour and style of the line of the model in this place."""
-    number = len(MODEL_COLOURS)
-    return {"color": MODEL_COLOURS[place % number], "linestyle": MODEL_LINES[place // number % len(MODEL_LINES)]}
 
 
 def draw_risk(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -39,11 +28,11 @@ def draw_risk(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     figure = Figure(figsize=(6.8, 4.2), layout="constrained")
     axes = figure.subplots()
     drawn = table[table["coverage"] >= _LEAST_COVERAGE - 1e-9]
-    for place, (model, rows) in enumerate(drawn.groupby("model", sort=False)):
-        line = line_of(place)
+    for model, style in model_styles(drawn["model"].unique()).items():
+        rows = drawn[drawn["model"] == model]
         at = 100 * rows["coverage"]
-        axes.fill_between(at, 100 * rows["low"], 100 * rows["high"], color=line["color"], alpha=0.15, linewidth=0)
-        axes.plot(at, 100 * rows["risk"], label=model_title(str(model)), linewidth=1.8, **line)
+        axes.fill_between(at, 100 * rows["low"], 100 * rows["high"], color=style["color"], alpha=0.15, linewidth=0)
+        axes.plot(at, 100 * rows["risk"], linewidth=1.8, markevery=5, markersize=4, **style)
     axes.set_xlabel("the most confident test frames, %")
     axes.set_ylabel("of these wrong, %")
     axes.set_xlim(100 * _LEAST_COVERAGE, 100)

@@ -99,7 +99,7 @@ def blur(frame: Frame, width: float, random: Random) -> Frame:
 
     A lens that has lost its focus in the cold is 1 to 2 pixels wide; a frozen dome shows no forms any more.
     """
-    return _levels(cv2.GaussianBlur(_light(frame), (0, 0), width, borderType=cv2.BORDER_REFLECT_101))
+    return levels_of(cv2.GaussianBlur(light_of(frame), (0, 0), width, borderType=cv2.BORDER_REFLECT_101))
 
 
 def noise(frame: Frame, electrons: float, random: Random) -> Frame:
@@ -112,8 +112,8 @@ def noise(frame: Frame, electrons: float, random: Random) -> Frame:
     drawn = random.standard_normal((CELL * CROP, CELL * CROP, 3), np.float32)
 
     def noisy(archived: Frame) -> Frame:
-        light = _light(archived)
-        return _levels(light + drawn * np.sqrt(light / electrons + (_READ_NOISE / electrons) ** 2))
+        light = light_of(archived)
+        return levels_of(light + drawn * np.sqrt(light / electrons + (_READ_NOISE / electrons) ** 2))
 
     return _before_processing(frame, noisy)
 
@@ -131,7 +131,7 @@ def hot_pixels(frame: Frame, percent: float, random: Random) -> Frame:
     hot[places[some], colours[some]] = light[some]
     aside = np.array([0.5, 1, 0.5], np.float32)
     spread = cv2.sepFilter2D(hot.reshape(side, side, 3), -1, aside, aside)
-    return _before_processing(frame, lambda archived: _levels(_light(archived) + spread))
+    return _before_processing(frame, lambda archived: levels_of(light_of(archived) + spread))
 
 
 def brightness(frame: Frame, stops: float, random: Random) -> Frame:
@@ -139,7 +139,7 @@ def brightness(frame: Frame, stops: float, random: Random) -> Frame:
 
     Kiruna's exposures of 2 to 6 s differ by 1.6 stops.
     """
-    return _levels(_light(frame) * np.float32(2 ** (_side(random) * stops)))
+    return levels_of(light_of(frame) * np.float32(2 ** (_side(random) * stops)))
 
 
 def white_balance(frame: Frame, factor: float, random: Random) -> Frame:
@@ -149,7 +149,7 @@ def white_balance(frame: Frame, factor: float, random: Random) -> Frame:
     daylight and tungsten, the presets of cameras, lie about 140 mired apart.
     """
     gain = factor ** _side(random)
-    return _levels(_light(frame) * np.array([gain, 1, 1 / gain], np.float32))
+    return levels_of(light_of(frame) * np.array([gain, 1, 1 / gain], np.float32))
 
 
 def rotation(frame: Frame, degrees: float, random: Random) -> Frame:
@@ -183,9 +183,9 @@ def haze(frame: Frame, share: float, random: Random) -> Frame:
     Light L becomes (1 − a) L + a A (Koschmieder 1924). A is twice the mean light of the frame: the haze scatters the
     light of the sky, and sends back that of the ground, of a town or of snow under aurora.
     """
-    light = _light(frame)
+    light = light_of(frame)
     veil = light.mean() * _HAZE
-    return _levels(light + np.float32(share) * (veil - light))
+    return levels_of(light + np.float32(share) * (veil - light))
 
 
 def cover(frame: Frame, share: float, random: Random) -> Frame:
@@ -198,9 +198,9 @@ def cover(frame: Frame, share: float, random: Random) -> Frame:
     row, column = np.mgrid[:CROP, :CROP] - ZENITH
     along = np.cos(angle) * column + np.sin(angle) * row
     over = cv2.GaussianBlur((along > np.quantile(along, 1 - share)).astype(np.float32), (0, 0), _COVER_EDGE)
-    light = _light(frame)
+    light = light_of(frame)
     dark = np.float32(_COVER_LIGHT) * light.mean()
-    return _levels(light + over[..., None] * (dark - light))
+    return levels_of(light + over[..., None] * (dark - light))
 
 
 CHANGES = (
@@ -222,13 +222,13 @@ def _side(random: Random) -> int:
     return 1 if random.random() < 0.5 else -1
 
 
-def _levels(light: NDArray[np.floating]) -> Frame:
+def levels_of(light: NDArray[np.floating]) -> Frame:
     """The levels of light, cut at 0 and 1."""
     levels: Frame = np.rint(255 * cv2.pow(np.clip(light, 0, 1), 1 / DEFAULT_TONE)).astype(np.uint8)
     return levels
 
 
-def _light(frame: Frame) -> Light:
+def light_of(frame: Frame) -> Light:
     """The light of levels, 0 to 1."""
     return np.asarray(cv2.LUT(frame, _LIGHT), np.float32)
 

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -20,14 +19,13 @@ from norrsken import tables
 from norrsken.catalogue.calibrate import together
 from norrsken.catalogue.judge import Frames
 from norrsken.classify.model import FrameClassifier
-from norrsken.colour import light_of_levels
-from norrsken.config.colour import DEFAULT_TONE
 from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
 from norrsken.evaluation.intervals import macro
 from norrsken.evaluation.scores import SCORE_NAMES, read_metrics
 from norrsken.evaluation.validation import kept_out_by_all
 from norrsken.files import write_csv
 from norrsken.yardsticks import alarm
+from norrsken.yardsticks.changes import blur, levels_of, light_of
 from norrsken.yardsticks.seen import Images, Seen, Watcher, fit_familiarity
 from norrsken.yardsticks.trust import Value, mean_by_unit
 
@@ -59,16 +57,14 @@ class Change(NamedTuple):
 
 def with_gain(images: Images, stops: tuple[float, float, float]) -> Images:
     """Frames whose red, green and blue are 2 to the power of `stops` as bright in linear light."""
-    light = light_of_levels(DEFAULT_TONE)
-    changed = [255 * np.minimum(light * 2.0**stop, 1) ** (1 / DEFAULT_TONE) for stop in stops]
-    levels = np.rint(np.stack(changed, axis=-1)).astype(np.uint8)
-    return np.stack([levels[images[..., colour], colour] for colour in range(3)], axis=-1)
+    gains = 2.0 ** np.array(stops, np.float32)
+    return np.stack([levels_of(light_of(image) * gains) for image in images])
 
 
 def out_of_focus(images: Images, sigma: float) -> Images:
-    """Frames blurred by a Gaussian of so many pixels of the processed frame."""
-    blurred = [cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) for image in images]
-    return np.asarray(blurred, np.uint8).reshape(images.shape)
+    """Frames whose light is spread by a Gaussian of so many pixels of the processed frame."""
+    no_chance = np.random.default_rng(0)
+    return np.stack([blur(image, sigma, no_chance) for image in images])
 
 
 #: The changes that are planted. gain: stops of all colours; colour: stops of red up and of blue down; focus: sigma of a

@@ -22,6 +22,7 @@ from norrsken.classify.classifier_file import SetJudgement, Sets
 from norrsken.classify.model import FrameClassifier
 from norrsken.evaluation.bootstrap import DRAWS, MIN_UNITS, interval, redrawn, share_intervals
 from norrsken.evaluation.calibration import BINS, cross_entropy, fit_temperature
+from norrsken.evaluation.intervals import units_of
 from norrsken.evaluation.scores import read_metrics
 from norrsken.evaluation.validation import SET_FRAMES, SET_NIGHTS, kept_out_by_all, nights_aside
 from norrsken.files import write_csv
@@ -99,7 +100,7 @@ def judge_trust(
             note = (
                 f"fitted to fewer than {LIMIT_FRAMES} frames of {LIMIT_NIGHTS} nights: it may harm more than it helps"
             )
-    after, units = test.tempered(temperature), units_of(test.nights)
+    after, units = test.tempered(temperature), units_of(pd.Series(test.nights))
     counts = len(decides.labels), number_of_nights(decides.nights)
     rows = [_row("temperature", ALL, Value(temperature, np.nan, np.nan), *counts, note)]
     measured, curve = _risk_rows(after, units)
@@ -121,13 +122,6 @@ def judge_trust(
     ):
         table.insert(0, "model", runs[0]["model"])
         write_csv(table, path)
-
-
-def units_of(nights: NDArray[np.datetime64]) -> NDArray[np.int64]:
-    """The unit of each frame, from 0: its night, or the frame itself where not all nights are known; (n,)."""
-    if np.isnat(nights).any():
-        return np.arange(len(nights))
-    return np.asarray(np.unique(nights, return_inverse=True)[1], np.int64)
 
 
 def mean_by_unit(values: Floats, units: NDArray[np.int64]) -> Value:
