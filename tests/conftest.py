@@ -239,7 +239,9 @@ def jobs(output: str) -> dict[str, int]:
     table = output.split("Job stats:")[1].split("total", maxsplit=1)[0]
     found = {rule: int(count) for rule, count in re.findall(r"^(\S+)\s+(\d+)\s*$", table, re.MULTILINE)}
     targets = {"all", "nights", "labels", "dataset", "train", "report", "audit", "yardsticks"}
-    return {rule: n for rule, n in found.items() if rule not in targets and not re.match(r"train_(?!run$|otherwise$)", rule)}
+    return {
+        rule: n for rule, n in found.items() if rule not in targets and not re.match(r"train_(?!run$|otherwise$)", rule)
+    }
 
 
 def pytest_configure() -> None:

@@ -71,7 +71,7 @@ def test_the_report_is_one_self_contained_page(finished: Path) -> None:
     assert "A small release" in page
     assert page.count("<img") == 7 + len(CONFIG["models"]) + 8 + 1  # frames, confusions, figures, annotators
     assert not re.search(r"""(src|href)=["'](?!data:)""", page)
-    assert "http" not in page
+    assert "://" not in page
 
 
 def test_the_report_escapes_what_it_shows(project: Project) -> None:

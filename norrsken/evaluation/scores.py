@@ -1,5 +1,6 @@
 """Precision, recall and F1 as the paper reports them (section 3, equations 1–3), of runs and over runs."""
 
+import hashlib
 import json
 import os
 from collections import Counter
@@ -72,6 +73,14 @@ def read_metrics(paths: Iterable[str | os.PathLike[str]]) -> list[dict[str, Any]
             raise MetricsError(f"{os.fspath(path)}: {missing[0]} is {run[missing[0]]!r}; make it anew")
         metrics.append(run)
     return metrics
+
+
+def digests_of_runs(paths: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
+    """A digest of the `metrics.json` of all runs of each model, by which it is seen whether the runs are the same."""
+    digests: dict[str, Any] = {}
+    for path, run in zip(paths, read_metrics(paths), strict=True):
+        digests.setdefault(run["model"], hashlib.sha256()).update(Path(path).read_bytes())
+    return {model: text.hexdigest()[:16] for model, text in digests.items()}
 
 
 def collect_scores(metrics: Iterable[dict[str, Any]]) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 import io
 import json
 from collections.abc import Mapping, Sequence
-from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from norrsken.config.jobs import LabelSettings, ReportSettings
 from norrsken.config.label_set import LabelSet
 from norrsken.dataset.drift import drift
 from norrsken.dataset.splits import read_images, sample_frames
-from norrsken.evaluation.scores import SCORE_NAMES, read_metrics
+from norrsken.evaluation.scores import SCORE_NAMES, digests_of_runs
 from norrsken.evaluation.validation import SET_FRAMES, SET_NIGHTS
 from norrsken.pages import csv_records, data_url, picture, write_html
 from norrsken.report.runs import best_row
@@ -84,13 +83,8 @@ def write_report(
 
 def _differ(yardsticks: str, judged: Sequence[str]) -> list[str]:
     """The models of which the yardsticks have judged other runs than there are now."""
-    scores = {(row["model"], row["measure"]): row["value"] for row in csv_records(yardsticks)}
-    runs = read_metrics(judged)
-    known: dict[str, list[bool]] = {run["model"]: [] for run in runs} | {model: [] for model, _ in scores}
-    for run in runs:
-        then = scores.get((run["model"], f"f1 of seed {run['seed']}"), -1)
-        known[run["model"]].append(isclose(then, run["f1"], abs_tol=1e-5))
-    return [model for model, same in known.items() if not same or not all(same)]
+    then, now = {row["model"]: row["runs"] for row in csv_records(yardsticks)}, digests_of_runs(judged)
+    return [model for model in {**then, **now} if then.get(model) != now.get(model)]
 
 
 def _by_split(scores: pd.DataFrame) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from norrsken.config.jobs import ReportSettings
-from norrsken.evaluation.scores import read_metrics
+from norrsken.evaluation.scores import digests_of_runs
 from norrsken.files import AS_WRITTEN, write_csv
 from norrsken.pages import csv_records, picture, write_html
 
@@ -42,16 +42,13 @@ def write_yardsticks(
 ) -> None:
     """Write `summary.csv` and the page `index.html`.
 
-    metrics: the `metrics.json` of all runs that are judged, whose scores tell the report whether the runs are still the
-    same. tables: divisions, robustness, trust, drift and alarms: name → the CSV file of each model. figures, titles: of
+    metrics: the `metrics.json` of all runs that are judged; the summary says which these were. tables: divisions, robustness, trust, drift and alarms: name → the CSV file of each model. figures, titles: of
     each yardstick, in the order of the page.
     """
     read = {name: read_together(paths) for name, paths in tables.items()}
-    runs = [
-        Short(run["model"], "runs", f"f1 of seed {run['seed']}", run["f1"], NOTHING, NOTHING)
-        for run in read_metrics(metrics)
-    ]
-    write_csv(pd.DataFrame([*runs, *in_short(read)]), summary)
+    table = pd.DataFrame(in_short(read))
+    table.insert(1, "runs", table["model"].map(digests_of_runs(metrics)))
+    write_csv(table, summary)
     page = {
         "settings": settings,
         "rows": csv_records(summary),
