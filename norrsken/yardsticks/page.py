@@ -42,8 +42,9 @@ def write_yardsticks(
 ) -> None:
     """Write `summary.csv` and the page `index.html`.
 
-    metrics: the `metrics.json` of all runs that are judged; the summary says which these were. tables: divisions, robustness, trust, drift and alarms: name → the CSV file of each model. figures, titles: of
-    each yardstick, in the order of the page.
+    metrics: the `metrics.json` of all runs that are judged; the summary says which these were. tables: divisions,
+    robustness, trust, drift and alarms: name → the CSV file of each model. figures, titles: of each yardstick, in the
+    order of the page.
     """
     read = {name: read_together(paths) for name, paths in tables.items()}
     table = pd.DataFrame(in_short(read))
