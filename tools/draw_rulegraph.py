@@ -29,12 +29,13 @@ STAGES = {
     "figures": ("#8A6A00", "#FBF5E1"),
     "report": ("#555B66", "#F1F2F4"),
     "catalogue": ("#2B7BB9", "#EDF6FC"),
+    "yardsticks": ("#6A4FA3", "#F3EFFA"),
 }
 
 FONT = "Helvetica,Arial,sans-serif"
 
 #: Targets that people name; they make nothing themselves.
-TARGETS = ("all", "labelling", "conditions")
+TARGETS = ("all", "labelling", "conditions", "yardsticks")
 
 #: Rule → the rules that it stands on.
 Graph = dict[str, set[str]]
