@@ -2,9 +2,9 @@
 
 Usage: python benchmarks/catalogue.py [NETWORK …], by default resnet18 and resnet50, each as a classifier of one run and
 of ten. The bare passes are those of all runs and of the network for the sky's condition: once as the catalogue has them
-and once as torch has them, with their batch normalisation. Speed is that of the frames after the first one, and
-on CPUs it is by the processor time of all threads; what comes before is told as the start. Memory is that of a process of its own: of each classifier, and of a quick one with a month
-of 4 and of 40 nights.
+and once as torch has them, with their batch normalisation. Speed is that of the frames after the first one, on CPUs by
+the processor time of all threads; what comes before is told as the start. Memory is that of a process of its own: of
+each classifier, and of a quick one with a month of 4 and of 40 nights.
 """
 
 import subprocess
@@ -124,8 +124,7 @@ def speed(name: str, runs: int, folder: Path) -> None:
         lambda: classify(folder, "start"),
         *(bare_passes(networks_of(name, runs, folded), n) for folded in (True, False)),
     ]
-    for work in works[1:]:
-        work()
+    works[1]()  # the first start reads files that later ones find in memory
     clock = seconds if ON_GPU else cpu_seconds
     times = np.array([[clock(work) for work in works] for _ in range(ROUNDS)])
     start, own = times[:, 1], times[:, 0] - times[:, 1]
