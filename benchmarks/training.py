@@ -40,6 +40,7 @@ ON_GPU = DEVICE.type == "cuda"
 BATCH, BATCHES, ROUNDS = 32, 100 if ON_GPU else 4, 5
 FRAMES = 16384 if ON_GPU else 768
 FEATURES = 1000  # of a linear classifier: Inception-v4's class scores
+START = 1_421_085_600_000  # 2015-01-12 18:00 UTC in milliseconds: a time at which the configuration has a camera
 SOURCE = FrameSource(processing=stages.PROCESSING, cameras=CONFIG.cameras)
 
 
@@ -129,8 +130,8 @@ def write_night(path: Path, n: int) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (n, 128, 128, 3), np.uint8)
     rows = {
         "frame_id": [f"KRN{i:08d}" for i in range(n)],
-        "time": pa.array(range(n), pa.timestamp("ms", "UTC")),
-        "night": pa.array([0] * n, pa.date32()),
+        "time": pa.array(range(START, START + n), pa.timestamp("ms", "UTC")),
+        "night": pa.array([START // 86_400_000] * n, pa.date32()),
         "path": [""] * n,
         "bytes": [0] * n,
         "exposure_ms": pa.array([6000] * n, pa.int32()),

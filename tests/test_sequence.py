@@ -168,6 +168,8 @@ def test_what_sees_the_frames_learns_only_where_it_shall(tuned: bool, tmp_path: 
     assert read.run.context == CONTEXT
     stacks = Stacks(images, around(20))
     np.testing.assert_array_equal(loaded.predict(stacks).probabilities, classifier.predict(stacks).probabilities)
+    fast, _ = classifiers.load_to_predict(tmp_path / "model.safetensors")
+    np.testing.assert_allclose(fast.predict(stacks).probabilities, classifier.predict(stacks).probabilities, atol=1e-5)
 
 
 def test_stacks_are_moved_to_frames_that_are_near_and_there() -> None:
