@@ -66,9 +66,8 @@ def data_url(data: bytes, kind: str = "png") -> str:
 
 def csv_records(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """The rows of a table that the program wrote."""
-    return [
-        {str(key): value for key, value in row.items()} for row in pd.read_csv(path, **AS_WRITTEN).to_dict("records")
-    ]
+    table = pd.read_csv(path, dtype={"model": str}, **AS_WRITTEN)
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
 def _score(value: float) -> str:

@@ -287,10 +287,9 @@ class Plan:
     @property
     def judged(self) -> list[str]:
         """The models that `snakemake yardsticks` judges."""
-        chosen = self.config.yardsticks.models
-        if not chosen and self.catalogue is not None and self.catalogue.model in self.config.models:
-            chosen = [str(self.catalogue.model)]
-        return [name for name in chosen or self.config.models if can_be_judged(self.config.model(name))]
+        able = [name for name, model in self.config.models.items() if can_be_judged(model)]
+        named = None if self.catalogue is None else self.catalogue.model
+        return self.config.yardsticks.models or [name for name in able if name == named] or able
 
     def judged_seeds(self, model: str) -> list[int]:
         """The seeds of the runs of a model that are judged."""

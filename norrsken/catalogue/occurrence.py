@@ -15,7 +15,7 @@ from norrsken.catalogue.events import cadence, monthly_frames
 from norrsken.catalogue.kp import kp_bins, read_kp
 from norrsken.classes import AURORA, DECISIONS, NOT_CLASSIFIED, UNDECIDED
 from norrsken.config.label_set import LabelSet
-from norrsken.evaluation.bootstrap import DRAWS, MIN_UNITS, NORMAL, share_intervals, times_drawn, wilson
+from norrsken.evaluation.bootstrap import DRAWS, MIN_UNITS, NORMAL, quotient, share_intervals, times_drawn, wilson
 
 #: A night counts as observed from so many seconds on, and a label as seen on it from so many frames on.
 NIGHT_SECONDS = 1800
@@ -211,10 +211,10 @@ def _table(
     sums = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     units, nights_observed = sums.pop("units"), sums["nights_observed"]
     in_hours = (nights.seconds / 3600)[:, None, None]
-    share = _divide(sums["hours"], sums["hours_observed"])
+    share = quotient(sums["hours"], sums["hours_observed"])
     ends = _intervals(bins, share, units, [(0, seen.frames * in_hours)], seen.observed * in_hours, seen.beside)
     estimates = _estimates((share, *ends), bins, seen, nights, correction, label_set)
-    nights_share = _divide(sums["nights"], nights_observed)
+    nights_share = quotient(sums["nights"], nights_observed)
     nights_low, nights_high = wilson(nights_share, np.where(nights_observed > 0, nights_observed, np.nan), NORMAL)
     values: dict[str, NDArray[Any]] = {
         **{name: sums[name] for name in ("frames_observed", "hours_observed", "frames", "hours")},
@@ -288,7 +288,7 @@ def _estimates(
     hours, hours_observed = (
         np.stack([of[one.nights, one.place].sum(axis=0) for one in bins]) for of in (first, observed)
     )
-    shares = _divide(hours, hours_observed)
+    shares = quotient(hours, hours_observed)
     units = np.stack([(observed[one.nights, one.place] > 0).sum(axis=0) for one in bins])
     others = range(len(correction.fits))[-max(1, len(correction.fits) - 1) :]
     ends = _intervals(
@@ -327,7 +327,7 @@ def _intervals(
         # The draws of a night lie side by side: each bin takes those of the nights that were observed in it.
         times, both = times_drawn(len(hours), DRAWS // fits, seed).T.copy(), np.concatenate([hours, observed], axis=-1)
         sums = np.stack([times[one.nights].T @ both[one.nights, one.place] for one in bins], axis=1)
-        drawn.append(_divide(sums[..., : len(beside)], sums[..., len(beside) :][..., beside]))
+        drawn.append(quotient(sums[..., : len(beside)], sums[..., len(beside) :][..., beside]))
     together = np.concatenate(drawn)
     variances = np.nanvar(np.where(np.isnan(together).all(axis=0), 0, together), axis=0, ddof=1)
     for _, places in groupby(range(len(bins)), lambda place: bins[place].by):
@@ -335,10 +335,3 @@ def _intervals(
         if units[here].max() >= MIN_UNITS:
             ends[:, here] = share_intervals(shares[here], variances[here], units[here])
     return ends
-
-
-def _divide(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
-    """The quotient a / b, and nan where there is nothing to divide by."""
-    a, b = np.broadcast_arrays(a, b)
-    quotient: NDArray[np.float64] = np.divide(a, b, out=np.full(a.shape, np.nan), where=b > 0)
-    return quotient

@@ -35,7 +35,7 @@ TAKEN_NAMES = {
     "reason", "outside", "image", "verdict", "label", "order", "session", "seconds", "context", "repeat", "annotator",
     "given", "by", "frames", "classified", "confidence", "seconds_median", "features", "predicted", "embedding",
     "magnetic_latitude", "mlt", "condition", "entropy", "familiarity", "possible", "label_possible", "model", "seen",
-    "value", "total", "agreed", "adjudicated", "neighbour",
+    "value", "total", "agreed", "adjudicated", "neighbour", "all",
     UNDECIDED, *OUTCOMES,
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Intervals over nights or frames: what other nights or frames, drawn with replacement, would have given."""
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,13 @@ def times_drawn(units: int, draws: int = DRAWS, seed: int = 0) -> NDArray[np.flo
     """How often each unit is drawn, as for `redrawn`: (draws, units); equal at each call."""
     times = np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), draws)
     return times.astype(np.float64)
+
+
+def quotient(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
+    """A / b, and nan where there is nothing to divide by: (…), (…) → (…)."""
+    a, b = np.broadcast_arrays(a, b)
+    found: NDArray[np.float64] = np.divide(a, b, out=np.full(a.shape, np.nan), where=b > 0)
+    return found
 
 
 def interval(drawn: NDArray[np.float64]) -> tuple[float, float]:

@@ -132,6 +132,20 @@ def macro(counts: NDArray[np.float64], known: NDArray[np.bool_] | None = None) -
     return scores
 
 
+def f1_of_present(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Macro F1 over the classes that there are frames of: (…, n, n) → (…)."""
+    f1: NDArray[np.float64] = macro(counts, np.ones(counts.shape[-1], bool))[..., SCORE_NAMES.index("f1")]
+    return f1
+
+
+def drawn_f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same, mean over the runs, in draws of the units: (units, runs, n, n) → (draws,); nan for too few units."""
+    if len(counts) < MIN_UNITS:
+        return np.full(DRAWS, np.nan)
+    drawn: NDArray[np.float64] = f1_of_present(redrawn(counts, DRAWS)).mean(axis=1)
+    return drawn
+
+
 def _divide(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """The quotient a / b, and 0 where there is nothing to divide by."""
     return np.divide(a, b, out=np.zeros_like(a, dtype=np.float64), where=b > 0)

@@ -80,7 +80,8 @@ def digests_of_runs(paths: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
     digests: dict[str, Any] = {}
     for path, run in zip(paths, read_metrics(paths), strict=True):
         digests.setdefault(run["model"], hashlib.sha256()).update(Path(path).read_bytes())
-    return {model: text.hexdigest()[:16] for model, text in digests.items()}
+    # It must not look like a number in a table.
+    return {model: f"sha256-{text.hexdigest()[:16]}" for model, text in digests.items()}
 
 
 def collect_scores(metrics: Iterable[dict[str, Any]]) -> pd.DataFrame:

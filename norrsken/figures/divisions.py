@@ -13,7 +13,7 @@ from norrsken.figures.style import model_styles, save, say, without_frame
 
 #: What the parts of `divisions.csv` are called in the figure.
 TITLES = {
-    "split": "other nights\n(the split of Table 2)",
+    "split": "the split of Table 2",
     "same-nights": "other frames of\nthe same nights",
     "year": "a year that is new: {}",
     "camera": "a camera that is new: {}",
@@ -23,7 +23,7 @@ APART = 0.6
 
 
 def draw_divisions(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Macro F1 on each division with 95 % intervals and, beside it, how far it is below that on other nights.
+    """Macro F1 on each division with 95 % intervals and, beside it, how far it is below that of the split.
 
     table: `divisions.csv` of all models, one after the other.
     """
@@ -39,7 +39,7 @@ def draw_divisions(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     scores.set_yticks(range(len(parts)), [_title(part) for part in parts])
     scores.set_ylim(len(parts) - 0.5, -0.5)
     scores.set_xlabel("macro F1 on the division’s test frames")
-    less.set_xlabel("lower than trained for other nights,\non the same frames")
+    less.set_xlabel("lower than on the split of Table 2,\non the same frames")
     less.axvline(0, color="#888", linewidth=1, linestyle="--", zorder=0)
     for axes in (scores, less):
         axes.grid(axis="x", color="#ddd", linewidth=0.6)
@@ -51,7 +51,7 @@ def draw_divisions(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
 
 def draw_labels(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Macro F1 on the test nights over the number of labelled frames, with 95 % intervals.
+    """Macro F1 on the test frames over the number of labelled frames, with 95 % intervals.
 
     table: as for `draw_divisions`.
     """
@@ -71,8 +71,8 @@ def draw_labels(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     axes.set_xticks(numbers, [f"{number:,.0f}" for number in numbers], rotation=40, ha="right", rotation_mode="anchor")
     axes.minorticks_off()
     axes.set_ylim(0, 1)
-    axes.set_xlabel("labelled frames to train on, drawn by night (logarithmic)")
-    axes.set_ylabel("macro F1 on the test nights")
+    axes.set_xlabel("labelled frames to train on (logarithmic)")
+    axes.set_ylabel("macro F1 on the test frames")
     axes.grid(color="#ddd", linewidth=0.6)
     without_frame(axes)
     axes.legend(frameon=False, fontsize=9, loc="lower right")

@@ -82,7 +82,7 @@ def _draw_points(axes: Axes, rows: pd.DataFrame, style: dict[str, Any], aside: f
         axes.plot(at[which], values, style["marker"], markersize=4, color=colour, mfc=filling)
 
 
-def draw_alarm(table: pd.DataFrame, path: str | os.PathLike[str], threshold: float = 100.0) -> None:
+def draw_alarm(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """The capital of the alarm over the nights, without a change and with some, a line of panels for each model.
 
     table: `capitals.csv` of all models, one below the other. Lines are medians of orders of chance, bands hold nine of
@@ -112,7 +112,9 @@ def draw_alarm(table: pd.DataFrame, path: str | os.PathLike[str], threshold: flo
                     axes.fill_between(
                         course["number"], course["low"], course["high"], color=colour, alpha=0.15, linewidth=0
                     )
-            handles["alarm"] = axes.axhline(np.log10(threshold), color="#D55E00", linewidth=1.2, linestyle="--")
+            handles["alarm"] = axes.axhline(
+                np.log10(drawn["threshold"].iloc[0]), color="#D55E00", linewidth=1.2, linestyle="--"
+            )
             axes.axvline(
                 drawn.loc[drawn["model"] == model, "number"].max() // 2 + 0.5, color="#888", linewidth=1, linestyle=":"
             )

@@ -74,8 +74,15 @@ def watch(reference: Floats, nights: Floats, seed: int = 0) -> Floats:
 
 
 def together(logarithms: list[Floats]) -> Floats:
-    """The same of the mean of several capitals, which is one that no bet can be expected to raise either."""
-    return np.asarray(np.log10(np.mean(10.0 ** np.array(logarithms), axis=0)))
+    """The same of the mean of several capitals.
+
+    The p-values that they bet on are of the same nights, so that the mean is no martingale. But where it reaches the
+    threshold, one of them has: the chance of that is at most the number of capitals / threshold.
+    """
+    every = np.array(logarithms)
+    highest = every.max(axis=0)
+    mean: Floats = highest + np.log10(np.mean(10.0 ** (every - highest), axis=0))
+    return mean
 
 
 def first_ring(logarithm: Floats, threshold: float = THRESHOLD) -> NDArray[np.int64]:

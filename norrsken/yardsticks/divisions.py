@@ -18,18 +18,21 @@ from numpy.typing import NDArray
 
 from norrsken import schemas, tables
 from norrsken.config.jobs import RunSettings
-from norrsken.config.models import SequenceNetwork, Training
+from norrsken.config.models import SequenceNetwork, SingleFrameModel, Training
 from norrsken.dataset.context import camera_numbers
-from norrsken.dataset.splits import Division, Part, drawn_by_class, read_split
-from norrsken.evaluation.bootstrap import DRAWS, MIN_UNITS, interval, redrawn
-from norrsken.evaluation.intervals import counts_by_night, macro
-from norrsken.evaluation.scores import SCORE_NAMES, read_metrics
+from norrsken.dataset.splits import Division, Part, drawn_by_class, read_split, with_images
+from norrsken.evaluation.bootstrap import interval
+from norrsken.evaluation.intervals import counts_by_night, drawn_f1, f1_of_present
+from norrsken.evaluation.scores import read_metrics
 from norrsken.files import write_csv
 from norrsken.models import classifiers
 from norrsken.models.interface import Prediction
 from norrsken.training.run import read_inputs, write_predictions
 
 log = logging.getLogger(__name__)
+
+#: The division in which the nights are known, and how the names of those with fewer labels begin.
+SAME_NIGHTS, FEWER = "same-nights", "labels-"
 
 #: The share of each test night's frames on which models that know the other frames of the night are tested.
 SAME_NIGHTS_SHARE = 0.5
@@ -63,36 +66,51 @@ def train_otherwise(
     """
     if isinstance(settings.model, SequenceNetwork):
         raise TypeError(f"{settings.name} is a sequence, which is trained on one division only")
-    division = read_split(dataset, split, images=features is None)
-    everything = _joined(division)
+    model, division = settings.model, read_split(dataset, split)
+    frames = _joined(division)
     try:
-        rows = _rows(dataset, division, everything, part, seed)
+        rows = _rows(dataset, division, frames, part, seed)
+        train, test = frames.of(rows.train), frames.of(rows.test)
+        kept_out = _kept_out(division, train, part, model, seed)
     except NoDivisionError as reason:
         log.warning("%s: %s", part, reason)
         nothing = Prediction(np.empty((0, len(division.classes)), np.float32), None)
-        no_frames = everything.of(np.zeros(len(everything.labels), bool))
+        no_frames = frames.of(np.zeros(len(frames.labels), bool))
         write_predictions(output, no_frames, division.classes, nothing, settings, **{REASON_KEY: str(reason)})
         return
-    inputs = np.concatenate(read_inputs([division.train, division.test], features))
-    train, test = everything.of(rows.train), everything.of(rows.test)
     log.info(
-        "%s, %s, seed %d: %d train and %d test frames", settings.name, part, seed, rows.train.sum(), len(test.labels)
+        "%s, %s, seed %d: %d train and %d test frames", settings.name, part, seed, len(train.labels), len(test.labels)
     )
-    model = settings.model
-    kept_out = division._replace(
-        train=train, split=division.split.model_copy(update={"method": "random"} if part == "same-nights" else {})
-    ).validation(model.kept_out(division.split.method), seed)
-    if isinstance(model, Training):
-        passes = min(MOST_PASSES, max(1, round(len(division.train.labels) / max(len(train.labels), 1))))
+    if features is None:
+        train, test = (with_images(dataset, one) for one in (train, test))
+    inputs, tested = read_inputs([train, test], features)
+    if isinstance(model, Training) and part.startswith(FEWER):
+        passes = min(MOST_PASSES, round(len(division.train.labels) / len(train.labels)))
         model = model.model_copy(update={"epochs": model.epochs * passes})
     classifier = classifiers.build(model, seed, len(division.classes), width=inputs.shape[-1])
     checkpoint = Path(output).with_suffix(".checkpoint.safetensors")
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    classifier.fit(inputs[rows.train], train.labels, kept_out, checkpoint)
-    prediction = classifier.predict(inputs[rows.test])
-    said = Prediction(prediction.probabilities, None)
+    classifier.fit(inputs, train.labels, kept_out, checkpoint)
+    said = Prediction(classifier.predict(tested).probabilities, None)
     write_predictions(output, test, division.classes, said, settings, **{TRAINED_KEY: len(train.labels)})
     checkpoint.unlink(missing_ok=True)
+
+
+def _kept_out(division: Division, train: Part, part: str, model: SingleFrameModel, seed: int) -> NDArray[np.bool_]:
+    """Which training frames are kept out, as in the runs of Table 2: (n,). Raises `NoDivisionError` for too few others.
+
+    Where other frames of the same nights are tested on, or where there are few nights, they are drawn by class.
+    """
+    split = division.split
+    if part == SAME_NIGHTS or part.startswith(FEWER):
+        split = split.model_copy(update={"method": "random"})
+    kept_out = division._replace(train=train, split=split).validation(model.kept_out(division.split.method), seed)
+    learnt = train.labels[~kept_out]
+    if len(np.unique(learnt)) < 2:
+        raise NoDivisionError("the frames to train on are all of one class")
+    if len(learnt) < getattr(model, "neighbours", 1):
+        raise NoDivisionError(f"there are fewer frames to train on than neighbours: {len(learnt)}")
+    return kept_out
 
 
 def _joined(division: Division) -> Part:
@@ -110,11 +128,11 @@ def _rows(dataset: str, division: Division, frames: Part, part: str, seed: int) 
     """The frames of a division. Raises `NoDivisionError` where there are none to train or to test on."""
     kind, _, value = part.partition("-")
     in_test = np.arange(len(frames.labels)) >= len(division.train.labels)
-    if kind == "labels":
+    if part.startswith(FEWER):
         return Rows(_some_nights(frames, ~in_test, int(value), [division.split.seed, 3, seed]), in_test)
     if not division.by_night:
         raise NoDivisionError(f"the split is {division.split.method}, which no other nights can be compared with")
-    if kind == "same":
+    if part == SAME_NIGHTS:
         return _same_nights(frames, in_test, [division.split.seed, 2])
     if kind == "year":
         test = frames.nights.astype("datetime64[Y]") == np.datetime64(value, "Y")
@@ -125,9 +143,11 @@ def _rows(dataset: str, division: Division, frames: Part, part: str, seed: int) 
         test = cameras == np.datetime64(value, "D").astype(int)
     if not test.any():
         raise NoDivisionError("no clean frame is of it")
-    if len(np.unique(frames.nights[~test])) < 2:
+    # A camera may come in the middle of a night.
+    train = ~np.isin(frames.nights, frames.nights[test])
+    if len(np.unique(frames.nights[train])) < 2:
         raise NoDivisionError("the other clean frames are of one night at most")
-    return Rows(~test, test)
+    return Rows(train, test)
 
 
 def _same_nights(frames: Part, in_test: NDArray[np.bool_], seed: Sequence[int]) -> Rows:
@@ -137,10 +157,10 @@ def _same_nights(frames: Part, in_test: NDArray[np.bool_], seed: Sequence[int]) 
     test = np.zeros(len(in_test), bool)
     test[in_test] = drawn_by_class(frames.nights[in_test], nights, SAME_NIGHTS_SHARE, random)
     known = in_test & ~test
-    if not test.any() or not known.any():
-        raise NoDivisionError("the test nights have too few frames to divide them")
-    train = ~in_test | known
     (others,) = np.nonzero(~in_test)
+    if not test.any() or not 0 < known.sum() < len(others):
+        raise NoDivisionError("the test nights have too few frames to divide them, or more than there are to train on")
+    train = ~in_test | known
     train[random.permutation(others)[: known.sum()]] = False
     return Rows(train, test)
 
@@ -182,11 +202,16 @@ def compare_divisions(
     about = {"model": runs[0]["model"], "split": runs[0]["split"]}
     rows = [about | {"part": "split", "train_frames": runs[0]["train_frames"]} | _scores(split, nights, classes)]
     for part, paths in others.items():
-        files = [tables.about(path) for path in paths]
-        row = about | {"part": part, "train_frames": files[0].get(TRAINED_KEY), "note": files[0].get(REASON_KEY, "")}
-        if not row["note"]:
-            tested = [_said(path) for path in paths]
+        files = {path: tables.about(path) for path in paths}
+        reasons = [said[REASON_KEY] for said in files.values() if REASON_KEY in said]
+        made = [path for path, said in files.items() if REASON_KEY not in said]
+        row = about | {"part": part, "note": reasons[0] if reasons else ""}
+        if made:
+            tested = [_said(path) for path in made]
+            row["train_frames"] = files[made[0]][TRAINED_KEY]
             row |= _scores(tested, nights, classes) | _less(tested, split, nights, classes)
+        if made and reasons:
+            row["note"] = f"{len(reasons)} of {len(paths)} runs were not made: {reasons[0]}"
         rows.append(row)
     columns = [
         "model", "split", "part", "train_frames", "test_frames", "nights", "f1", "f1_low", "f1_high", "f1_sd",
@@ -202,13 +227,13 @@ def _said(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 def _scores(runs: Sequence[pd.DataFrame], nights: pd.Series, classes: Sequence[str]) -> dict[str, Any]:
     counts = counts_by_night(runs, nights, classes)
-    by_run = _f1(counts.sum(axis=0))
-    low, high = interval(_drawn(counts))
+    by_run = f1_of_present(counts.sum(axis=0))
+    low, high = interval(drawn_f1(counts))
     spread = float(np.std(by_run, ddof=1)) if len(by_run) > 1 else None
     frames = nights.loc[runs[0].index]
     return {
         "test_frames": len(frames),
-        "nights": frames.nunique(),
+        "nights": frames.nunique() if frames.notna().all() else None,
         "f1": by_run.mean(),
         "f1_low": low,
         "f1_high": high,
@@ -223,20 +248,6 @@ def _less(
     if not len(common):
         return {"common": 0}
     these, those = (counts_by_night([run.loc[common] for run in each], nights, classes) for each in (runs, split))
-    low, high = interval(_drawn(those) - _drawn(these))
-    less = _f1(those.sum(axis=0)).mean() - _f1(these.sum(axis=0)).mean()
+    low, high = interval(drawn_f1(those) - drawn_f1(these))
+    less = f1_of_present(those.sum(axis=0)).mean() - f1_of_present(these.sum(axis=0)).mean()
     return {"common": len(common), "less": less, "less_low": low, "less_high": high}
-
-
-def _f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Macro F1 over the classes that there are frames of: (…, n, n) → (…)."""
-    f1: NDArray[np.float64] = macro(counts, np.ones(counts.shape[-1], bool))[..., SCORE_NAMES.index("f1")]
-    return f1
-
-
-def _drawn(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean over the runs in draws of the nights: (units, runs, n, n) → (draws,); nan for too few nights."""
-    if len(counts) < MIN_UNITS:
-        return np.full(DRAWS, np.nan)
-    drawn: NDArray[np.float64] = _f1(redrawn(counts, DRAWS)).mean(axis=1)
-    return drawn

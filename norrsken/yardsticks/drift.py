@@ -19,9 +19,9 @@ from norrsken import tables
 from norrsken.catalogue.calibrate import together
 from norrsken.catalogue.judge import Frames
 from norrsken.classify.model import FrameClassifier
-from norrsken.evaluation.bootstrap import MIN_UNITS, interval, redrawn
-from norrsken.evaluation.intervals import macro
-from norrsken.evaluation.scores import SCORE_NAMES, read_metrics
+from norrsken.evaluation.bootstrap import MIN_UNITS, interval
+from norrsken.evaluation.intervals import count, drawn_f1, f1_of_present
+from norrsken.evaluation.scores import read_metrics
 from norrsken.evaluation.validation import kept_out_by_all
 from norrsken.files import write_csv
 from norrsken.yardsticks import alarm
@@ -109,12 +109,13 @@ def judge_drift(
     learnt = set(clean.loc[clean[f"split_{split}"] == "train", "frame_id"]) - set(kept_out.index)
     seen, past = watcher.look_at(dataset, test_ids), _look(watcher, dataset, kept_out.index.tolist())
     familiarity = None
-    if seen.maps is not None and past is not None:
+    new_nights = runs[0]["split_method"] == "night"  # else each run has kept out other frames
+    if new_nights and seen.maps is not None and past is not None:
         trained = watcher.look_at(dataset, [frame for frame in nights.index if frame in learnt])
         familiarity = fit_familiarity(trained, past)
     shares = None if familiarity is None or seen.maps is None else familiarity.of(seen.maps).astype(np.float64)
     tables_of = {drift: scores_by_time(test, shares)}
-    reason = _why_no_alarm(runs[0]["split_method"] == "night", kept_out, test.nights)
+    reason = _why_no_alarm(new_nights, kept_out, test.nights)
     if reason or past is None:
         note = pd.DataFrame([{"measure": "", "note": reason}])
         tables_of |= {alarms: note.reindex(columns=list(Tried.COLUMNS)), capitals: pd.DataFrame(columns=CAPITALS)}
@@ -190,19 +191,14 @@ def scores_by_time(frames: Frames, familiarity: Floats | None) -> pd.DataFrame:
 
 
 def _macro_f1(frames: Frames, units: NDArray[np.int64]) -> Value:
-    number, classes = int(units.max()) + 1, frames.probabilities.shape[1]
-    counts = np.zeros((number, classes, classes))
-    np.add.at(counts, (units, frames.labels, frames.probabilities.argmax(axis=1)), 1)
-    f1, every = SCORE_NAMES.index("f1"), np.ones(classes, bool)
-    value = float(macro(counts.sum(axis=0), every)[f1])
-    if number < MIN_UNITS:
-        return Value(value, np.nan, np.nan)
-    return Value(value, *interval(macro(redrawn(counts), every)[:, f1]))
+    classes, predicted = frames.probabilities.shape[1], frames.probabilities.argmax(axis=1)
+    counts = count(units, frames.labels, predicted[None], classes)
+    return Value(float(f1_of_present(counts.sum(axis=0))[0]), *interval(drawn_f1(counts)))
 
 
 #: The columns of `capitals.csv` but the first: order: `drawn`, of many orders of chance, of which the median and the
 #: 5th and 95th percentile are told; or `time`, that of the archive. capital: its logarithm to base 10.
-CAPITALS = ["measure", "change", "size", "order", "number", "night", "capital", "low", "high"]
+CAPITALS = ["measure", "change", "size", "order", "number", "night", "capital", "low", "high", "threshold"]
 
 
 class Tried:
@@ -296,7 +292,7 @@ class Tried:
                     "delay_least": delays.min() if len(delays) else np.nan,
                     "delay_most": delays.max() if len(delays) else np.nan,
                     "threshold": self._threshold,
-                    "promised": 1 / self._threshold,
+                    "promised": (len(drawn) if measure == BOTH else 1) / self._threshold,
                     "note": "",
                 }
             )
@@ -306,7 +302,9 @@ class Tried:
 
     def _add_course(self, measure: str, kind: str, size: float, order: str, table: dict[str, object]) -> None:
         course = pd.DataFrame({"number": np.arange(1, len(self._nights) + 1), **table})
-        self._capitals.append(course.assign(measure=measure, change=kind, size=size, order=order))
+        self._capitals.append(
+            course.assign(measure=measure, change=kind, size=size, order=order, threshold=self._threshold)
+        )
 
 
 def _with_both(courses: dict[str, Floats]) -> dict[str, Floats]:

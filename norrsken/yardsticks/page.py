@@ -63,7 +63,8 @@ def write_yardsticks(
 
 def read_together(paths: Sequence[str]) -> pd.DataFrame:
     """The CSV files of several models as one table."""
-    table: pd.DataFrame = pd.concat([pd.read_csv(path, **AS_WRITTEN) for path in paths], ignore_index=True)
+    read = [pd.read_csv(path, dtype={"model": str}, **AS_WRITTEN) for path in paths]
+    table: pd.DataFrame = pd.concat(read, ignore_index=True)
     return table
 
 

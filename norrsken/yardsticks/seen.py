@@ -41,8 +41,7 @@ class Seen(NamedTuple):
 class Watcher:
     """The runs of one model. Familiarity is that of the first run alone, as in a catalogue.
 
-    Of a network it is measured on the maps of its layers, as that of the general classifier; of a linear model on the
-    features that it stands on. Other models have none.
+    It is measured on the maps of a network's layers, as that of the general classifier. Other models have none.
     """
 
     def __init__(self, runs: Sequence[FrameClassifier]) -> None:
@@ -62,7 +61,7 @@ class Watcher:
             self._layers = stage_outputs(self._network, inputs[:2]) if inputs.ndim == 4 else []
         first = self._network.predict(inputs, self._layers)
         others = [run.classifier.predict(inputs).probabilities for run in self._runs[1:]]
-        return Seen(_confidence([first.probabilities, *others]), inputs if inputs.ndim == 2 else first.maps)
+        return Seen(_confidence([first.probabilities, *others]), first.maps)
 
     def look_at(self, dataset: str, frame_ids: Sequence[str], change: Callable[[Images], Images] | None = None) -> Seen:
         """The same of frames of `dataset.parquet`, in their order, after a change of them where one is given."""
@@ -114,8 +113,10 @@ def stage_outputs(classifier: TorchClassifier, frames: Images) -> list[str]:
 def fit_familiarity(trained: Seen, familiar: Seen) -> Familiarity | None:
     """What is familiar to the runs, by training frames and by frames kept out of the training.
 
-    None without maps, and for fewer than `LEAST_FRAMES` training frames.
+    None without maps, and for fewer than `LEAST_FRAMES` of either.
     """
-    if trained.maps is None or familiar.maps is None or len(trained.maps) < LEAST_FRAMES:
+    if trained.maps is None or familiar.maps is None:
+        return None
+    if min(len(trained.maps), len(familiar.maps)) < LEAST_FRAMES:
         return None
     return Familiarity.fit(trained.maps, familiar.maps)

@@ -20,7 +20,7 @@ from norrsken.catalogue.sets import make_sets
 from norrsken.catalogue.smoothing import said_alone
 from norrsken.classify.classifier_file import SetJudgement, Sets
 from norrsken.classify.model import FrameClassifier
-from norrsken.evaluation.bootstrap import DRAWS, MIN_UNITS, interval, redrawn, share_intervals
+from norrsken.evaluation.bootstrap import MIN_UNITS, interval, quotient, redrawn, share_intervals, times_drawn
 from norrsken.evaluation.calibration import BINS, cross_entropy, fit_temperature
 from norrsken.evaluation.intervals import units_of
 from norrsken.evaluation.scores import read_metrics
@@ -200,7 +200,7 @@ def _drawn_risks(wrong: NDArray[np.bool_], confidence: Floats, units: NDArray[np
     ties = np.unique(-confidence[order], return_inverse=True)[1]
     sorted_wrong, sorted_units = wrong[order].astype(np.float64), units[order]
     risks = []
-    for times in redrawn(np.eye(number), DRAWS):
+    for times in times_drawn(number):
         rows = np.repeat(np.arange(len(order)), times[sorted_units].astype(int))
         risks.append(_risk(sorted_wrong[rows], ties[rows]))
     return risks
@@ -292,9 +292,9 @@ def reliability_by_class(frames: Frames, units: NDArray[np.int64], classes: Sequ
         of_frame = np.column_stack([np.ones(len(said)), true[:, code], said[:, code]])
         np.add.at(counts[:, :, code], (units, _bins(said[:, code])), of_frame)
     sums, with_any = counts.sum(axis=0), (counts[..., 0] > 0).sum(axis=0)
-    share = _divide(sums[..., 1], sums[..., 0])
+    share = quotient(sums[..., 1], sums[..., 0])
     drawn = redrawn(counts[..., :2])
-    shares = _divide(drawn[..., 1], drawn[..., 0])
+    shares = quotient(drawn[..., 1], drawn[..., 0])
     none = np.isnan(shares).all(axis=0)
     low, high = share_intervals(
         np.where(none, 0, share), np.nanvar(np.where(none, 0, shares), axis=0, ddof=1), with_any
@@ -315,12 +315,6 @@ def reliability_by_class(frames: Frames, units: NDArray[np.int64], classes: Sequ
 
 def _in_order(names: Sequence[str]) -> Callable[[pd.Series], pd.Series]:
     return lambda column: column.map(names.index) if column.name == "class" else column
-
-
-def _divide(a: Floats, b: Floats) -> Floats:
-    """The quotient a / b, and nan where there is nothing to divide by."""
-    quotient: Floats = np.divide(a, b, out=np.full(a.shape, np.nan), where=b > 0)
-    return quotient
 
 
 def _sets(

@@ -5,7 +5,7 @@ from norrsken.yardsticks.divisions import compare_divisions
 
 with log_to(snakemake.log[0]):
     inputs, parts = snakemake.input, snakemake.params.parts
-    seeds = len(inputs.others) // len(parts)
+    seeds = len(inputs.metrics)
     others = {part: inputs.others[i * seeds : (i + 1) * seeds] for i, part in enumerate(parts)}
     compare_divisions(
         metrics=inputs.metrics,
