@@ -1,4 +1,5 @@
 # make demo       a simulated archive through the whole workflow, on this machine
+# make demo-general  a second catalogue of it, by the classifier that needs no labels
 # make demo-full  the same with all networks trained out: a day without a GPU
 # make status     what is done, running, waiting, failed
 # make test       all checks
@@ -19,17 +20,21 @@ INSTALL := -m pip install --quiet --no-compile --disable-pip-version-check
 PIP := $(VENV)/python $(INSTALL)
 DEMO_NIGHTS := 2014-02-21 2014-02-23 2014-04-02 2015-03-16 2015-09-12 2015-10-20
 
-.PHONY: demo demo-full status test test-cluster test-field fuzz check bench bench-gpu rulegraph lock clean
+.PHONY: demo demo-general demo-full status test test-cluster test-field fuzz check bench bench-gpu rulegraph lock clean
 
 demo: .venv/run demo/labels/bertil.csv
 	$(VENV)/snakemake all labelling audit --directory demo --cores all --quiet rules
 	cd demo && ../$(VENV)/norrsken simulate --audit
 	$(VENV)/snakemake --directory demo --cores all --quiet rules
-	$(VENV)/snakemake catalogue --directory demo --config release=general --cores all --quiet rules
 	@echo
 	@echo "Done. Open demo/results/demo/report/index.html, then demo/results/demo/catalogue/index.html."
-	@echo "Beside it: demo/results/general/catalogue/index.html, by the classifier that comes with norrsken and has seen none of these labels."
+	@echo "A second catalogue, by the classifier that comes with norrsken and has seen none of these labels: make demo-general"
 	@echo "To try: demo/results/curation/keograms.html, where times are chosen, and demo/results/demo/labelling/anna.html, where frames are labelled."
+
+demo-general: .venv/run demo/labels/bertil.csv
+	$(VENV)/snakemake catalogue --directory demo --config release=general --cores all --quiet rules
+	@echo
+	@echo "Done. Open demo/results/general/catalogue/index.html."
 
 demo-full: .venv/run demo/labels/bertil.csv
 	$(VENV)/snakemake --directory demo --configfile demo/config.yaml demo/full.yaml --cores all --quiet rules
