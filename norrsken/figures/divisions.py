@@ -18,6 +18,9 @@ TITLES = {
     "year": "a year that is new: {}",
     "camera": "a camera that is new: {}",
 }
+#: Numbers of labels that are nearer than by this factor have no room at the axis.
+NEAR = 1.3
+
 #: How far apart the models of a division are drawn, of the distance between two divisions.
 APART = 0.6
 
@@ -62,7 +65,10 @@ def draw_labels(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         say(figure, "There are too few labelled frames to leave some out")
         save(figure, path)
         return
-    numbers = sorted(rows["train_frames"].unique())
+    numbers: list[float] = []
+    for number in sorted(rows["train_frames"].unique(), reverse=True):
+        if not numbers or number < numbers[-1] / NEAR:
+            numbers.append(number)
     for model, style in model_styles(dict.fromkeys(table["model"])).items():
         own = rows[rows["model"] == model].sort_values("train_frames")
         axes.plot(own["train_frames"], own["f1"], linewidth=1.6, markersize=5, **style)

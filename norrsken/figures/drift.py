@@ -96,7 +96,7 @@ def draw_alarm(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         return
     models = list(dict.fromkeys(drawn["model"]))
     watched = [name for name in _WATCHED if (drawn["measure"] == name).any()]
-    size = (1.5 + 3.2 * len(watched), 1.3 + 2.4 * len(models))
+    size = (1.5 + 3.2 * max(len(watched), 2), 1.3 + 2.6 * len(models))
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(len(models), len(watched), sharex=True, sharey=True, squeeze=False)
     handles = {}
@@ -118,7 +118,7 @@ def draw_alarm(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
             axes.axvline(
                 drawn.loc[drawn["model"] == model, "number"].max() // 2 + 0.5, color="#888", linewidth=1, linestyle=":"
             )
-            axes.set_title(f"{model_title(model)}, {_WATCHED[measure]}", fontsize=9)
+            axes.set_title(f"{model_title(model)},\n{_WATCHED[measure]}", fontsize=9)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             without_frame(axes)
         row[0].set_ylabel("capital, log$_{10}$")

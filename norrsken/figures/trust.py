@@ -39,7 +39,7 @@ def draw_risk(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     axes.set_ylim(0, None)
     axes.grid(color="#ddd", linewidth=0.6)
     without_frame(axes)
-    figure.legend(frameon=False, fontsize=9, loc="outside right upper")
+    axes.legend(frameon=False, fontsize=9, loc="upper left")
     save(figure, path)
 
 
