@@ -71,7 +71,7 @@ bench: .venv/test
 	$(VENV)/python benchmarks/simulation.py
 	$(VENV)/python benchmarks/training.py
 	$(VENV)/python benchmarks/catalogue.py
-	$(VENV)/python benchmarks/onnx.py
+	$(VENV)/python benchmarks/onnx_file.py
 	$(VENV)/python benchmarks/sequence.py
 	$(VENV)/python benchmarks/pages.py
 	$(VENV)/python benchmarks/occurrence.py

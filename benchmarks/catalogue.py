@@ -21,7 +21,7 @@ from training import CONFIG, DEVICE, ON_GPU, THREADS, seconds, write_model, writ
 
 from norrsken.catalogue.frames import classify_month
 from norrsken.classify import sky_network
-from norrsken.classify.classifier_file import Classifier, Judgement, Limit, Member, Seen, Share
+from norrsken.classify.classifier_file import Classifier, ClassJudgement, Judgement, Limit, Member, Seen, Share
 from norrsken.classify.condition import shipped, write_condition
 from norrsken.files import digest
 from norrsken.models import architectures, device
@@ -41,6 +41,7 @@ def write_classifier(name: str, folder: Path, runs: int = 1) -> None:
     model = folder / "model.safetensors"
     write_model(name, model)
     unknown = Share(value=None, low=None, high=None)
+    of_class = ClassJudgement(frames=0, nights=0, classified=unknown, precision=unknown, calibration_error=None)
     none = Judgement(
         frames=0,
         nights=0,
@@ -48,7 +49,7 @@ def write_classifier(name: str, folder: Path, runs: int = 1) -> None:
         classified=unknown,
         f1=0,
         calibration_error=0,
-        by_class={},
+        by_class=dict.fromkeys(CLASSES, of_class),
         with_aurora=None,
         without_aurora=None,
     )

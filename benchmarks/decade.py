@@ -29,7 +29,7 @@ from norrsken.nights.ingest import ingest_month
 from norrsken.simulation.exposure import encode
 from norrsken.simulation.night import Night, scene
 
-#: So many of a night's frames are drawn; each of them stands for several minutes.
+#: So many of a night's frames are drawn. They follow each other again and again, so that neighbours in a table differ.
 DRAWN = 24
 
 #: Places of the nights that are ingested, in the list of all 2,500: four seasons of different years.
@@ -54,7 +54,7 @@ def write_night(root: Path, night: Night) -> Iterator[Path]:
         moment = night.time(minute)
         path = root / f"{moment:%Y/%m/%d}" / f"KRN{moment:%Y%m%dT%H%M%S}E06000Q.JPG"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(files[place * DRAWN // len(minutes)])
+        path.write_bytes(files[place % DRAWN])
         yield path.parent
 
 
