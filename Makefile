@@ -76,6 +76,7 @@ bench: .venv/test
 	$(VENV)/python benchmarks/pages.py
 	$(VENV)/python benchmarks/occurrence.py
 	$(VENV)/python benchmarks/night_pages.py
+	$(VENV)/python benchmarks/decade.py
 
 bench-gpu: .venv/run
 	$(VENV)/python benchmarks/gpu.py

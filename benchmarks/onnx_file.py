@@ -1,7 +1,7 @@
 """Frames a second of the general classifier, by torch and as an ONNX file, with the sky's condition and without.
 
 `python benchmarks/onnx_file.py [FILE.onnx]`; without a file it is exported first. Each measurement is the median of
-five, on one core and on all; the last lines are the start of `norrsken classify` to the end of one frame, and the difference.
+five, on one core and on all, and says how far the probabilities of both are apart.
 """
 
 import os

@@ -31,10 +31,10 @@ def write_report(
     summary: str,
     sources: Mapping[str, Any] | None,
     classifier: str | None,
-    yardsticks: str | None,
-    judged: Sequence[str],
     settings: ReportSettings,
     output: str,
+    yardsticks: str | None = None,
+    judged: Sequence[str] = (),
 ) -> None:
     """Write `index.html`, which shows the tables and figures of a release.
 

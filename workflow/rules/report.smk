@@ -293,12 +293,12 @@ rule write_report:
         mem_mb=more_each_time(4000),
         runtime=more_each_time(30),
     params:
+        **plan.yardsticks,
         settings=plan.config.report_settings(plan.name).plain(),
         # They are no input on purpose: the report reads them as they are, to say how far a frozen release has drifted
         # from what people said and from the night tables. As inputs they would remake it and what it stands on.
         sources=provenance.label_sources(plan),
         # The yardsticks, too, are shown as they are, since to make them takes days: `snakemake yardsticks` does.
-        **plan.yardsticks,
         figures={name: FIGURES[name].title for name in plan.figures},
         version=stages.REPORT,
     script:
