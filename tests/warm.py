@@ -190,20 +190,8 @@ def run_snakemake(arguments: list[str], server: Warm, output: str) -> None:
 
 
 def run_script(path: str) -> None:
-    """A script as `python PATH` runs it, but for the layout of figures, which would take most of a run's time.
-
-    The tests that look at figures draw them themselves, with their layout.
-    """
-    from matplotlib.figure import Figure
+    """A script as `python PATH` runs it."""
     from threadpoolctl import threadpool_limits
-
-    save = Figure.savefig
-
-    def savefig(self: Figure, *arguments: Any, **options: Any) -> None:
-        self.set_layout_engine("none")
-        save(self, *arguments, **options)
-
-    Figure.savefig = savefig  # type: ignore[method-assign]
 
     sys.argv, sys.path[0] = [path], str(Path(path).parent)
     with threadpool_limits(int(os.environ["OMP_NUM_THREADS"])):
