@@ -55,6 +55,8 @@ RESOURCES = f"{REPORT}/resources.csv"
 INDEX = f"{REPORT}/index.html"
 
 YARDSTICKS = "results/{release}/yardsticks"
+#: Names of divisions in these paths: that in which the nights are known, and how those with fewer labels begin.
+SAME_NIGHTS, FEWER = "same-nights", "labels-"
 OTHERWISE = f"{YARDSTICKS}/{{model}}/otherwise/{{part}}/{{seed}}.parquet"
 DIVISIONS = f"{YARDSTICKS}/{{model}}/divisions.csv"
 ROBUSTNESS = f"{YARDSTICKS}/{{model}}/robustness.csv"

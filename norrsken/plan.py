@@ -322,10 +322,10 @@ class Plan:
             cameras = cameras_between(self.config.cameras, begin, end)
         by_night = self.release.splits[self.catalogue_split].method == "night"
         return [
-            *(["same-nights"] if by_night else []),
+            *([paths.SAME_NIGHTS] if by_night else []),
             *(f"year-{year}" for year in years if by_night and len(years) > 1),
             *(f"camera-{camera.valid_from}" for camera in cameras if by_night and len(cameras) > 1),
-            *(f"labels-{number}" for number in sorted(self.config.yardsticks.labelled)),
+            *(f"{paths.FEWER}{number}" for number in sorted(self.config.yardsticks.labelled)),
         ]
 
     def otherwise(self, model: str) -> dict[str, list[str]]:

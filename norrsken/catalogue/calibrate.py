@@ -44,7 +44,7 @@ from norrsken.evaluation.calibration import (
     mean_probabilities,
     probability_columns,
 )
-from norrsken.evaluation.scores import read_metrics
+from norrsken.evaluation.scores import model_files, read_metrics
 from norrsken.evaluation.validation import best_of, kept_out_by_all, nights_aside, validation_f1
 from norrsken.files import digest, write_json
 
@@ -84,7 +84,7 @@ def make_classifier(
     nights, classes = clean.set_index("frame_id")["night"], names.classes
     chosen = _best(runs, validations, nights) if len(of_model) > 1 else next(iter(of_model))
     places = of_model[chosen]
-    members = [Path(metrics[place]).parent / runs[place]["model_file"] for place in places]
+    members = model_files([metrics[place] for place in places])
     of_all = [tables.read_predictions(path) for path in validations]
     validated, tested = (
         [_checked(frames, classes, member) for frames, member in zip(of_runs, members, strict=True)]

@@ -6,7 +6,6 @@ validation nights, so that a model is not judged by how sure it is of itself.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,7 @@ from norrsken.dataset.context import read_windows
 from norrsken.dataset.splits import AT_A_TIME, read_split
 from norrsken.dataset.votes import Votes, read_votes
 from norrsken.evaluation.calibration import cross_entropy, entropy, fit_temperature, probability_columns, tempered
-from norrsken.evaluation.scores import read_metrics
+from norrsken.evaluation.scores import model_files, read_metrics
 from norrsken.evaluation.validation import kept_out_by_all
 from norrsken.schemas import VOTES_TABLE
 
@@ -47,7 +46,7 @@ def judge_votes(
     fitted = votes.of(differing & np.isin(votes.nights, common.to_numpy()))
     tested = votes.of(differing & np.isin(votes.nights, division.test.nights))
     agreed = votes.of_frames(division.test.frame_ids)
-    models = [FrameClassifier(Path(path).with_name(run["model_file"])) for path, run in zip(metrics, runs, strict=True)]
+    models = [FrameClassifier(path) for path in model_files(metrics)]
     to_fit, unknown = (said_of(models, labelled, some.frame_ids) for some in (fitted, tested))
     rows = []
     for i, (run, path) in enumerate(zip(runs, predictions, strict=True)):

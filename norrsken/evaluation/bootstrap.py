@@ -35,7 +35,7 @@ def times_drawn(units: int, draws: int = DRAWS, seed: int = 0) -> NDArray[np.flo
 
 
 def quotient(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
-    """A / b, and nan where there is nothing to divide by: (…), (…) → (…)."""
+    """The quotient a / b, and nan where there is nothing to divide by: (…), (…) → (…)."""
     a, b = np.broadcast_arrays(a, b)
     found: NDArray[np.float64] = np.divide(a, b, out=np.full(a.shape, np.nan), where=b > 0)
     return found

@@ -75,6 +75,11 @@ def read_metrics(paths: Iterable[str | os.PathLike[str]]) -> list[dict[str, Any]
     return metrics
 
 
+def model_files(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """The trained models of runs, which lie beside their `metrics.json`."""
+    return [Path(path).parent / run["model_file"] for path, run in zip(paths, read_metrics(paths), strict=True)]
+
+
 def digests_of_runs(paths: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
     """A digest of the `metrics.json` of all runs of each model, by which it is seen whether the runs are the same."""
     digests: dict[str, Any] = {}

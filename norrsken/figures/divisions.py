@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from norrsken.figures.style import model_styles, save, say, without_frame
+from norrsken.paths import FEWER, SAME_NIGHTS
 
 #: What the parts of `divisions.csv` are called in the figure.
 TITLES = {
     "split": "the split of Table 2",
-    "same-nights": "other frames of\nthe same nights",
+    SAME_NIGHTS: "other frames of\nthe same nights",
     "year": "a year that is new: {}",
     "camera": "a camera that is new: {}",
 }
@@ -30,7 +31,7 @@ def draw_divisions(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
     table: `divisions.csv` of all models, one after the other.
     """
-    shown = table[~table["part"].str.startswith("labels-") & table["f1"].notna()]
+    shown = table[~table["part"].str.startswith(FEWER) & table["f1"].notna()]
     parts, styles = list(dict.fromkeys(shown["part"])), model_styles(dict.fromkeys(table["model"]))
     figure = Figure(figsize=(9.2, 1.6 + len(parts) * (0.3 + 0.14 * len(styles))), layout="constrained")
     scores, less = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
@@ -58,10 +59,10 @@ def draw_labels(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
     table: as for `draw_divisions`.
     """
-    rows = table[(table["part"].str.startswith("labels-") | (table["part"] == "split")) & table["f1"].notna()]
+    rows = table[(table["part"].str.startswith(FEWER) | (table["part"] == "split")) & table["f1"].notna()]
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.subplots()
-    if not rows["part"].str.startswith("labels-").any():
+    if not rows["part"].str.startswith(FEWER).any():
         say(figure, "There are too few labelled frames to leave some out")
         save(figure, path)
         return

@@ -51,6 +51,7 @@ def write_report(
     tabulated = (
         "frames", "selection", "census", "table1", "agreement", "consistency", "resources", "noise", "votes", "audit",
     )  # fmt: skip
+    told = [] if yardsticks is None else csv_records(yardsticks)
     page = {
         "settings": settings,
         "best": best_row(scores, methods),
@@ -71,9 +72,9 @@ def write_report(
         "classifier": None if classifier is None else read_classifier(classifier),
         "classifier_file": classifier,
         "audit_file": tables_shown.get("audit"),
-        "yardsticks": [] if yardsticks is None else csv_records(yardsticks),
+        "yardsticks": told,
         "yardsticks_file": yardsticks,
-        "yardsticks_differ": [] if yardsticks is None else _differ(yardsticks, judged),
+        "yardsticks_differ": _differ(told, judged),
         "enough_for_sets": (SET_FRAMES, SET_NIGHTS),
         "score_names": SCORE_NAMES,
         "folder": Path(output).parent.as_posix(),
@@ -81,9 +82,9 @@ def write_report(
     write_html("report.html", page, output)
 
 
-def _differ(yardsticks: str, judged: Sequence[str]) -> list[str]:
-    """The models of which the yardsticks have judged other runs than there are now."""
-    then, now = {row["model"]: row["runs"] for row in csv_records(yardsticks)}, digests_of_runs(judged)
+def _differ(yardsticks: Sequence[Mapping[str, Any]], judged: Sequence[str]) -> list[str]:
+    """The models of which the yardsticks have judged other runs than there are now. yardsticks: rows of the summary."""
+    then, now = {row["model"]: row["runs"] for row in yardsticks}, digests_of_runs(judged)
     return [model for model in {**then, **now} if then.get(model) != now.get(model)]
 
 

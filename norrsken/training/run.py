@@ -204,7 +204,7 @@ def _sequence(
     from norrsken.models.sequence import sequence
     from norrsken.models.weights import GENERAL
 
-    path = GENERAL if frames is None else Path(frames).with_name(scores.read_metrics([frames])[0]["model_file"])
+    path = GENERAL if frames is None else scores.model_files([frames])[0]
     seeing, card = classifiers.load(path)
     if not isinstance(seeing, TorchClassifier):
         raise ValueError(f"{path}: no network, so that it sees no frames for a sequence")

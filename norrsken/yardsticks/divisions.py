@@ -27,12 +27,10 @@ from norrsken.evaluation.scores import read_metrics
 from norrsken.files import write_csv
 from norrsken.models import classifiers
 from norrsken.models.interface import Prediction
+from norrsken.paths import FEWER, SAME_NIGHTS
 from norrsken.training.run import read_inputs, write_predictions
 
 log = logging.getLogger(__name__)
-
-#: The division in which the nights are known, and how the names of those with fewer labels begin.
-SAME_NIGHTS, FEWER = "same-nights", "labels-"
 
 #: The share of each test night's frames on which models that know the other frames of the night are tested.
 SAME_NIGHTS_SHARE = 0.5

@@ -8,7 +8,6 @@ and with one that is planted from the middle night on.
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +20,7 @@ from norrsken.catalogue.judge import Frames
 from norrsken.classify.model import FrameClassifier
 from norrsken.evaluation.bootstrap import MIN_UNITS, interval
 from norrsken.evaluation.intervals import count, drawn_f1, f1_of_present
-from norrsken.evaluation.scores import read_metrics
+from norrsken.evaluation.scores import model_files, read_metrics
 from norrsken.evaluation.validation import kept_out_by_all
 from norrsken.files import write_csv
 from norrsken.yardsticks import alarm
@@ -103,9 +102,7 @@ def judge_drift(
     test, test_ids = together(tested, True, nights, classes), tested[0]["frame_id"].tolist()
     kept_out = kept_out_by_all(map(tables.read_predictions, validations), nights)
     model, split = runs[0]["model"], runs[0]["split"]
-    watcher = Watcher(
-        [FrameClassifier(Path(path).parent / run["model_file"]) for path, run in zip(metrics, runs, strict=True)]
-    )
+    watcher = Watcher([FrameClassifier(path) for path in model_files(metrics)])
     learnt = set(clean.loc[clean[f"split_{split}"] == "train", "frame_id"]) - set(kept_out.index)
     seen, past = watcher.look_at(dataset, test_ids), _look(watcher, dataset, kept_out.index.tolist())
     familiarity = None

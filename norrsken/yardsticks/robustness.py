@@ -7,7 +7,6 @@ mean corruption error, which divides by the errors of AlexNet.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ from norrsken.dataset.splits import read_split
 from norrsken.errors import NorrskenError
 from norrsken.evaluation.bootstrap import DRAWS, MIN_UNITS, interval, redrawn
 from norrsken.evaluation.intervals import count, macro, units_of
-from norrsken.evaluation.scores import SCORE_NAMES, read_metrics
+from norrsken.evaluation.scores import SCORE_NAMES, model_files, read_metrics
 from norrsken.files import write_csv
 from norrsken.yardsticks.changes import CHANGES, STRENGTHS, Change
 
@@ -69,9 +68,7 @@ def judge_robustness(metrics: Sequence[str], dataset: str, output: str) -> None:
     if others:
         raise RobustnessError(f"expected the runs of one model on one split, found {model}/{split} and {others[0]}")
     test, classes = (division := read_split(dataset, split)).test, division.classes
-    members = [
-        FrameClassifier(Path(path).with_name(run["model_file"])) for path, run in zip(metrics, runs, strict=True)
-    ]
+    members = [FrameClassifier(path) for path in model_files(metrics)]
     for member in members:
         if member.in_time:
             raise RobustnessError(

@@ -23,7 +23,7 @@ from norrsken.classify.model import FrameClassifier
 from norrsken.evaluation.bootstrap import MIN_UNITS, interval, quotient, redrawn, share_intervals, times_drawn
 from norrsken.evaluation.calibration import BINS, cross_entropy, fit_temperature
 from norrsken.evaluation.intervals import units_of
-from norrsken.evaluation.scores import read_metrics
+from norrsken.evaluation.scores import model_files, read_metrics
 from norrsken.evaluation.validation import SET_FRAMES, SET_NIGHTS, kept_out_by_all, nights_aside
 from norrsken.files import write_csv
 
@@ -107,7 +107,7 @@ def judge_trust(
     rows += measured
     for frames, ending in ((test, BEFORE), (after, "")):
         rows += _calibration_rows(frames, units, classes, ending)
-    members = [Path(path).parent / run["model_file"] for path, run in zip(metrics, runs, strict=True)]
+    members = model_files(metrics)
     if len(aside):
         sets = _sets(members, labelled, kept_out.tempered(temperature), after, aside, classes, temperature)
         rows += _set_rows(sets, classes)
